@@ -1,0 +1,1 @@
+"""LearningChain in a notebook: magics, submission, results."""

@@ -1,0 +1,1 @@
+"""The current environment as an OCI image."""

@@ -1,0 +1,1 @@
+"""The side of contract lc/1 that runs inside the image."""

@@ -1,0 +1,1 @@
+"""LearningChain's node: a peer-to-peer market for training machine-learning models."""

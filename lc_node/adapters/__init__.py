@@ -1,0 +1,1 @@
+"""The outside world, one foreign library a module, each behind a port."""

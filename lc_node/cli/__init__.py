@@ -1,0 +1,1 @@
+"""The command lc-node, one file a command group."""

@@ -1,0 +1,1 @@
+"""How the network agrees: Simplex consensus as a pure state machine."""

@@ -1,0 +1,1 @@
+"""OCI image types, constants and the deterministic layer writer. Pure."""

@@ -1,0 +1,51 @@
+"""Images as the node keeps them: verified blobs, unpacked once, run many times."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from lc_node.chain.errors import LearningChainError
+from lc_node.chain.types import ByteCount, Digest
+
+
+class ImageRefused(LearningChainError):
+    """An image is malformed, hostile, or larger than allowed; the message says which rule it broke."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobReference:
+    """A blob that an image consists of."""
+
+    digest: Digest
+    size: ByteCount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedImage:
+    """An unpacked image, ready to run."""
+
+    rootfs: Path
+    argv: tuple[str, ...]
+    """Entrypoint and command of its configuration; the contract's argument follows."""
+    environment: Mapping[str, str]
+
+
+class ImageStore(Protocol):
+    """Turns the blobs of an image into a root file system, safely."""
+
+    def blobs_of(self, manifest: Digest) -> tuple[BlobReference, ...]:
+        """Return config and layers of a manifest that the blob store holds.
+
+        Raises:
+            ImageRefused: the manifest is malformed or breaks a limit.
+        """
+        ...
+
+    async def prepare(self, manifest: Digest) -> PreparedImage:
+        """Unpack (once) and return the image, whose blobs must all be in the blob store.
+
+        Raises:
+            ImageRefused: a layer is malformed, hostile, or over a limit.
+        """
+        ...

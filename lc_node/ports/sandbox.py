@@ -1,0 +1,161 @@
+"""A place where strangers' code can do no harm."""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from lc_node.chain.errors import LearningChainError
+from lc_node.chain.types import ByteCount, Digest, MillisSpan, Seconds
+
+
+class Enforced(StrEnum):
+    """What a sandbox really enforces on this machine, as its canary found."""
+
+    NAMESPACES = "namespaces"
+    SECCOMP = "seccomp"
+    MEMORY_HARD = "memory_hard"
+    MEMORY_SOFT = "memory_soft"
+    CPU = "cpu"
+    PIDS = "pids"
+    DISK = "disk"
+    INODES = "inodes"
+    WALL_TIME = "wall_time"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """The result of a probe: which engine, which version, what holds."""
+
+    engine: str
+    version: str
+    enforced: frozenset[Enforced]
+
+
+class SandboxUnavailable(LearningChainError):
+    """No sandbox works here; the message says what to install or to switch on."""
+
+
+class SandboxFailed(LearningChainError):
+    """The sandbox itself failed while running a job: our fault, never the job's."""
+
+
+class BadOutputFile(LearningChainError):
+    """A file that the job left is missing, a link, not a regular file, or too large."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one run may use; reaching one ends the run."""
+
+    millicpus: int
+    memory_bytes: ByteCount
+    pids: int
+    out_bytes: ByteCount
+    """Size of /lc/out."""
+    scratch_bytes: ByteCount
+    """Size of /tmp."""
+    inodes: int
+    """Files in /lc/out, and as many in /tmp."""
+    wall: MillisSpan
+    log_bytes: ByteCount
+    """Bytes on stdout and stderr together before the run is ended."""
+    line_bytes: ByteCount
+    """The longest line on stdout."""
+    grace: Seconds
+    """How long after ``stop`` the job may take to end by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """One run of an image's entrypoint."""
+
+    rootfs: Path
+    """The unpacked image, read-only to the job."""
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    inputs: Mapping[str, Path]
+    """Files that appear read-only under /lc/in, by name."""
+    limits: Limits
+
+
+class Status(StrEnum):
+    """How a run ended."""
+
+    EXITED = "exited"
+    OUT_OF_MEMORY = "out_of_memory"
+    TIMED_OUT = "timed_out"
+    OUTPUT_LIMIT = "output_limit"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What is known of a run once nothing of it is left."""
+
+    status: Status
+    exit_code: int
+    wall: MillisSpan
+    cpu: MillisSpan
+    memory_peak_bytes: ByteCount
+    log_tail: str
+    """The last lines of stderr, control characters removed, for the owner's eyes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenFile:
+    """A file copied out of the sandbox."""
+
+    path: Path
+    digest: Digest
+    size: ByteCount
+
+
+class Run(Protocol):
+    """A running job: lines in both directions, files copied out while it runs."""
+
+    async def read_line(self) -> bytes | None:
+        """Return the next line of stdout without its newline; None when there will be no more."""
+        ...
+
+    async def write_line(self, line: bytes) -> None:
+        """Write one line to stdin; silently lost if the job no longer reads."""
+        ...
+
+    async def take(self, name: str, into: Path, *, bytes_max: ByteCount) -> TakenFile:
+        """Copy /lc/out/``name`` to ``into``.
+
+        Raises:
+            BadOutputFile: it is missing, a link, not a regular file, or larger than ``bytes_max``.
+        """
+        ...
+
+    def kill(self) -> None:
+        """End the run now; ``wait`` then reports CANCELLED."""
+        ...
+
+    async def wait(self) -> Outcome:
+        """Return when the run has ended and everything of it is gone."""
+        ...
+
+
+class Sandbox(Protocol):
+    """Runs unpacked images in isolation: no network, nothing of the host, hard limits."""
+
+    async def probe(self) -> Capabilities:
+        """Run a canary and report what is really enforced.
+
+        Raises:
+            SandboxUnavailable: nothing could be isolated; the message names the remedy.
+        """
+        ...
+
+    def open(self, request: RunRequest) -> AbstractAsyncContextManager[Run]:
+        """Start a run; leaving the context kills whatever is left of it."""
+        ...
+
+    async def reap(self) -> None:
+        """Remove what an earlier life of this node left behind."""
+        ...

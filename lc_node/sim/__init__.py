@@ -1,0 +1,1 @@
+"""The deterministic simulator: many nodes, one process, a virtual clock, one seed."""
