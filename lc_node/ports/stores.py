@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -90,8 +91,17 @@ class VoteStore(Protocol):
         ...
 
 
+class Naming(StrEnum):
+    """How a blob's name follows from its content."""
+
+    SHA256 = "sha256"
+    """SHA-256 of the whole: what OCI images use."""
+    CHUNKS = "chunks"
+    """Root over the chunks (lc_node.oci.chunks): what models use."""
+
+
 class BlobStore(Protocol):
-    """Files named by the SHA-256 of their content: image manifests, configs, layers, models."""
+    """Files named by their content: image manifests, configs, layers, models."""
 
     def path_of(self, digest: Digest) -> Path | None:
         """Return where a complete, verified blob lies, None if we lack it."""
@@ -101,11 +111,11 @@ class BlobStore(Protocol):
         """Store a small blob."""
         ...
 
-    def put_file(self, path: Path) -> tuple[Digest, ByteCount]:
-        """Store a copy of a file (a hard link where possible)."""
+    def put_file(self, path: Path, naming: Naming) -> tuple[Digest, ByteCount]:
+        """Store a copy of a file."""
         ...
 
-    def partial(self, digest: Digest, size: ByteCount) -> "PartialBlob":
+    def partial(self, digest: Digest, size: ByteCount, naming: Naming) -> "PartialBlob":
         """Open a download, resumed where an earlier one ended."""
         ...
 
