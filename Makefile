@@ -1,0 +1,66 @@
+# Everything a newcomer needs is `make demo` and `make test`; `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+LOCKS := requirements/bootstrap.txt requirements/dev.txt
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help
+help: ## say what can be made
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): $(LOCKS) pyproject.toml scripts/setup
+	@PYTHON=$(PYTHON) VENV=$(VENV) scripts/setup
+	@touch $@
+
+.PHONY: setup
+setup: $(READY) ## make .venv with everything locked, and see that jobs can be isolated here
+	@BIN=$(BIN) scripts/ensure-sandbox
+
+.PHONY: demo
+demo: setup ## seven nodes on this machine train a notebook's job and ban a liar (JSON=FILE keeps the figures)
+	@$(BIN)/lc-node demo $(if $(JSON),--json $(JSON))
+
+.PHONY: test
+test: setup lint ## everything that must hold: lint, types, contracts, tests, coverage of the pure packages
+	@$(PYTEST) -n 2 --dist loadgroup -m "not soak" --cov --cov-report=term --durations=8
+
+.PHONY: lint
+lint: $(READY) ## style, types, import contracts, dead code, spelling
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/deptry .
+	@$(BIN)/vulture
+	@$(BIN)/interrogate -q
+	@$(BIN)/codespell
+
+.PHONY: format
+format: $(READY) ## rewrite the sources in the project's format
+	@$(BIN)/ruff format -q .
+	@$(BIN)/ruff check -q --fix .
+
+.PHONY: bench
+bench: setup ## measure the targets; prints a ratio each and writes bench/results.json
+	@$(BIN)/python -m bench
+
+.PHONY: soak
+soak: setup ## the long tests: kills at many moments, many seeds
+	@$(PYTEST) -m soak -p no:randomly -x
+
+.PHONY: lock
+lock: $(READY) ## resolve the dependencies anew, with hashes, for every platform
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --upgrade \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	  --all-extras --group dev pyproject.toml -o requirements/dev.txt
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --upgrade \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	  requirements/bootstrap.in -o requirements/bootstrap.txt
+
+.PHONY: clean
+clean: ## forget the environment and every cache
+	@rm -rf $(VENV) .cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
