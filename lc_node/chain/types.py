@@ -39,6 +39,9 @@ ByteCount = NewType("ByteCount", _Unsigned)
 MicroCredits = NewType("MicroCredits", _Unsigned)
 """An amount of credits, in millionths of a credit."""
 
+MilliTokens = NewType("MilliTokens", _Unsigned)
+"""Permission to send: a transaction takes 1,000 from its sender's token bucket."""
+
 NanoLoss = NewType("NanoLoss", Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)])
 """A loss in units of 1e-9; lower is better."""
 
