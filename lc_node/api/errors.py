@@ -1,0 +1,90 @@
+"""What can go wrong between an owner and the node, sorted by who can act."""
+
+from collections.abc import Mapping
+
+
+class ApiError(Exception):
+    """The node refused or failed a call; ``code`` is for programs, the message for people."""
+
+    def __init__(self, code: str, message: str, fields: Mapping[str, str] | None = None) -> None:
+        """Keep the stable code, a sentence that names the fix, and details by name."""
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.fields = dict(fields or {})
+
+
+class Refused(ApiError):
+    """A rule says no: the balance, a phase, a limit; the caller can change the request."""
+
+
+class UnknownThing(ApiError):
+    """The call names a job, blob or model that the node does not know."""
+
+
+class BadCall(ApiError):
+    """The call is malformed, or of another version: one of the two sides wants an upgrade."""
+
+
+class NotAllowed(ApiError):
+    """The token is not the node's."""
+
+
+class Overloaded(ApiError):
+    """The node answers as many calls as it can; try again."""
+
+
+class NodeFailed(ApiError):
+    """The node itself erred; its log says more."""
+
+
+class NodeUnreachable(ApiError):
+    """No node answers; the message says how to start one."""
+
+    def __init__(self, why: str) -> None:
+        """Say what was tried, and the remedy."""
+        super().__init__(
+            "NodeUnreachable",
+            f"{why} Start one with `lc-node run`, or set LC_NODE to the home of a running one.",
+        )
+
+
+class CallTimedOut(ApiError):
+    """The node works on the call, but longer than the caller wished to wait."""
+
+    def __init__(self, method: str, seconds: float) -> None:
+        """Name the call and the patience that ended."""
+        super().__init__(
+            "CallTimedOut",
+            f"The node is still busy with {method!r} after {seconds:g} s; it may yet succeed.",
+            {"method": method},
+        )
+
+
+class UnsafeFolder(ApiError):
+    """The folder of the node's sockets belongs to someone else, or others may enter it."""
+
+    def __init__(self, path: str, why: str) -> None:
+        """Name the folder and what is wrong with it."""
+        super().__init__(
+            "UnsafeFolder",
+            f"{path} {why}; remove it, or set XDG_RUNTIME_DIR to a folder of your own.",
+            {"path": path},
+        )
+
+
+class SocketPathTooLong(ApiError):
+    """A Unix socket's path has at most 107 bytes."""
+
+    def __init__(self, path: str, length: int) -> None:
+        """Name the path and its length."""
+        super().__init__(
+            "SocketPathTooLong",
+            f"{path} has {length} bytes, a socket's path at most 107; "
+            "set XDG_RUNTIME_DIR to a shorter folder.",
+            {"path": path},
+        )
+
+
+REMOTE_ERRORS = (Refused, UnknownThing, BadCall, NotAllowed, Overloaded, NodeFailed)
+"""The errors that a node may send, by the name of their class."""
