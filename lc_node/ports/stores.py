@@ -1,13 +1,82 @@
 """What must survive a crash: the chain, our own votes, and blobs by their content."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from lc_node.chain.errors import LearningChainError
 from lc_node.chain.types import BlockId, ByteCount, Digest, Epoch, Height, JobId, View
 from lc_node.chain.votes import VoteKind
+
+
+class StorageFull(LearningChainError):
+    """The disk has no room left; nothing of the failed write was kept."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the file that could not grow."""
+        super().__init__(
+            f"No space left to write {path}. Free some on that disk, or lower `blobs_bytes_max` in "
+            "config.toml (blobs can be fetched again), then start the node again."
+        )
+        self.path = path
+
+
+class StorageBroken(LearningChainError):
+    """A store is damaged, of another chain, or of a newer version; the message names the remedy."""
+
+
+class GapInChain(LearningChainError):
+    """A block does not follow the stored tip: our own mistake, or another block was final there."""
+
+
+class ConflictingVote(LearningChainError):
+    """Two different votes of ours in one epoch, view and kind: the second must never be sent."""
+
+    def __init__(self, *, epoch: Epoch, view: View, kind: VoteKind) -> None:
+        """Say where we have voted already."""
+        super().__init__(
+            f"a different {kind.name} of epoch {epoch}, view {view} is signed already; "
+            "does a second node run with this key?"
+        )
+        self.epoch = epoch
+        self.view = view
+        self.kind = kind
+
+
+class NodeAlreadyRunning(LearningChainError):
+    """Another process holds this home; two nodes with one key would be punished as a liar."""
+
+    def __init__(self, path: Path, pid: int | None) -> None:
+        """Name the lock and, if known, the process that holds it."""
+        holder = f"process {pid}" if pid else "another process"
+        super().__init__(f"{holder} already runs the node of {path.parent}; stop it first.")
+        self.path = path
+        self.pid = pid
+
+
+class BlobCorrupt(LearningChainError):
+    """Bytes do not have the digest they were asked for under; they were deleted."""
+
+    def __init__(self, digest: Digest) -> None:
+        """Name the blob that was expected."""
+        super().__init__(f"the bytes are not blob {digest.hex()}; fetch it from another source")
+        self.digest = digest
+
+
+class BlobQuotaExceeded(LearningChainError):
+    """A blob does not fit beside those that are in use."""
+
+    def __init__(self, *, size: ByteCount, bytes_max: ByteCount) -> None:
+        """Say what was wanted and what there is."""
+        super().__init__(
+            f"{size} bytes do not fit: the store may hold {bytes_max} and what is in it is in use; "
+            "raise `blobs_bytes_max` in config.toml"
+        )
+        self.size = size
+        self.bytes_max = bytes_max
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +106,26 @@ class ChainStore(Protocol):
         ...
 
     def append(self, stored: StoredBlock) -> None:
-        """Write a block and its consequences atomically; idempotent by height, refuses a gap."""
+        """Write a block and its consequences atomically; idempotent by height.
+
+        The first block of an empty store has height 0: genesis, whose changes are the whole state.
+
+        Raises:
+            GapInChain: it neither follows the tip nor is already here.
+            StorageFull: the disk has no room; the tip is unchanged.
+        """
+        ...
+
+    def adopt(self, stored: StoredBlock) -> None:
+        """Replace everything by a snapshot: a certified block whose changes are the whole state."""
         ...
 
     def block_at(self, height: Height) -> bytes | None:
         """Return the finalised block at a height."""
+        ...
+
+    def height_of(self, block_id: BlockId) -> Height | None:
+        """Return where a finalised block stands, None if it is not in this chain or not kept."""
         ...
 
     def certificate_at(self, height: Height) -> bytes | None:
@@ -52,17 +136,36 @@ class ChainStore(Protocol):
         """Return a job's events in chain order."""
         ...
 
+    def receipts_at(self, height: Height) -> Sequence[tuple[JobId, bytes]]:
+        """Return a block's events in order."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the files."""
+        ...
+
 
 class VoteStore(Protocol):
-    """What we signed and saw in consensus. Every ``put`` is durable (fsync) when it returns."""
+    """What we signed and saw in consensus.
+
+    Every ``put`` is durable (fsync) when it returns; inside ``batch`` all become durable together when
+    the batch ends, so that a body, a certificate and the vote on them cost one fsync.
+    """
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Group puts into one commit; if it raises, none of them happened."""
+        ...
 
     def put_vote(
         self, *, epoch: Epoch, view: View, kind: VoteKind, vote: bytes, certificate: bytes
     ) -> None:
         """Record our vote, with the certificate it rests on (may be empty).
 
+        Putting the same vote again changes nothing.
+
         Raises:
             ConflictingVote: another vote of this epoch, view and kind is already there.
+            StorageFull: the disk has no room; the vote must not be sent.
         """
         ...
 
@@ -87,7 +190,15 @@ class VoteStore(Protocol):
         ...
 
     def prune(self, *, epoch: Epoch, below: View) -> None:
-        """Forget certificates and bodies below a finalised view; votes of the epoch are kept."""
+        """Forget certificates and bodies below a finalised view, and votes two epochs old.
+
+        The votes of this and of the previous epoch are kept: after a power cut the chain store may
+        have to catch up over the last boundary again.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the files and of the lock."""
         ...
 
 
@@ -101,27 +212,59 @@ class Naming(StrEnum):
 
 
 class BlobStore(Protocol):
-    """Files named by their content: image manifests, configs, layers, models."""
+    """Files named by their content: image manifests, configs, layers, models.
+
+    The least recently used go first when the store is full, never a pinned one.
+    """
 
     def path_of(self, digest: Digest) -> Path | None:
-        """Return where a complete, verified blob lies, None if we lack it."""
+        """Return where a complete, verified blob lies, None if we lack it; counts as a use."""
         ...
 
     def put_bytes(self, data: bytes) -> Digest:
-        """Store a small blob."""
+        """Store a small blob under its SHA-256.
+
+        Raises:
+            StorageFull, BlobQuotaExceeded: there is no room.
+        """
         ...
 
     def put_file(self, path: Path, naming: Naming) -> tuple[Digest, ByteCount]:
-        """Store a copy of a file."""
+        """Store a copy of a file; blocks for as long as reading it takes.
+
+        Raises:
+            StorageFull, BlobQuotaExceeded: there is no room.
+        """
         ...
 
     def partial(self, digest: Digest, size: ByteCount, naming: Naming) -> "PartialBlob":
-        """Open a download, resumed where an earlier one ended."""
+        """Open a download, resumed where an earlier one ended; reserves its room.
+
+        Raises:
+            BlobQuotaExceeded: there is no room.
+        """
+        ...
+
+    def verify(self, digest: Digest, naming: Naming) -> bool:
+        """Read a blob again; one that has rotted is removed and reported as absent."""
+        ...
+
+    def pin(self, digest: Digest) -> None:
+        """Keep a blob, present or yet to come, until as many ``unpin`` calls; lost at restart."""
+        ...
+
+    def unpin(self, digest: Digest) -> None:
+        """Allow a blob to be evicted again."""
+        ...
+
+    @property
+    def used(self) -> ByteCount:
+        """Bytes of complete and partial blobs."""
         ...
 
 
 class PartialBlob(Protocol):
-    """A blob on its way in: chunks in order, verified as a whole at the end."""
+    """A blob on its way in: bytes in order, verified as a whole at the end."""
 
     @property
     def offset(self) -> ByteCount:
@@ -129,11 +272,20 @@ class PartialBlob(Protocol):
         ...
 
     def write(self, data: bytes) -> None:
-        """Append the next bytes."""
+        """Append the next bytes.
+
+        Raises:
+            BlobCorrupt: more bytes than announced; what came is deleted.
+            StorageFull: the disk has no room; what is here stays.
+        """
         ...
 
     def finish(self) -> Path:
-        """Verify the digest and publish the blob; on a mismatch delete it and raise."""
+        """Verify the digest and publish the blob.
+
+        Raises:
+            BlobCorrupt: they are other bytes; they are deleted.
+        """
         ...
 
     def close(self) -> None:
