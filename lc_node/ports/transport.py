@@ -1,17 +1,32 @@
 """Frames to and from peers whose identity the transport has proved."""
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Protocol
 
-from lc_node.chain.types import PublicKey
+from lc_node.chain.types import ByteCount, Millis, PublicKey
+from lc_node.wire.kinds import Channel
+from lc_node.wire.messages import Refusal
+from lc_node.wire.session import TransportKey
+
+__all__ = [
+    "Channel",
+    "Connection",
+    "Inbound",
+    "PeerAddress",
+    "Refusal",
+    "Transport",
+    "TransportKey",
+]
 
 
-class Channel(IntEnum):
-    """Frames of different urgency travel apart, so that a vote never waits behind a model."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerAddress:
+    """Where a peer listens, and the two keys that it must prove there."""
 
-    CONSENSUS = 1
-    BULK = 2
+    public_key: PublicKey
+    transport_key: TransportKey
+    host: str
+    port: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +36,21 @@ class Inbound:
     peer: PublicKey
     channel: Channel
     frame: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """What the owner may know of a peer that we have, or try to have, a session with."""
+
+    peer: PublicKey
+    address: str
+    is_up: bool
+    refusal: Refusal | None
+    """Why there was no session when it was last tried."""
+    since: Millis
+    """When the session began, or when it was last tried."""
+    bytes_in: ByteCount
+    bytes_out: ByteCount
 
 
 class Transport(Protocol):
@@ -35,6 +65,22 @@ class Transport(Protocol):
         """Queue a frame; False if the peer is unknown or its queue is full (the frame is dropped)."""
         ...
 
-    async def receive(self) -> Inbound:
-        """Return the next frame from any peer."""
+    async def receive(self, channel: Channel) -> Inbound:
+        """Return the next frame on a channel; peers that have sent several take turns."""
+        ...
+
+    async def changed(self) -> None:
+        """Return when ``peers`` has changed since the last return."""
+        ...
+
+    def forbid(self, peer: PublicKey) -> None:
+        """Hang up on an identity and refuse it from now on."""
+        ...
+
+    def permit(self, peer: PublicKey) -> None:
+        """Take ``forbid`` back."""
+        ...
+
+    def connections(self) -> tuple[Connection, ...]:
+        """Return the peers that are up, and the listed ones that are not, sorted by key."""
         ...

@@ -1,0 +1,113 @@
+"""Every limit on what a peer may send, in one table (after Chia's rate_limit_numbers.py)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from lc_node.chain.blocks import BLOCK_BYTES_MAX
+from lc_node.chain.transactions import TRANSACTION_BYTES_MAX
+from lc_node.chain.types import ByteCount, MillisSpan
+from lc_node.wire.kinds import Channel, Kind
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+CHUNK_BYTES: Final = MIB
+"""How a blob is cut; lc_node.oci.chunks names blobs by the same cut."""
+CHUNK_HEADER_BYTES: Final = 1 + 32 + 4
+"""Kind, digest and index in front of a chunk's bytes."""
+CHUNKS_MAX: Final = 24 * KIB
+"""Chunks of the largest blob: 24 GiB."""
+FRAME_BYTES_MAX: Final = MIB + 4 * KIB
+"""Larger frames end the connection in the transport, before they are in memory."""
+WINDOW: Final = MillisSpan(10_000)
+"""The span over which messages and bytes are counted."""
+
+PEERS_MAX: Final = 64
+"""Peers with a session; more are refused."""
+LINKS_MAX: Final = 4 * PEERS_MAX
+"""Connections known at a time, greeted or not; frames of further ones are dropped."""
+GREETING_MAX: Final = MillisSpan(5_000)
+"""How long a connection may take to greet."""
+SEEN_MAX: Final = 20_000
+"""Transactions remembered so that each is handled and forwarded once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """What one peer may send of one kind."""
+
+    channel: Channel | None
+    """Where it is allowed; None on both."""
+    bytes_max: ByteCount
+    """The longest frame, kind byte included."""
+    messages: int
+    """Frames in a window."""
+    bytes: ByteCount
+    """Bytes in a window."""
+
+
+def _limit(channel: Channel | None, bytes_max: int, messages: int, total: int) -> Limit:
+    return Limit(
+        channel=channel,
+        bytes_max=ByteCount(bytes_max),
+        messages=messages,
+        bytes=ByteCount(total),
+    )
+
+
+# Answers (RESPONSE, BLOB, NO_BLOB, CHUNK) are bounded by what we asked for: an unsolicited one is an
+# offence. Their figures here only bound what a peer can make us look at.
+LIMITS: Final[Mapping[Kind, Limit]] = MappingProxyType(
+    {
+        Kind.HELLO: _limit(None, 256, 20, 8 * KIB),
+        Kind.WELCOME: _limit(None, 256, 20, 8 * KIB),
+        Kind.REFUSED: _limit(None, 64, 20, 8 * KIB),
+        Kind.KEEPALIVE: _limit(None, 2, 100, KIB),
+        Kind.STATUS: _limit(Channel.CONSENSUS, 64, 200, 16 * KIB),
+        # A proposal carries a block and the certificates that justify its parent.
+        Kind.CONSENSUS: _limit(Channel.CONSENSUS, 2 * BLOCK_BYTES_MAX + 1, 20_000, 128 * MIB),
+        Kind.TRANSACTION: _limit(Channel.BULK, TRANSACTION_BYTES_MAX + 1, 5_000, 32 * MIB),
+        Kind.REQUEST: _limit(Channel.BULK, 16 * KIB, 1_000, 4 * MIB),
+        Kind.RESPONSE: _limit(Channel.BULK, MIB, 1_000, 512 * MIB),
+        Kind.GET_BLOB: _limit(Channel.BULK, 64, 500, 32 * KIB),
+        Kind.BLOB: _limit(Channel.BULK, 33 * CHUNKS_MAX + 2 * KIB * 64, 500, 64 * MIB),
+        Kind.NO_BLOB: _limit(Channel.BULK, 64, 20_000, 2 * MIB),
+        Kind.GET_CHUNK: _limit(Channel.BULK, 64, 40_000, 4 * MIB),
+        Kind.CHUNK: _limit(Channel.BULK, CHUNK_BYTES + CHUNK_HEADER_BYTES, 40_000, 40_000 * MIB),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueLimit:
+    """How long a queue may grow before its newest entry is dropped."""
+
+    frames: int
+    """Entries of one peer."""
+    bytes: ByteCount
+    """Bytes of one peer."""
+
+
+INBOX: Final[Mapping[Channel, QueueLimit]] = MappingProxyType(
+    {
+        Channel.CONSENSUS: QueueLimit(frames=4_000, bytes=ByteCount(16 * MIB)),
+        Channel.BULK: QueueLimit(frames=2_000, bytes=ByteCount(48 * MIB)),
+    }
+)
+"""Received frames of one peer that nobody has taken yet."""
+
+TRANSACTIONS: Final = QueueLimit(frames=1_000, bytes=ByteCount(8 * MIB))
+"""Received transactions of one peer that wait for the mempool's word."""
+QUESTIONS: Final = QueueLimit(frames=256, bytes=ByteCount(MIB))
+"""Requests of one peer that wait for their answer; the same again for blobs."""
+SENDING_BYTES: Final = ByteCount(32 * MIB)
+"""Bytes of large frames on their way to one peer; more are refused to the sender."""
+SENDING_FRAMES: Final = 4_000
+"""Frames on their way to one peer."""
+
+
+def allows_peer(sessions: int) -> bool:
+    """Return whether one more peer may have a session beside ``sessions`` others."""
+    return sessions < PEERS_MAX

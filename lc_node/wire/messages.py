@@ -1,0 +1,261 @@
+"""What peers say: one byte for the kind, then a canonical record or, where bytes are many, raw bytes."""
+
+from collections.abc import Mapping
+from enum import IntEnum
+from types import MappingProxyType
+from typing import Annotated, Any, Final, TypeAlias
+
+import msgspec
+
+from lc_node.chain.codec import Decoder, Record, encode
+from lc_node.chain.errors import MalformedBytes
+from lc_node.chain.types import ByteCount, ChainId, Digest, Height, PublicKey, Signature
+from lc_node.wire.kinds import Channel, Kind
+from lc_node.wire.limits import CHUNK_HEADER_BYTES, CHUNKS_MAX, LIMITS
+
+PROTOCOL_VERSION: Final = 1
+
+_U32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+ChunkDigests = Annotated[tuple[Digest, ...], msgspec.Meta(max_length=CHUNKS_MAX)]
+
+
+class Refusal(IntEnum):
+    """Why there is no session."""
+
+    OTHER_CHAIN = 1
+    OTHER_VERSION = 2
+    BAD_PROOF = 3
+    """The node key did not sign this connection's transport key."""
+    OTHER_NODE = 4
+    """Somebody else answers at this address than the peer list says."""
+    OWN_KEY = 5
+    """It is ourselves, or another node with our key."""
+    BANNED = 6
+    FULL = 7
+    GREET_FIRST = 8
+    """A frame came before the greeting."""
+    MALFORMED = 9
+    NO_ANSWER = 10
+    """Nothing listens there, or it does not hold the transport key of the peer list."""
+
+    @property
+    def words(self) -> str:
+        """The reason as the owner reads it."""
+        return self.name.lower().replace("_", " ")
+
+
+class Absence(IntEnum):
+    """Why a peer does not serve a blob."""
+
+    NOT_HERE = 1
+    BUSY = 2
+
+
+class Hello(Record):
+    """Who dials, and the proof that the connection's transport key is its own."""
+
+    version: _U32
+    chain_id: ChainId
+    channel: Channel
+    node_key: PublicKey
+    proof: Signature
+
+
+class Welcome(Record):
+    """Who answers, and the same proof."""
+
+    version: _U32
+    chain_id: ChainId
+    channel: Channel
+    node_key: PublicKey
+    proof: Signature
+
+
+class Refused(Record):
+    """There is no session on this connection."""
+
+    reason: Refusal
+
+
+class Keepalive(Record):
+    """Nothing but a sign of life."""
+
+
+class Status(Record):
+    """How far the sender's chain is finalised."""
+
+    height: Height
+
+
+class ConsensusFrame(Record):
+    """A message of the agreement; lc_node.consensus reads it."""
+
+    payload: bytes
+
+
+class TransactionFrame(Record):
+    """A signed transaction; lc_node.chain reads it."""
+
+    raw: bytes
+
+
+class Request(Record):
+    """A question; ``topic`` says who reads it."""
+
+    number: _U32
+    topic: Annotated[int, msgspec.Meta(ge=0, le=255)]
+    payload: bytes
+
+
+class Response(Record):
+    """The answer to the request of this number; not ``found`` means that there is none."""
+
+    number: _U32
+    found: bool
+    payload: bytes
+
+
+class GetBlob(Record):
+    """Asks for what a download of this blob needs to know."""
+
+    digest: Digest
+
+
+class Blob(Record):
+    """A blob that the sender has: its size and the SHA-256 of each of its chunks."""
+
+    digest: Digest
+    size: ByteCount
+    chunk_digests: ChunkDigests
+
+
+class NoBlob(Record):
+    """The sender does not serve this blob, or not now."""
+
+    digest: Digest
+    absence: Absence
+
+
+class GetChunk(Record):
+    """Asks for a chunk of a blob."""
+
+    digest: Digest
+    index: _U32
+
+
+class Chunk(Record):
+    """A chunk's bytes."""
+
+    digest: Digest
+    index: _U32
+    data: bytes
+
+
+Message: TypeAlias = (
+    Hello
+    | Welcome
+    | Refused
+    | Keepalive
+    | Status
+    | ConsensusFrame
+    | TransactionFrame
+    | Request
+    | Response
+    | GetBlob
+    | Blob
+    | NoBlob
+    | GetChunk
+    | Chunk
+)
+
+RECORDS: Final[Mapping[Kind, type[Record]]] = MappingProxyType(
+    {
+        Kind.HELLO: Hello,
+        Kind.WELCOME: Welcome,
+        Kind.REFUSED: Refused,
+        Kind.KEEPALIVE: Keepalive,
+        Kind.STATUS: Status,
+        Kind.CONSENSUS: ConsensusFrame,
+        Kind.TRANSACTION: TransactionFrame,
+        Kind.REQUEST: Request,
+        Kind.RESPONSE: Response,
+        Kind.GET_BLOB: GetBlob,
+        Kind.BLOB: Blob,
+        Kind.NO_BLOB: NoBlob,
+        Kind.GET_CHUNK: GetChunk,
+        Kind.CHUNK: Chunk,
+    }
+)
+_KINDS: Final = {record: kind for kind, record in RECORDS.items()}
+_KIND_VALUES: Final = frozenset(Kind)
+
+
+def _decoder(kind: Kind, record: type[Record]) -> Decoder[Record]:
+    return Decoder(record, what=record.__name__, bytes_max=LIMITS[kind].bytes_max - 1)
+
+
+_DECODERS: Final = {
+    kind: _decoder(kind, record)
+    for kind, record in RECORDS.items()
+    if kind not in {Kind.CONSENSUS, Kind.TRANSACTION, Kind.CHUNK}
+}
+
+
+def kind_of(frame: bytes) -> Kind:
+    """Return what kind a frame claims to be, checked against the kind's size.
+
+    Raises:
+        MalformedBytes: it is empty, of no known kind, or too long for its kind.
+    """
+    if not frame or frame[0] not in _KIND_VALUES:
+        raise MalformedBytes("frame", "no known kind")
+    kind = Kind(frame[0])
+    if len(frame) > LIMITS[kind].bytes_max:
+        raise MalformedBytes(kind.name, f"{len(frame)} bytes exceed {LIMITS[kind].bytes_max}")
+    return kind
+
+
+def encode_message(message: Message) -> bytes:
+    """Return the frame that carries a message."""
+    kind = _KINDS[type(message)]
+    head = bytes((kind,))
+    if isinstance(message, ConsensusFrame):
+        return head + message.payload
+    if isinstance(message, TransactionFrame):
+        return head + message.raw
+    if isinstance(message, Chunk):
+        return chunk_header(message.digest, message.index) + message.data
+    return head + encode(message)
+
+
+def decode_message(frame: bytes) -> Message:
+    """Return the message in a frame.
+
+    Raises:
+        MalformedBytes: the frame is not one that ``encode_message`` writes.
+    """
+    kind = kind_of(frame)
+    if kind is Kind.CONSENSUS:
+        return ConsensusFrame(payload=frame[1:])
+    if kind is Kind.TRANSACTION:
+        return TransactionFrame(raw=frame[1:])
+    if kind is Kind.CHUNK:
+        return _decode_chunk(frame)
+    # The table pairs each kind with its own record, which the type checker cannot follow.
+    message: Any = _DECODERS[kind].decode(frame[1:])
+    return message  # type: ignore[no-any-return]  # see above
+
+
+def chunk_header(blob: Digest, index: int) -> bytes:
+    """Return what precedes a chunk's bytes: fixed width, so that they are read in place."""
+    return b"".join((bytes((Kind.CHUNK,)), blob, index.to_bytes(4, "big")))
+
+
+def _decode_chunk(frame: bytes) -> Chunk:
+    if len(frame) <= CHUNK_HEADER_BYTES:
+        raise MalformedBytes("CHUNK", "no bytes of the chunk")
+    return Chunk(
+        digest=Digest(frame[1:33]),
+        index=int.from_bytes(frame[33:CHUNK_HEADER_BYTES], "big"),
+        data=frame[CHUNK_HEADER_BYTES:],
+    )

@@ -1,0 +1,86 @@
+"""What a peer's misbehaviour costs it: points that decay, and a ban when they are too many."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from types import MappingProxyType
+from typing import Final
+
+from lc_node.chain.types import Millis, MillisSpan
+
+BAN_POINTS: Final = 1_000
+"""At this score a peer is hung up on."""
+DECAY_PER_SECOND: Final = 5
+"""Points forgiven; three minutes and twenty seconds clear the worst score."""
+BAN: Final = MillisSpan(10 * 60 * 1_000)
+"""How long a peer that misbehaved is not spoken to."""
+
+
+class Verdict(Enum):
+    """What becomes of gossip (after gossipsub's extended validators)."""
+
+    ACCEPT = auto()
+    """Keep it and pass it on."""
+    IGNORE = auto()
+    """Not wanted now, and nobody's fault: known already, too early, no room."""
+    REJECT = auto()
+    """No honest peer would have sent it."""
+
+
+class Offence(Enum):
+    """What a peer did that an honest one would not, or not often."""
+
+    MALFORMED = auto()
+    """A frame that does not decode, or is too long for its kind."""
+    WRONG_CHANNEL = auto()
+    GREETED_AGAIN = auto()
+    REJECTED = auto()
+    """Gossip that breaks a rule whoever looks at it."""
+    OVER_LIMIT = auto()
+    """More frames or bytes of a kind than the table allows: one dropped frame."""
+    UNSOLICITED = auto()
+    """An answer to nothing that we asked."""
+    BAD_CHUNK = auto()
+    """Bytes that are not the chunk they are said to be."""
+    FALSE_CHUNK_LIST = auto()
+    """Chunk digests that do not make up the blob."""
+
+
+POINTS: Final[Mapping[Offence, int]] = MappingProxyType(
+    {
+        Offence.MALFORMED: 500,
+        Offence.WRONG_CHANNEL: 500,
+        Offence.GREETED_AGAIN: 100,
+        Offence.REJECTED: 200,
+        Offence.OVER_LIMIT: 2,
+        Offence.UNSOLICITED: 50,
+        Offence.BAD_CHUNK: BAN_POINTS,
+        Offence.FALSE_CHUNK_LIST: BAN_POINTS,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """A peer's points at a moment."""
+
+    points: int
+    at: Millis
+
+    def points_at(self, now: Millis) -> int:
+        """Return what is left of the points, whole seconds of decay taken off."""
+        elapsed = max(0, now - self.at)
+        return max(0, self.points - elapsed * DECAY_PER_SECOND // 1_000)
+
+    def after(self, offence: Offence, now: Millis) -> "Score":
+        """Return the score with an offence added."""
+        points = self.points_at(now) + POINTS[offence]
+        return Score(points=points, at=Millis(max(self.at, now)))
+
+    def is_ban(self, now: Millis) -> bool:
+        """Return whether the peer is to be hung up on."""
+        return self.points_at(now) >= BAN_POINTS
+
+
+CLEAN: Final = Score(points=0, at=Millis(0))
+"""The score of a peer that we know nothing bad of."""
