@@ -66,6 +66,25 @@ class BlobCorrupt(LearningChainError):
         self.digest = digest
 
 
+class BlobIncomplete(LearningChainError):
+    """A blob was declared finished before its last byte came; what came stays."""
+
+    def __init__(self, digest: Digest, *, offset: ByteCount, size: ByteCount) -> None:
+        """Name the blob, what came and what was announced."""
+        super().__init__(f"blob {digest.hex()} has {offset} of {size} bytes; send the rest first")
+        self.digest = digest
+        self.offset = offset
+
+
+class BlobBusy(LearningChainError):
+    """Somebody else is writing this very blob; wait for it, then ask for its path."""
+
+    def __init__(self, digest: Digest) -> None:
+        """Name the blob."""
+        super().__init__(f"blob {digest.hex()} is on its way in already; wait for it")
+        self.digest = digest
+
+
 class BlobQuotaExceeded(LearningChainError):
     """A blob does not fit beside those that are in use."""
 
@@ -241,6 +260,7 @@ class BlobStore(Protocol):
         """Open a download, resumed where an earlier one ended; reserves its room.
 
         Raises:
+            BlobBusy: it is open already.
             BlobQuotaExceeded: there is no room.
         """
         ...
@@ -285,6 +305,7 @@ class PartialBlob(Protocol):
 
         Raises:
             BlobCorrupt: they are other bytes; they are deleted.
+            BlobIncomplete: bytes are missing; what came stays.
         """
         ...
 
