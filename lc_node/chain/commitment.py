@@ -1,0 +1,126 @@
+"""The state's Merkle root: 4,096 buckets of entries under an RFC 6962 tree, updated in place.
+
+An update costs one bucket and twelve hashes. A commitment of an unfinalised block keeps only what
+differs from its parent's.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from lc_node.chain.codec import encode
+from lc_node.chain.overlay import Overlay
+from lc_node.chain.types import Digest
+from lc_node.merkle import leaf_hash, node_hash
+
+BUCKET_BITS: Final = 12
+BUCKETS: Final = 1 << BUCKET_BITS
+
+Bucket = dict[bytes, bytes]
+"""Entries whose keys share the first bits of their hash, in key order. Never changed, only replaced."""
+
+
+def bucket_of(key: bytes) -> int:
+    """Return the index of the bucket that holds a key: the first 12 bits of its SHA-256."""
+    return int.from_bytes(hashlib.sha256(key).digest()[:2], "big") >> (16 - BUCKET_BITS)
+
+
+def bucket_bytes(bucket: Mapping[bytes, bytes]) -> bytes:
+    """Return what a bucket's leaf hashes, and what a snapshot sends: (key, value) pairs in order."""
+    return encode(list(bucket.items()))
+
+
+def _hashes_of_empty_subtrees() -> tuple[bytes, ...]:
+    """Return the hash of a subtree of empty buckets by its depth; 0 is the root."""
+    hashes = [leaf_hash(bucket_bytes({}))]
+    for _ in range(BUCKET_BITS):
+        hashes.append(node_hash(hashes[-1], hashes[-1]))
+    return tuple(reversed(hashes))
+
+
+_EMPTY: Final = _hashes_of_empty_subtrees()
+
+
+class Commitment:
+    """A keyed set of entries and its root.
+
+    Nodes are numbered as in a heap: 1 is the root, node n has the children 2n and 2n + 1, and the
+    leaf of bucket i is node 4,096 + i. A node that was never set stands over empty buckets.
+    """
+
+    __slots__ = ("_buckets", "_nodes")
+
+    def __init__(
+        self,
+        buckets: Overlay[int, Bucket] | None = None,
+        nodes: Overlay[int, bytes] | None = None,
+    ) -> None:
+        """Start empty, or over what another commitment holds."""
+        self._buckets: Overlay[int, Bucket] = Overlay(buckets)
+        self._nodes: Overlay[int, bytes] = Overlay(nodes)
+
+    @property
+    def root(self) -> Digest:
+        """The RFC 6962 root over all buckets."""
+        return Digest(self.node(1))
+
+    def node(self, number: int) -> bytes:
+        """Return the hash of a node by its heap number."""
+        return self._nodes.get(number) or _EMPTY[number.bit_length() - 1]
+
+    def bucket(self, index: int) -> Mapping[bytes, bytes]:
+        """Return a bucket's entries in key order."""
+        return self._buckets.get(index) or {}
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the entry under a key, None if there is none."""
+        return self.bucket(bucket_of(key)).get(key)
+
+    def entries(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield all entries, bucket by bucket."""
+        for index in range(BUCKETS):
+            yield from self.bucket(index).items()
+
+    def updated(self, changes: Mapping[bytes, bytes | None]) -> "Commitment":
+        """Return a commitment over this one with entries set, or removed where the change is None."""
+        by_bucket: dict[int, dict[bytes, bytes | None]] = {}
+        for key, value in changes.items():
+            by_bucket.setdefault(bucket_of(key), {})[key] = value
+        child = Commitment(self._buckets, self._nodes)
+        child.replace(
+            {index: _changed(self.bucket(index), some) for index, some in by_bucket.items()}
+        )
+        return child
+
+    def replace(self, buckets: Mapping[int, Bucket]) -> None:
+        """Replace whole buckets, and rehash the nodes above them."""
+        nodes = self._nodes.own
+        for index, bucket in buckets.items():
+            self._buckets.own[index] = bucket
+            nodes[BUCKETS + index] = leaf_hash(bucket_bytes(bucket))
+        level = sorted(BUCKETS + index for index in buckets)
+        for _ in range(BUCKET_BITS):
+            level = list(dict.fromkeys(number >> 1 for number in level))
+            for number in level:
+                left, right = 2 * number, 2 * number + 1
+                nodes[number] = node_hash(
+                    nodes.get(left) or self.node(left), nodes.get(right) or self.node(right)
+                )
+
+    def flatten(self) -> None:
+        """Merge all changes into what is final, at the cost of the changes; see Overlay.flatten."""
+        self._buckets.flatten()
+        self._nodes.flatten()
+
+
+def _changed(bucket: Mapping[bytes, bytes], changes: Mapping[bytes, bytes | None]) -> Bucket:
+    """Return a bucket with changes made, in key order."""
+    result = dict(bucket)
+    for key, value in changes.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = value
+    if any(key not in bucket for key in changes):
+        return dict(sorted(result.items()))
+    return result
