@@ -26,3 +26,130 @@ class InvalidTransaction(LearningChainError):
     def code(self) -> str:
         """The stable name of the cause, for programs: the class's name."""
         return type(self).__name__
+
+
+class InsufficientBalance(InvalidTransaction):
+    """The sender does not own what it wants to give or lock."""
+
+    def __init__(self, balance: int, needed: int) -> None:
+        """Both in micro-credits."""
+        super().__init__(
+            f"the balance of {balance} micro-credits does not cover {needed}: lower the amount"
+        )
+        self.balance = balance
+        self.needed = needed
+
+
+class InsufficientBond(InvalidTransaction):
+    """The sender asks for more than it has bonded."""
+
+    def __init__(self, bond: int, needed: int) -> None:
+        """Both in micro-credits."""
+        super().__init__(
+            f"the bond of {bond} micro-credits does not cover {needed}: lower the amount"
+        )
+        self.bond = bond
+        self.needed = needed
+
+
+class TooManyUnbondings(InvalidTransaction):
+    """The sender has as many withdrawals under way as an account may have."""
+
+    def __init__(self, limit: int) -> None:
+        """Name the limit."""
+        super().__init__(f"{limit} withdrawals are under way: wait until one has ended")
+        self.limit = limit
+
+
+class NothingToDo(InvalidTransaction):
+    """The transaction would change nothing."""
+
+    def __init__(self) -> None:
+        """Name the fix."""
+        super().__init__("the amount is zero and nothing else would change: give an amount")
+
+
+class RecipientBanned(InvalidTransaction):
+    """A banned key receives no credits."""
+
+    def __init__(self) -> None:
+        """Name the fix."""
+        super().__init__("the recipient is banned: its credits would be lost")
+
+
+class SenderBanned(InvalidTransaction):
+    """A banned key sends nothing."""
+
+    def __init__(self) -> None:
+        """Say that it is for ever."""
+        super().__init__("the sender is banned for ever: use another key")
+
+
+class SenderSuspended(InvalidTransaction):
+    """A refuted bidder may not move credits, post or bid until the job is over."""
+
+    def __init__(self, job: bytes) -> None:
+        """Name the job that must end first."""
+        super().__init__(f"the sender is suspended until job {job.hex()} is over: wait for it")
+        self.job = job
+
+
+class WrongChain(InvalidTransaction):
+    """The transaction was signed for another chain."""
+
+    def __init__(self, expected: bytes, found: bytes) -> None:
+        """Name both chains."""
+        super().__init__(
+            f"signed for chain {found.hex()[:12]}, this is {expected.hex()[:12]}: sign it again"
+        )
+        self.expected = expected
+        self.found = found
+
+
+class NonceTooLow(InvalidTransaction):
+    """The sender's nonce was used already, or jumped over."""
+
+    def __init__(self, last: int, found: int) -> None:
+        """Name the account's last nonce."""
+        super().__init__(f"nonce {found} is not above the account's last, {last}: use {last + 1}")
+        self.last = last
+        self.found = found
+
+
+class Expired(InvalidTransaction):
+    """The transaction was meant for an earlier block."""
+
+    def __init__(self, valid_until: int, height: int) -> None:
+        """Name the last height that its sender allowed."""
+        super().__init__(f"valid until height {valid_until}, this is {height}: sign it again")
+        self.valid_until = valid_until
+        self.height = height
+
+
+class TooFrequent(InvalidTransaction):
+    """The sender's token bucket is empty."""
+
+    def __init__(self, tokens: int, needed: int) -> None:
+        """Both in thousandths of a token."""
+        super().__init__(
+            f"{tokens} of {needed} milli-tokens: wait a moment, or hold more balance or bond"
+        )
+        self.tokens = tokens
+        self.needed = needed
+
+
+class BadSignature(InvalidTransaction):
+    """The signature is not the sender's over this transaction."""
+
+    def __init__(self) -> None:
+        """Name the fix."""
+        super().__init__("the signature does not verify: sign the transaction's id")
+
+
+class NotEvidence(InvalidTransaction):
+    """Two votes do not prove that their signer broke a rule."""
+
+    def __init__(self, why: str) -> None:
+        """Say what is missing."""
+        super().__init__(f"the votes are no evidence: {why}")
+        self.why = why
