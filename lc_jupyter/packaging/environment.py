@@ -1,0 +1,108 @@
+"""The running interpreter as packaging sees it: where it and its packages lie on this machine."""
+
+import os
+import platform
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lc_jupyter.packaging.errors import UnsupportedPlatform
+from lc_jupyter.packaging.places import LOCAL_ROOT, PYTHON_ROOT, VENV_ROOT
+
+ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
+"""Machine names of Linux, and the same in OCI (image-spec, config.md, after GOARCH)."""
+
+SITE_NAMES: Final = frozenset({"site-packages", "dist-packages"})
+_PRIVATE_PARTS_MIN: Final = 3
+"""``/home/name`` tells a name, ``/root`` does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """An interpreter and where it looks for modules."""
+
+    executable: Path
+    """The program itself, links followed."""
+    version: str
+    """``3.11``."""
+    machine: str
+    prefix: Path
+    base_prefix: Path
+    stdlib: Path
+    dynload: Path
+    """Extension modules of the standard library."""
+    paths: tuple[Path, ...]
+    """``sys.path``: folders with distributions, and folders with modules of the user."""
+    folder: Path
+    """The notebook's."""
+    home: Path
+
+    @classmethod
+    def current(cls) -> "Environment":
+        """Describe the interpreter that runs this.
+
+        Raises:
+            UnsupportedPlatform: not CPython on Linux, or a processor that no image names.
+        """
+        machine = platform.machine()
+        if sys.platform != "linux" or machine not in ARCHITECTURES:
+            raise UnsupportedPlatform(f"{platform.system()} on {machine}")
+        stdlib = Path(os.__file__).resolve().parent
+        shared = sysconfig.get_config_var("DESTSHARED")
+        return cls(
+            executable=Path(sys.executable).resolve(),
+            version=f"{sys.version_info.major}.{sys.version_info.minor}",
+            machine=machine,
+            prefix=Path(sys.prefix),
+            base_prefix=Path(sys.base_prefix),
+            stdlib=stdlib,
+            dynload=Path(shared) if shared and Path(shared).is_dir() else stdlib / "lib-dynload",
+            paths=_search_paths(stdlib),
+            folder=Path.cwd(),
+            home=Path.home(),
+        )
+
+    @property
+    def site_folders(self) -> tuple[Path, ...]:
+        """The folders of ``paths`` that hold installed distributions."""
+        return tuple(path for path in self.paths if path.name in SITE_NAMES)
+
+    @property
+    def architecture(self) -> str:
+        """The machine's name in OCI."""
+        return ARCHITECTURES[self.machine]
+
+    def redactions(self) -> tuple[tuple[bytes, bytes], ...]:
+        """Return pairs of a path of this machine and what stands for it in the image, equally long.
+
+        Equal length keeps offsets in compiled files; slashes pad, since ``a//b`` is ``a/b``. An
+        interpreter's own RUNPATH becomes right in the image in this way. Longest first.
+        """
+        pairs = {self.prefix: VENV_ROOT, self.base_prefix: PYTHON_ROOT}
+        if len(self.home.parts) >= _PRIVATE_PARTS_MIN:
+            pairs = {self.home: LOCAL_ROOT} | pairs
+        pairs |= {path.resolve(): new for path, new in pairs.items()}
+        usual = (_padded(str(old), f"/{new}") for old, new in pairs.items() if _is_private(old))
+        return tuple(sorted(usual, key=lambda pair: (-len(pair[0]), pair)))
+
+    def key(self) -> str:
+        """Return what tells this interpreter's layers from those of another."""
+        return repr((self.version, sys.version, self.machine, self.redactions()))
+
+
+def _search_paths(stdlib: Path) -> tuple[Path, ...]:
+    found = (Path(path or ".").resolve() for path in sys.path)
+    wanted = (p for p in found if p.is_dir() and p != stdlib and p.name != "lib-dynload")
+    return tuple(dict.fromkeys(wanted))
+
+
+def _is_private(path: Path) -> bool:
+    return path.parts[:2] not in {("/",), ("/", "usr"), ("/", "opt")}
+
+
+def _padded(old: str, new: str) -> tuple[bytes, bytes]:
+    if len(new) > len(old):
+        new = ""
+    return os.fsencode(old), os.fsencode(new.ljust(len(old), "/"))

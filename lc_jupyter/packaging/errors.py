@@ -1,0 +1,81 @@
+"""Why an environment or a cell cannot be packaged: one class a cause, each message names the fix."""
+
+from collections.abc import Sequence
+
+from lc_jupyter.errors import UserError
+
+
+class PackagingError(UserError):
+    """Root of the refusals of packaging."""
+
+
+class UnsupportedPlatform(PackagingError):
+    """This interpreter cannot be copied into a Linux image."""
+
+    def __init__(self, platform: str) -> None:
+        """Name the platform."""
+        super().__init__(
+            f"a snapshot needs Python on Linux, this is {platform}; use --dockerfile or --image REF"
+        )
+
+
+class UnpicklableCapture(PackagingError):
+    """A value that a function uses cannot be sent."""
+
+    def __init__(self, trail: str, kind: str, why: str) -> None:
+        """Name the way to the value from a function of the job, its type, and what pickling said."""
+        super().__init__(
+            f"{trail} is a {kind} and cannot be sent ({why}); create it inside the function that uses it"
+        )
+        self.trail = trail
+
+
+class CapturedTooLarge(PackagingError):
+    """The values that the functions use are larger together than the limit, in bytes."""
+
+    def __init__(self, bytes_max: int, names: Sequence[tuple[str, int]]) -> None:
+        """Name the limit and the largest captured names with their sizes."""
+        largest = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in names)
+        super().__init__(
+            f"the captured data is over {bytes_max / 1e6:.0f} MB ({largest}); load it inside train and"
+            " evaluate from a file given with --include PATH"
+        )
+        self.names = tuple(names)
+
+
+class SecretFound(PackagingError):
+    """Something that looks like a key or a password would be sent to strangers."""
+
+    def __init__(self, findings: Sequence[tuple[str, str]]) -> None:
+        """Name where each was found and which rule it met; never the value."""
+        listed = "; ".join(f"{where}: {rule}" for where, rule in findings)
+        super().__init__(
+            f"this looks secret and every node of the job could read it ({listed});"
+            " take it out, or add --allow-secret NAME if it is harmless"
+        )
+        self.findings = tuple(findings)
+
+
+class DistributionMissing(PackagingError):
+    """A distribution that was asked for is not installed here."""
+
+    def __init__(self, name: str, needed_by: str) -> None:
+        """Name the distribution and who needs it."""
+        super().__init__(f"{name} is not installed, {needed_by} needs it: pip install {name}")
+        self.name = name
+
+
+class IncludeRefused(PackagingError):
+    """A path given with --include cannot be part of the image."""
+
+    def __init__(self, path: str, why: str) -> None:
+        """Name the path and the rule."""
+        super().__init__(f"--include {path}: {why}")
+
+
+class EnvironmentChanged(PackagingError):
+    """A file changed, or went away, while it was read."""
+
+    def __init__(self, why: str) -> None:
+        """Say which file."""
+        super().__init__(f"{why}; run the cell again when nothing is being installed")
