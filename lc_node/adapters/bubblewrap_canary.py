@@ -1,0 +1,195 @@
+"""A canary for the sandbox: a program of a few hundred bytes that tries what the sandbox must refuse.
+
+It is a static executable put together here, so that a probe needs neither an image nor a file of the host.
+"""
+
+import errno
+import struct
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from lc_node.adapters.bubblewrap_command import INSIDE_USER
+from lc_node.adapters.bubblewrap_run import BubblewrapRun
+from lc_node.chain.types import ByteCount, MillisSpan, Seconds
+from lc_node.ports.sandbox import (
+    Enforced,
+    Limits,
+    Outcome,
+    RunRequest,
+    SandboxFailed,
+    SandboxUnavailable,
+    Status,
+)
+
+MOUNT_POINTS: Final = ("proc", "dev", "tmp", "lc/in", "lc/out")
+
+_CODE: Final = bytes.fromhex(
+    # take argv[1] and argv[2]; jump by the first letter of argv[1]
+    "488b5c2410488b6c24180fb6033c72741e3c6d74573c700f84880000003c770f84a60000003c730f84cf000000"
+    "ebfe"  # any other letter: spin for ever
+    "31f6e8e2000000"  # r: open argv[2] for reading
+    "4489e7488db42400f0ffffba0008000031c00f054885c00f8ed8000000"  # read, done at the end
+    "bf01000000488db42400f0ffff4889c2b8010000000f05ebca"  # write that to stdout, read on
+    "41bd00010000"  # m: 256 times
+    "31ffbe00001000ba0300000041ba2280000049c7c0ffffffff4531c9b8090000000f05"  # map a MiB, filled
+    "4885c00f888d00000041ffcd75cfeb1d"  # done if refused; after the last one wait
+    "41bd40000000"  # p: 64 times
+    "b8390000000f054885c0740b787241ffcd75ed31c0eb69"  # fork; a child waits; done if refused
+    "b8220000000f05ebf7"  # wait: pause for ever
+    "be41020000e843000000"  # w: open argv[2] for writing
+    "4489e74889e64881e600f0ffff4881ee00100000ba00100000b8010000000f05"  # write a page
+    "4885c07fdbeb2f"  # again until refused
+    "bf28000000be0100000031d2b8290000000f054885c0781731c0eb13"  # s: socket(AF_VSOCK, STREAM, 0)
+    "4889efbab6010000b8020000000f054989c4c3"  # open(argv[2], flags, 0666)
+    "4889c748f7dfb83c0000000f05"  # done: exit with the error's number, 0 if all went well
+)
+_BASE: Final = 0x400000
+_HEADERS: Final = 64 + 56
+_MIB: Final = 1024 * 1024
+
+_LIMITS: Final = Limits(
+    millicpus=1000,
+    memory_bytes=ByteCount(48 * _MIB),
+    pids=16,
+    out_bytes=ByteCount(_MIB),
+    scratch_bytes=ByteCount(4 * _MIB),
+    inodes=64,
+    wall=MillisSpan(2000),
+    log_bytes=ByteCount(_MIB),
+    line_bytes=ByteCount(4096),
+    grace=Seconds(0),
+)
+_SPIN_MS: Final = 400
+_SPIN_MILLICPUS: Final = 100
+_CAPABILITY_SETS: Final = ("Inh", "Prm", "Eff", "Bnd", "Amb")
+_MUST_HOLD: Final = frozenset(
+    {
+        Enforced.NAMESPACES,
+        Enforced.SECCOMP,
+        Enforced.PIDS,
+        Enforced.DISK,
+        Enforced.INODES,
+        Enforced.WALL_TIME,
+    }
+)
+_REMEDY: Final = (
+    "allow user namespaces: sysctl -w user.max_user_namespaces=10000; on Debian also "
+    "kernel.unprivileged_userns_clone=1, on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0"
+)
+
+
+def canary_program() -> bytes:
+    """Return the canary: an x86-64 ELF file of one loaded segment."""
+    size = _HEADERS + len(_CODE)
+    identification = b"\x7fELF\x02\x01\x01"
+    entry = _BASE + _HEADERS
+    header = struct.pack(
+        "<16sHHIQQQIHHHHHH", identification, 2, 62, 1, entry, 64, 0, 0, 64, 56, 1, 0, 0, 0
+    )
+    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, _BASE, _BASE, size, size, 4096)
+    return header + segment + _CODE
+
+
+class Canary:
+    """Runs the canary in every way in which a job could try a limit."""
+
+    def __init__(
+        self,
+        run: Callable[[RunRequest], AbstractAsyncContextManager[BubblewrapRun]],
+        *,
+        has_cgroups: bool,
+    ) -> None:
+        """Test the sandbox whose ``open`` is ``run``."""
+        self._run = run
+        self._memory = Enforced.MEMORY_HARD if has_cgroups else Enforced.MEMORY_SOFT
+        self._rootfs = Path()
+
+    async def enforced(self) -> frozenset[Enforced]:
+        """Return what held.
+
+        Raises:
+            SandboxUnavailable: something that must hold did not.
+        """
+        with tempfile.TemporaryDirectory(prefix="lc-canary-") as folder:
+            self._rootfs = _build_rootfs(Path(folder) / "rootfs")
+            try:
+                held = {found async for found in self._observations()}
+            except SandboxFailed as error:
+                raise SandboxUnavailable(f"bubblewrap cannot run: {error}; {_REMEDY}") from error
+        if missing := {*_MUST_HOLD, self._memory} - held:
+            names = ", ".join(sorted(missing))
+            raise SandboxUnavailable(f"the sandbox does not enforce {names} on this machine")
+        return frozenset(held)
+
+    async def _observations(self) -> AsyncIterator[Enforced]:
+        if await self._has_no_rights() and await self._has_no_network():
+            yield Enforced.NAMESPACES
+        if (await self._outcome("s")).exit_code == errno.EPERM:
+            yield Enforced.SECCOMP
+        if (await self._outcome("m")).status is Status.OUT_OF_MEMORY:
+            yield self._memory
+        if (await self._outcome("p")).exit_code == errno.EAGAIN:
+            yield Enforced.PIDS
+        if (await self._outcome("w", "/lc/out/full")).exit_code == errno.ENOSPC:
+            yield Enforced.DISK
+        async for found in self._observations_while_spinning():
+            yield found
+
+    async def _observations_while_spinning(self) -> AsyncIterator[Enforced]:
+        limits = replace(_LIMITS, wall=MillisSpan(_SPIN_MS), millicpus=_SPIN_MILLICPUS)
+        async with self._run(self._request(limits, "x")) as run:
+            if run.inodes == limits.inodes:
+                yield Enforced.INODES
+            outcome = await run.wait()
+        if outcome.status is Status.TIMED_OUT:
+            yield Enforced.WALL_TIME
+        if self._memory is Enforced.MEMORY_HARD and outcome.cpu < _SPIN_MS // 2:
+            yield Enforced.CPU
+
+    async def _has_no_rights(self) -> bool:
+        """Look at the canary's own line in the kernel's books: proc_pid_status(5)."""
+        lines = await self._lines("/proc/self/status")
+        fields = {name: value.split() for name, _, value in (li.partition(":") for li in lines)}
+        return (
+            fields["Uid"] == [str(INSIDE_USER)] * 4
+            and fields["Gid"] == [str(INSIDE_USER)] * 4
+            and all(int(fields[f"Cap{which}"][0], 16) == 0 for which in _CAPABILITY_SETS)
+            and fields["NoNewPrivs"] == ["1"]
+            and fields["Seccomp"] == ["2"]
+            and fields["Pid"] == ["2"]
+        )
+
+    async def _has_no_network(self) -> bool:
+        """Two lines of headings, and the loopback interface."""
+        interfaces = (await self._lines("/proc/self/net/dev"))[2:]
+        return [line.partition(":")[0].strip() for line in interfaces] == ["lo"]
+
+    async def _lines(self, file: str) -> list[str]:
+        lines = []
+        async with self._run(self._request(_LIMITS, "r", file)) as run:
+            while (line := await run.read_line()) is not None:
+                lines.append(line.decode())
+            await run.wait()
+        return lines
+
+    async def _outcome(self, *words: str) -> Outcome:
+        async with self._run(self._request(_LIMITS, *words)) as run:
+            return await run.wait()
+
+    def _request(self, limits: Limits, *words: str) -> RunRequest:
+        argv = ("/canary", *words)
+        return RunRequest(rootfs=self._rootfs, argv=argv, environment={}, inputs={}, limits=limits)
+
+
+def _build_rootfs(rootfs: Path) -> Path:
+    """Make a root file system with nothing but the canary and the places that are mounted over."""
+    for place in MOUNT_POINTS:
+        (rootfs / place).mkdir(parents=True)
+    program = rootfs / "canary"
+    program.write_bytes(canary_program())
+    program.chmod(0o755)
+    return rootfs

@@ -1,0 +1,86 @@
+"""The memory and processor time of a process and its descendants, read from /proc: a limit without root.
+
+It is a soft limit: between two looks a job can take more than it may, and gets it. What a job keeps in its two
+tmpfs folders counts as its memory, as it would in a control group.
+"""
+
+import contextlib
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from lc_node.adapters.cgroups import Usage
+
+_CLOCK_TICKS: Final = os.sysconf("SC_CLK_TCK")
+_PROC: Final = Path("/proc")
+
+# Fields of /proc/PID/stat after the name in parentheses, numbered from 0; proc(5).
+_UTIME, _STIME, _CHILDREN_UTIME, _CHILDREN_STIME, _RSS = 11, 12, 13, 14, 21
+
+
+class ProcessTree:
+    """Accounts of one run, as of the last look; peaks and times never fall."""
+
+    def __init__(self, root: int, volumes: tuple[int, ...], *, memory_bytes: int) -> None:
+        """Watch the process ``root`` and the open folders ``volumes``, each the root of a tmpfs."""
+        self._root = root
+        self._volumes = volumes
+        self._memory_bytes = memory_bytes
+        self._cpu_ms = 0
+        self._peak = 0
+        self._out_of_memory = False
+
+    def usage(self) -> Usage:
+        """Look again; a few tens of microseconds a process."""
+        pids = list(_descendants(self._root))
+        samples = [sample for pid in pids if (sample := _sample(pid)) is not None]
+        stored = sum(_stored(volume) for volume in self._volumes)
+        memory = stored + sum(rss for _, rss in samples)
+        if memory > self._memory_bytes:  # shared pages were counted once a process: look closer
+            memory = stored + sum(_proportional(pid) for pid in pids)
+            self._out_of_memory |= memory > self._memory_bytes
+        self._peak = max(self._peak, memory)
+        self._cpu_ms = max(self._cpu_ms, sum(cpu for cpu, _ in samples))
+        return Usage(
+            cpu_ms=self._cpu_ms,
+            memory_peak_bytes=self._peak,
+            out_of_memory=self._out_of_memory,
+        )
+
+
+def _descendants(root: int) -> Iterator[int]:
+    pending = [root]
+    while pending:
+        pid = pending.pop()
+        yield pid
+        with contextlib.suppress(OSError):
+            for thread in (_PROC / str(pid) / "task").iterdir():
+                pending += map(int, (thread / "children").read_text().split())
+
+
+def _sample(pid: int) -> tuple[int, int] | None:
+    """Return processor milliseconds and resident bytes, None if the process has gone."""
+    try:
+        text = (_PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return None
+    fields = text.rpartition(")")[2].split()
+    ticks = sum(int(fields[at]) for at in (_UTIME, _STIME, _CHILDREN_UTIME, _CHILDREN_STIME))
+    return ticks * 1000 // _CLOCK_TICKS, int(fields[_RSS]) * resource.getpagesize()
+
+
+def _proportional(pid: int) -> int:
+    """Return resident bytes, each page divided by the number of its users; resident bytes if hidden."""
+    with contextlib.suppress(OSError):
+        for line in (_PROC / str(pid) / "smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    sample = _sample(pid)
+    return 0 if sample is None else sample[1]
+
+
+def _stored(volume: int) -> int:
+    figures = os.fstatvfs(volume)
+    return (figures.f_blocks - figures.f_bfree) * figures.f_frsize

@@ -1,0 +1,184 @@
+"""Prepare one sandbox in a fresh process, then become bubblewrap; a script that needs the standard library alone.
+
+Started as ``python -I -S sandbox_launcher.py PARENT_PID [word value ...] -- bwrap ...``: nothing of the node's
+memory, threads or descriptors is here, so that the steps below need not fear any of them. Python's start is what a
+sandbox's start costs most, hence the few imports.
+
+Descriptor 3 is a socket to the node. It gets two open folders, /lc/out and /tmp of the job, so that the node can
+read files from them while the job runs; then bubblewrap's own status; or one message that says what failed.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+import socket
+import sys
+
+CONTROL_FD = 3
+FIRST_STRAY_FD = 5  # 4 carries the system call filter
+STAGE = "/tmp"  # noqa: S108 - covered by a mount that only this process and its children see
+OUT = f"{STAGE}/out"
+SCRATCH = f"{STAGE}/scratch"
+LAUNCH_FAILED = 125
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_SET_NO_NEW_PRIVS = 38
+_CLONE_NEWNS = 0x00020000
+_CLONE_NEWUSER = 0x10000000
+_MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
+_MS_BIND, _MS_REC, _MS_PRIVATE = 0x1000, 0x4000, 0x40000
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Plan:
+    """What the node asks for, read from the command line."""
+
+    def __init__(self, words: list[str]) -> None:
+        """Read the words up to ``--``; what follows is bubblewrap's."""
+        self.parent = int(words.pop(0))
+        self.own_user_namespace = False
+        self.user: int | None = None
+        self.cgroups: list[str] = []
+        self.limits: list[tuple[int, int]] = []
+        self.binds: list[tuple[str, str]] = []
+        self.volumes: list[tuple[str, str, str]] = []
+        while (word := words.pop(0)) != "--":
+            self._read(word, words)
+        self.command = words
+
+    def _read(self, word: str, words: list[str]) -> None:
+        match word:
+            case "own-user-namespace":
+                self.own_user_namespace = True
+            case "user":
+                self.user = int(words.pop(0))
+            case "cgroup":
+                self.cgroups.append(words.pop(0))
+            case "limit":
+                self.limits.append((int(words.pop(0)), int(words.pop(0))))
+            case "bind":
+                self.binds.append((words.pop(0), words.pop(0)))
+            case "volume":
+                self.volumes.append((words.pop(0), words.pop(0), words.pop(0)))
+            case _:
+                raise ValueError(word)
+
+
+def main() -> None:
+    """Do what the plan says, in the one order that works, and become bubblewrap."""
+    control = socket.socket(fileno=CONTROL_FD)
+    try:
+        os.closerange(FIRST_STRAY_FD, os.sysconf("SC_OPEN_MAX"))
+        plan = Plan(sys.argv[1:])
+        die_with(plan.parent)
+        enter_namespaces(own_user=plan.own_user_namespace)
+        build_stage(plan)
+        send_volumes(control)
+        enter_cgroups(plan.cgroups)  # late: until here the work is the node's, not the job's
+        set_limits(plan.limits)
+        if plan.user is not None:
+            become(plan.user)
+        die_with(plan.parent)  # again: changing the user has cleared it
+        _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+        os.set_inheritable(CONTROL_FD, True)  # noqa: FBT003 - the standard library's own signature
+        os.execve(plan.command[0], plan.command, {})  # noqa: S606 - bubblewrap, with no shell between
+    except Exception as error:  # noqa: BLE001 - whatever it is, the node must hear of it
+        control.send(f"failed: {type(error).__name__}: {error}\n".encode())
+        os._exit(LAUNCH_FAILED)
+
+
+def die_with(parent: int) -> None:
+    """Ask the kernel to kill us when the node dies, and leave if it already has."""
+    _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "parent death signal")
+    if os.getppid() != parent:
+        os._exit(LAUNCH_FAILED)
+
+
+def enter_cgroups(folders: list[str]) -> None:
+    """Join control groups; be the first that an exhausted machine kills."""
+    for folder in folders:
+        _write(f"{folder}/cgroup.procs", "0")
+    _write("/proc/self/oom_score_adj", "500")
+
+
+def enter_namespaces(*, own_user: bool) -> None:
+    """Get mounts of our own; without root, by way of a user namespace that maps only ourselves."""
+    user, group = os.getuid(), os.getgid()
+    _check(_libc.unshare(_CLONE_NEWNS | (_CLONE_NEWUSER if own_user else 0)), "unshare")
+    if own_user:
+        _write("/proc/self/setgroups", "deny")
+        _write("/proc/self/uid_map", f"{user} {user} 1")
+        _write("/proc/self/gid_map", f"{group} {group} 1")
+    _mount("none", "/", None, _MS_REC | _MS_PRIVATE, "")
+
+
+def build_stage(plan: Plan) -> None:
+    """Cover a folder and lay out there what bubblewrap shall bind: it sees only paths that all may reach."""
+    sources = [(os.open(source, os.O_PATH), name) for source, name in plan.binds]
+    _mount("stage", STAGE, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=1m,nr_inodes=4096,mode=755")
+    for folder in ("in", "out", "scratch"):
+        os.mkdir(f"{STAGE}/{folder}", 0o755)
+    os.close(os.open(f"{STAGE}/nothing", os.O_CREAT | os.O_WRONLY, 0o444))
+    for descriptor, name in sources:
+        _bind(descriptor, f"{STAGE}/{name}")
+    owner = "" if plan.user is None else f",uid={plan.user},gid={plan.user}"
+    for folder, size, inodes in plan.volumes:
+        options = f"size={size},nr_inodes={inodes},mode=700{owner}"
+        _mount(folder, f"{STAGE}/{folder}", "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, options)
+
+
+def send_volumes(control: socket.socket) -> None:
+    """Hand the node the two folders that the job can write to."""
+    folders = [os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in (OUT, SCRATCH)]
+    socket.send_fds(control, [b"volumes\n"], folders)
+
+
+def set_limits(limits: list[tuple[int, int]]) -> None:
+    """Set limits that no process of the job can raise again."""
+    for number, value in limits:
+        resource.setrlimit(number, (value, value))
+
+
+def become(user: int) -> None:
+    """Leave root for good: a user id that owns nothing, another one for each run at a time."""
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+    _check(_libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable")  # else /proc/self stays root's
+
+
+def _bind(descriptor: int, target: str) -> None:
+    source = f"/proc/self/fd/{descriptor}"
+    if os.path.isdir(source):  # noqa: PTH112 - pathlib would cost a fifth of the start
+        os.makedirs(target, exist_ok=True)  # noqa: PTH103 - same
+    else:
+        os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120 - same
+        os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o444))
+    _mount(source, target, None, _MS_BIND | _MS_REC, "")
+    os.close(descriptor)
+
+
+def _mount(source: str, target: str, kind: str | None, flags: int, options: str) -> None:
+    words = [None if word is None else os.fsencode(word) for word in (source, target, kind)]
+    _check(_libc.mount(*words, flags, os.fsencode(options)), f"mount {target}")
+
+
+def _write(path: str, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+if __name__ == "__main__":
+    main()
