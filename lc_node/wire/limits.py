@@ -104,10 +104,7 @@ QUESTIONS: Final = QueueLimit(frames=256, bytes=ByteCount(MIB))
 """Requests of one peer that wait for their answer; the same again for blobs."""
 SENDING_BYTES: Final = ByteCount(32 * MIB)
 """Bytes of large frames on their way to one peer; more are refused to the sender."""
-SENDING_FRAMES: Final = 4_000
+SENDING_FRAMES: Final = 1_000
 """Frames on their way to one peer."""
-
-
-def allows_peer(sessions: int) -> bool:
-    """Return whether one more peer may have a session beside ``sessions`` others."""
-    return sessions < PEERS_MAX
+LARGE_FRAME_BYTES: Final = ByteCount(16 * KIB)
+"""From this size on a frame is counted by its bytes, and sent without a copy."""

@@ -98,8 +98,6 @@ class Action(Enum):
     """Send Refused with the reason."""
     DELIVER = auto()
     """Hand the frame on."""
-    OFFEND = auto()
-    """Count an offence: an honest peer would not have sent this."""
 
 
 _GREETING_KINDS: Final = frozenset({Kind.HELLO, Kind.WELCOME, Kind.REFUSED, Kind.KEEPALIVE})
@@ -135,10 +133,11 @@ TABLE: Final[Mapping[tuple[Role, State, Event], Step]] = MappingProxyType(
             for role in Role
             for event, step in {
                 _E.OPENED: (_S.ESTABLISHED, ()),
-                _E.GOOD_HELLO: (_S.ESTABLISHED, (_A.OFFEND,)),
-                _E.BAD_HELLO: (_S.ESTABLISHED, (_A.OFFEND,)),
-                _E.GOOD_WELCOME: (_S.ESTABLISHED, (_A.OFFEND,)),
-                _E.BAD_WELCOME: (_S.ESTABLISHED, (_A.OFFEND,)),
+                # A second greeting is delivered like any frame, and counted as an offence above.
+                _E.GOOD_HELLO: (_S.ESTABLISHED, (_A.DELIVER,)),
+                _E.BAD_HELLO: (_S.ESTABLISHED, (_A.DELIVER,)),
+                _E.GOOD_WELCOME: (_S.ESTABLISHED, (_A.DELIVER,)),
+                _E.BAD_WELCOME: (_S.ESTABLISHED, (_A.DELIVER,)),
                 _E.REFUSED: (_S.CLOSED, ()),
                 _E.ALIVE: (_S.ESTABLISHED, ()),
                 _E.TRAFFIC: (_S.ESTABLISHED, (_A.DELIVER,)),
@@ -158,7 +157,6 @@ class Outcome:
     send: tuple[bytes, ...] = ()
     deliver: bool = False
     """The frame that came in is for the layers above."""
-    offended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +211,6 @@ class Session:
         return Outcome(
             send=tuple(frame for action in actions for frame in self._frames(action)),
             deliver=Action.DELIVER in actions,
-            offended=Action.OFFEND in actions,
         )
 
     def _frames(self, action: Action) -> tuple[bytes, ...]:

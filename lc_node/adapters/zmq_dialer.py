@@ -1,0 +1,137 @@
+"""The dialing end: keeps one connection to a listed peer, unless the peer keeps one to us."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import zmq
+import zmq.asyncio
+from zmq.utils.monitor import recv_monitor_message
+
+from lc_node.adapters.zmq_link import Link
+from lc_node.adapters.zmq_sockets import TransportKeys, open_dialer
+from lc_node.adapters.zmq_switchboard import Switchboard
+from lc_node.ports.transport import Channel, PeerAddress, Refusal
+from lc_node.wire.limits import GREETING_MAX
+from lc_node.wire.session import Role, Session
+
+_BACKOFF_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_STANDBY_SECONDS: Final = 1.0
+_GREETING_SECONDS: Final = GREETING_MAX / 1_000
+_OVER: Final = frozenset(
+    {
+        zmq.Event.CLOSED,
+        zmq.Event.DISCONNECTED,
+        zmq.Event.HANDSHAKE_FAILED_AUTH,
+        zmq.Event.HANDSHAKE_FAILED_NO_DETAIL,
+        zmq.Event.HANDSHAKE_FAILED_PROTOCOL,
+    }
+)
+"""A connection that sees one of these will carry nothing more."""
+
+
+class Dialer:
+    """Dials one peer for one channel, again and again."""
+
+    def __init__(
+        self,
+        switchboard: Switchboard,
+        context: zmq.asyncio.Context,
+        keys: TransportKeys,
+        address: PeerAddress,
+        channel: Channel,
+    ) -> None:
+        """Prepare to dial."""
+        self._switchboard = switchboard
+        self._context = context
+        self._keys = keys
+        self._address = address
+        self._channel = channel
+
+    async def run(self) -> None:
+        """Keep the connection up, for ever, waiting longer after each failure."""
+        failures = 0
+        while True:
+            if not self._is_wanted():
+                failures = 0
+                await asyncio.sleep(_STANDBY_SECONDS)
+                continue
+            failures = 0 if await self._dial() else failures + 1
+            await asyncio.sleep(_BACKOFF_SECONDS[min(failures, len(_BACKOFF_SECONDS) - 1)])
+
+    def _is_wanted(self) -> bool:
+        """Return whether to dial: not whom we banned, nor who has dialed us already."""
+        peer = self._address.public_key
+        is_heard = self._switchboard.links.heard(peer, self._channel) is not None
+        return not (is_heard or self._switchboard.is_forbidden(peer))
+
+    async def _dial(self) -> bool:
+        """Make one connection and stay until it ends; return whether it had become a session."""
+        with self._opened() as (socket, link):
+            monitor = socket.get_monitor_socket()
+            socket.connect(f"tcp://{_bracketed(self._address.host)}:{self._address.port}")
+            self._switchboard.perform(link, link.session.open())
+            async with asyncio.TaskGroup() as tasks:
+                reading = tasks.create_task(self._read(socket, link))
+                watching = tasks.create_task(_watch(monitor, link))
+                was_up = await self._last(link)
+                reading.cancel()
+                watching.cancel()
+            return was_up
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[zmq.asyncio.Socket, Link]]:
+        socket = open_dialer(self._context, self._keys, self._address)
+        session = Session(
+            self._switchboard.policy,
+            Role.DIALER,
+            self._address.transport_key,
+            channel=self._channel,
+            expected=self._address.public_key,
+        )
+        link = Link(
+            session,
+            Role.DIALER,
+            socket,
+            route=(),
+            address=f"{self._address.host}:{self._address.port}",
+            since=self._switchboard.clock.now(),
+        )
+        try:
+            yield socket, link
+        finally:
+            self._switchboard.drop(link)
+            socket.disable_monitor()
+            socket.close(linger=0)
+
+    async def _last(self, link: Link) -> bool:
+        try:
+            async with asyncio.timeout(_GREETING_SECONDS):
+                await link.greeted.wait()
+        except TimeoutError:
+            link.end()
+        was_up = link.is_up
+        await link.ended.wait()
+        refusal = link.session.refusal
+        if refusal is not None or not was_up:
+            self._switchboard.fail(self._address.public_key, refusal or Refusal.NO_ANSWER)
+        return was_up
+
+    async def _read(self, socket: zmq.asyncio.Socket, link: Link) -> None:
+        while True:
+            frames = await socket.recv_multipart(copy=False)
+            self._switchboard.receive(link, frames[0].bytes if len(frames) == 1 else b"")
+
+
+async def _watch(monitor: zmq.asyncio.Socket, link: Link) -> None:
+    """Return once the connection is over, having ended its link."""
+    while not link.ended.is_set():
+        happened = await recv_monitor_message(monitor)
+        if happened["event"] in _OVER:
+            link.end()
+
+
+def _bracketed(host: str) -> str:
+    """Return a host as ZeroMQ wants it in an endpoint: IPv6 addresses in brackets."""
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,107 @@
+"""What all links of a node share: who may connect, which links are up, where their frames go."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from lc_node.adapters.zmq_inbox import Inbox
+from lc_node.adapters.zmq_link import Link
+from lc_node.adapters.zmq_links import Links
+from lc_node.chain.types import ByteCount, Millis, PublicKey
+from lc_node.ports.clock import Clock
+from lc_node.ports.transport import Channel, Inbound, Refusal
+from lc_node.wire.limits import PEERS_MAX
+from lc_node.wire.session import Identity, Outcome, Policy, State, Verify
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why the last attempt to reach a peer came to nothing."""
+
+    refusal: Refusal
+    at: Millis
+
+
+class Switchboard:
+    """Feeds frames to their links' sessions, and keeps account of those that are established."""
+
+    def __init__(
+        self, identity: Identity, verify: Verify, clock: Clock, listed: frozenset[PublicKey]
+    ) -> None:
+        """Begin without links; ``listed`` peers always find room."""
+        self.clock: Final = clock
+        self.links: Final = Links(identity.node_key)
+        self.inboxes: Final = {channel: Inbox(channel) for channel in Channel}
+        self.failures: Final[dict[PublicKey, Failure]] = {}
+        self.changed: Final = asyncio.Event()
+        self.policy: Final = Policy(
+            identity=identity,
+            verify=verify,
+            is_forbidden=self.is_forbidden,
+            has_room=self._has_room,
+        )
+        self._listed = listed
+        self._forbidden: set[PublicKey] = set()
+
+    def receive(self, link: Link, frame: bytes) -> None:
+        """Take a frame that came in on a link."""
+        link.bytes_in = ByteCount(link.bytes_in + len(frame))
+        before = link.session.state
+        outcome = link.session.receive(frame)
+        self.perform(link, outcome)
+        if before is not link.session.state:
+            self._moved(link)
+        if outcome.deliver and link.place is not None:
+            peer, channel = link.place
+            self.inboxes[channel].put(Inbound(peer=peer, channel=channel, frame=frame))
+
+    def perform(self, link: Link, outcome: Outcome) -> None:
+        """Send what a session answers."""
+        for frame in outcome.send:
+            link.send(frame)
+
+    def hang_up(self, link: Link, reason: Refusal) -> None:
+        """End a link and tell the peer why."""
+        self.perform(link, link.session.hang_up(reason))
+        self.drop(link)
+
+    def drop(self, link: Link) -> None:
+        """Forget a link whose connection is over."""
+        if self.links.remove(link):
+            self.changed.set()
+        link.end()
+
+    def fail(self, peer: PublicKey, refusal: Refusal) -> None:
+        """Remember why a listed peer could not be reached."""
+        self.failures[peer] = Failure(refusal=refusal, at=self.clock.now())
+
+    def forbid(self, peer: PublicKey) -> None:
+        """Hang up on an identity and refuse it from now on."""
+        self._forbidden.add(peer)
+        for link in self.links.of(peer):
+            self.hang_up(link, Refusal.BANNED)
+
+    def permit(self, peer: PublicKey) -> None:
+        """Take ``forbid`` back."""
+        self._forbidden.discard(peer)
+
+    def is_forbidden(self, peer: PublicKey) -> bool:
+        """Return whether an identity is refused."""
+        return peer in self._forbidden
+
+    def _moved(self, link: Link) -> None:
+        """A session was established, or ended."""
+        if link.session.state is State.CLOSED:
+            self.drop(link)
+            return
+        link.since = self.clock.now()
+        for superfluous in self.links.add(link):
+            superfluous.end()
+        if link.place is not None:
+            self.failures.pop(link.place[0], None)
+        link.greeted.set()
+        self.changed.set()
+
+    def _has_room(self, peer: PublicKey) -> bool:
+        peers = self.links.peers()
+        return peer in self._listed or peer in peers or len(peers) < PEERS_MAX

@@ -1,0 +1,171 @@
+"""The transport over ZeroMQ: one listening socket, one dialed socket a listed peer and channel."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import zmq
+import zmq.asyncio
+
+from lc_node.adapters.zmq_dialer import Dialer
+from lc_node.adapters.zmq_listener import Listener
+from lc_node.adapters.zmq_sockets import TransportKeys, admit_everyone, open_gate, open_listener
+from lc_node.adapters.zmq_switchboard import Switchboard
+from lc_node.chain.crypto import Signer
+from lc_node.chain.errors import LearningChainError
+from lc_node.chain.types import ByteCount, ChainId, Millis, PublicKey
+from lc_node.ports.clock import Clock
+from lc_node.ports.transport import Channel, Connection, Inbound, PeerAddress
+from lc_node.wire.session import Verify, identity_of
+
+
+class CannotListen(LearningChainError):
+    """The address to listen on is in use, or is not this machine's."""
+
+    def __init__(self, host: str, port: int, why: str) -> None:
+        """Name the address."""
+        super().__init__(
+            f"cannot listen for peers on {host}:{port} ({why}); is another node running there? "
+            "Set another `listen` address in config.toml"
+        )
+        self.host = host
+        self.port = port
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransportSettings:
+    """Who we are and whom we know."""
+
+    chain_id: ChainId
+    signer: Signer
+    keys: TransportKeys
+    verify: Verify
+    peers: Sequence[PeerAddress]
+    """Whom to dial; an entry with our own key is passed over."""
+    host: str = "*"
+    port: int | None = None
+    """Where to listen; 0 lets the system choose, None only dials out."""
+
+
+class ZmqTransport:
+    """Implements ``ports.transport.Transport``: ``open``, then ``run`` until cancelled."""
+
+    def __init__(self, settings: TransportSettings, clock: Clock) -> None:
+        """Prepare; nothing is opened yet."""
+        own_key = settings.signer.public_key
+        self._settings = settings
+        self._listed: Final = {
+            one.public_key: one for one in settings.peers if one.public_key != own_key
+        }
+        identity = identity_of(settings.signer, settings.chain_id, settings.keys.public)
+        self._switchboard = Switchboard(identity, settings.verify, clock, frozenset(self._listed))
+        self._context = zmq.asyncio.Context()
+        self._sockets: list[zmq.asyncio.Socket] = []
+        self._port = 0
+
+    @property
+    def port(self) -> int:
+        """The port that we listen on, 0 if we only dial out."""
+        return self._port
+
+    @property
+    def peers(self) -> tuple[PublicKey, ...]:
+        """The peers with an established session, sorted by key."""
+        return self._switchboard.links.peers()
+
+    def open(self) -> None:
+        """Listen, so that the port is known before ``run``.
+
+        Raises:
+            CannotListen: the address is taken or not ours.
+        """
+        if self._settings.port is None:
+            return
+        # libzmq asks the gate before it admits anyone, so the gate is there first.
+        self._sockets.append(open_gate(self._context))
+        host, port = self._settings.host, self._settings.port
+        try:
+            listener = open_listener(self._context, self._settings.keys, host, port)
+        except zmq.ZMQError as error:
+            self.close()
+            raise CannotListen(host, port, str(error)) from error
+        self._sockets.append(listener)
+        self._port = int(listener.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
+
+    async def run(self) -> None:
+        """Connect to the listed peers and serve those who connect, until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                if self._sockets:
+                    gate, socket = self._sockets
+                    listener = Listener(self._switchboard, socket)
+                    tasks.create_task(admit_everyone(gate))
+                    tasks.create_task(listener.read())
+                    tasks.create_task(listener.sweep())
+                for address in self._listed.values():
+                    for channel in Channel:
+                        tasks.create_task(self._dialer(address, channel).run())
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the sockets and the port; what was queued is lost."""
+        for socket in self._sockets:
+            socket.close(linger=0)
+        self._sockets.clear()
+        self._context.destroy(linger=0)
+
+    def send(self, peer: PublicKey, channel: Channel, frame: bytes | bytearray) -> bool:
+        """Queue a frame; False if the peer is unknown or its queue is full."""
+        link = self._switchboard.links.route(peer, channel)
+        if link is None:
+            return False
+        is_sent = link.send(frame)
+        if link.is_gone:
+            self._switchboard.drop(link)
+        return is_sent
+
+    async def receive(self, channel: Channel) -> Inbound:
+        """Return the next frame on a channel."""
+        return await self._switchboard.inboxes[channel].take()
+
+    async def changed(self) -> None:
+        """Return when ``peers`` has changed since the last return."""
+        await self._switchboard.changed.wait()
+        self._switchboard.changed.clear()
+
+    def forbid(self, peer: PublicKey) -> None:
+        """Hang up on an identity and refuse it from now on."""
+        self._switchboard.forbid(peer)
+
+    def permit(self, peer: PublicKey) -> None:
+        """Take ``forbid`` back."""
+        self._switchboard.permit(peer)
+
+    def connections(self) -> tuple[Connection, ...]:
+        """Return the peers that are up, and the listed ones that are not, sorted by key."""
+        keys = sorted({*self.peers, *self._listed})
+        return tuple(self._connection(key) for key in keys)
+
+    def queued(self) -> dict[Channel, int]:
+        """Return how many received frames wait on each channel, for the metrics."""
+        return {channel: len(box) for channel, box in self._switchboard.inboxes.items()}
+
+    def _dialer(self, address: PeerAddress, channel: Channel) -> Dialer:
+        return Dialer(self._switchboard, self._context, self._settings.keys, address, channel)
+
+    def _connection(self, peer: PublicKey) -> Connection:
+        link = self._switchboard.links.route(peer, Channel.CONSENSUS)
+        links = self._switchboard.links.of(peer)
+        failure = self._switchboard.failures.get(peer)
+        listed = self._listed.get(peer)
+        return Connection(
+            peer=peer,
+            address=f"{listed.host}:{listed.port}" if listed else link.address if link else "",
+            is_up=link is not None,
+            refusal=failure.refusal if failure and link is None else None,
+            since=link.since if link else failure.at if failure else Millis(0),
+            bytes_in=ByteCount(sum(one.bytes_in for one in links)),
+            bytes_out=ByteCount(sum(one.bytes_out for one in links)),
+        )
