@@ -11,7 +11,7 @@ from lc_node.chain.types import ByteCount, Millis, PublicKey
 from lc_node.ports.clock import Clock
 from lc_node.ports.transport import Channel, Inbound, Refusal
 from lc_node.wire.limits import PEERS_MAX
-from lc_node.wire.session import Identity, Outcome, Policy, State, Verify
+from lc_node.wire.session import Identity, Outcome, Policy, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +25,7 @@ class Failure:
 class Switchboard:
     """Feeds frames to their links' sessions, and keeps account of those that are established."""
 
-    def __init__(
-        self, identity: Identity, verify: Verify, clock: Clock, listed: frozenset[PublicKey]
-    ) -> None:
+    def __init__(self, identity: Identity, clock: Clock, listed: frozenset[PublicKey]) -> None:
         """Begin without links; ``listed`` peers always find room."""
         self.clock: Final = clock
         self.links: Final = Links(identity.node_key)
@@ -36,7 +34,6 @@ class Switchboard:
         self.changed: Final = asyncio.Event()
         self.policy: Final = Policy(
             identity=identity,
-            verify=verify,
             is_forbidden=self.is_forbidden,
             has_room=self._has_room,
         )

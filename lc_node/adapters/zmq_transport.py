@@ -17,7 +17,7 @@ from lc_node.chain.errors import LearningChainError
 from lc_node.chain.types import ByteCount, ChainId, Millis, PublicKey
 from lc_node.ports.clock import Clock
 from lc_node.ports.transport import Channel, Connection, Inbound, PeerAddress
-from lc_node.wire.session import Verify, identity_of
+from lc_node.wire.session import identity_of
 
 
 class CannotListen(LearningChainError):
@@ -40,7 +40,6 @@ class TransportSettings:
     chain_id: ChainId
     signer: Signer
     keys: TransportKeys
-    verify: Verify
     peers: Sequence[PeerAddress]
     """Whom to dial; an entry with our own key is passed over."""
     host: str = "*"
@@ -59,7 +58,7 @@ class ZmqTransport:
             one.public_key: one for one in settings.peers if one.public_key != own_key
         }
         identity = identity_of(settings.signer, settings.chain_id, settings.keys.public)
-        self._switchboard = Switchboard(identity, settings.verify, clock, frozenset(self._listed))
+        self._switchboard = Switchboard(identity, clock, frozenset(self._listed))
         self._context = zmq.asyncio.Context()
         self._sockets: list[zmq.asyncio.Socket] = []
         self._port = 0

@@ -22,6 +22,9 @@ TIMEOUTS_MAX: Final = 2
 """Timeouts in a row after which a peer takes no further part."""
 
 
+_EPOCH: Final = Millis(0)
+
+
 class Arrival(Enum):
     """What a chunk that came in is worth."""
 
@@ -49,7 +52,7 @@ class _Source:
 
     asked: dict[int, Millis] = field(default_factory=dict)
     ever: set[int] = field(default_factory=set)
-    paused_until: Millis = Millis(0)
+    paused_until: Millis = _EPOCH
     timeouts: int = 0
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final, NewType, TypeAlias, TypeVar
 
 import msgspec
 
-from lc_node.chain.crypto import Signer, digest
+from lc_node.chain.crypto import Signer, digest, verify
 from lc_node.chain.errors import MalformedBytes
 from lc_node.chain.types import ChainId, PublicKey, Signature
 from lc_node.wire.kinds import Channel, Kind
@@ -30,9 +30,6 @@ TransportKey = NewType(
 """A CURVE (X25519) public key; CurveZMQ (RFC 26) proves that the other end holds its secret."""
 
 Greeting = TypeVar("Greeting", Hello, Welcome)
-
-Verify: TypeAlias = Callable[[PublicKey, bytes, Signature], bool]
-"""Ed25519 verification."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +161,6 @@ class Policy:
     """What decides on a greeting, besides the greeting itself."""
 
     identity: Identity
-    verify: Verify
     is_forbidden: Callable[[PublicKey], bool]
     has_room: Callable[[PublicKey], bool]
 
@@ -288,7 +284,7 @@ class Session:
 
     def _proves(self, greeting: Hello | Welcome) -> bool:
         message = binding_message(greeting.chain_id, greeting.node_key, self._transport_key)
-        return self._policy.verify(greeting.node_key, message, greeting.proof)
+        return verify(greeting.node_key, message, greeting.proof)
 
 
 def keeper_of(first: PublicKey, second: PublicKey) -> PublicKey:
