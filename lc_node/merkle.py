@@ -23,3 +23,40 @@ def tree_root(leaf_hashes: Sequence[bytes]) -> bytes:
         paired = [node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
         level = paired + level[len(paired) * 2 :]
     return level[0]
+
+
+def inclusion_proof(leaf_hashes: Sequence[bytes], index: int) -> tuple[bytes, ...]:
+    """Return the hashes, from the leaf up, that lead from a leaf to the root (section 2.1.1).
+
+    ``tree_root`` pairs neighbours and carries an odd last one up, which gives the same tree.
+    """
+    proof: list[bytes] = []
+    level = list(leaf_hashes)
+    while len(level) > 1:
+        if index ^ 1 < len(level):
+            proof.append(level[index ^ 1])
+        paired = [node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+        level = paired + level[len(paired) * 2 :]
+        index //= 2
+    return tuple(proof)
+
+
+def root_of_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes | None:
+    """Return the root that a proof gives a leaf hash in a tree of ``size`` leaves.
+
+    None if the proof has not the length that this place in this tree needs, or there is no such place.
+    """
+    if not 0 <= index < size:
+        return None
+    last = size - 1
+    steps = iter(proof)
+    try:
+        while last:
+            if index & 1:
+                leaf = node_hash(next(steps), leaf)
+            elif index < last:
+                leaf = node_hash(leaf, next(steps))
+            index, last = index // 2, last // 2
+    except StopIteration:
+        return None
+    return leaf if next(steps, None) is None else None
