@@ -63,12 +63,16 @@ class Search(Protocol):
         """Return a value to try.
 
         Raises:
-            BadQuestion: unknown trial, invalid bounds, or another space under the same name.
+            BadQuestion: unknown trial, invalid bounds, or a space that contradicts an earlier one of the
+                same name: within a trial it must be equal; between trials only bounds may move.
         """
         ...
 
     def report(self, trial: int, step: int, loss: float) -> bool:
-        """Note an intermediate loss; True means that the trial is not worth continuing."""
+        """Note an intermediate loss; True means that the trial is not worth continuing.
+
+        A step that was reported before is not noted again.
+        """
         ...
 
     def end(self, trial: int, state: TrialState, loss: float | None) -> None:

@@ -1,0 +1,99 @@
+"""Which jobs a node takes: its owner's terms, and the named reason why a job does not meet them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lc_node.chain.job import Job, Phase
+from lc_node.chain.transactions import ModelFormat, Resources
+from lc_node.chain.types import ByteCount, MicroCredits, Millis, MillisSpan, PublicKey, Seconds
+from lc_node.worker.limits import memory_limit
+from lc_node.worker.request import CONTRACT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPolicy:
+    """An owner's terms."""
+
+    bounty_min: MicroCredits
+    time_left_min: MillisSpan
+    """A job that expires sooner is not worth starting."""
+    trial_seconds_max: Seconds
+    image_bytes_max: ByteCount
+    jobs_at_once_max: int
+    offer: Resources
+    """What the owner gives to all jobs together; the gpus may be 0."""
+    allow: frozenset[PublicKey] = frozenset()
+    """Submitters whose jobs are taken; empty: everybody's."""
+    deny: frozenset[PublicKey] = frozenset()
+    """Submitters whose jobs are never taken."""
+    formats: frozenset[ModelFormat] = frozenset(ModelFormat)
+
+
+class Reason(StrEnum):
+    """Why a job is not taken, in words for the owner."""
+
+    NOT_OPEN = "bidding has ended"
+    OWN_JOB = "this node posted it"
+    CONTRACT = "its contract is unknown here; a newer version may know it"
+    DENIED = "its submitter is on the deny-list"
+    NOT_ALLOWED = "its submitter is not on the allow-list"
+    BOUNTY = "its bounty is below bounty_min"
+    TIME_LEFT = "it expires sooner than time_left_min"
+    TRIAL_SECONDS = "its trials are longer than trial_seconds_max"
+    IMAGE_BYTES = "its image is larger than image_bytes_max"
+    FORMAT = "its model format is not among the formats taken"
+    GPUS = "it wants more GPUs than are offered"
+    CPUS = "it wants more processors than are offered"
+    MEMORY = "it wants more memory than is offered"
+    DISK = "it wants more disk than is offered"
+    BUSY = "as many jobs as jobs_at_once_max are running"
+
+
+def reason_to_decline(
+    policy: JobPolicy, job: Job, *, me: PublicKey, now: Millis, running: int
+) -> Reason | None:
+    """Return the first term that a job does not meet, None if the node wants it.
+
+    ``running`` counts the other jobs being trained here. What the owner can change comes last.
+    """
+    unmet = (
+        *_unmet_by_nature(policy, job, me),
+        *_unmet_terms(policy, job, now),
+        *_unmet_resources(policy.offer, job),
+        (running >= policy.jobs_at_once_max, Reason.BUSY),
+    )
+    return next((reason for is_unmet, reason in unmet if is_unmet), None)
+
+
+def _unmet_by_nature(
+    policy: JobPolicy, job: Job, me: PublicKey
+) -> tuple[tuple[bool, Reason], ...]:
+    allowed = not policy.allow or job.submitter in policy.allow
+    return (
+        (job.phase is not Phase.OPEN, Reason.NOT_OPEN),
+        (job.submitter == me, Reason.OWN_JOB),
+        (job.spec.contract != CONTRACT, Reason.CONTRACT),
+        (job.submitter in policy.deny, Reason.DENIED),
+        (not allowed, Reason.NOT_ALLOWED),
+    )
+
+
+def _unmet_terms(policy: JobPolicy, job: Job, now: Millis) -> tuple[tuple[bool, Reason], ...]:
+    spec = job.spec
+    return (
+        (job.bounty < policy.bounty_min, Reason.BOUNTY),
+        (job.expiry < now + policy.time_left_min, Reason.TIME_LEFT),
+        (spec.trial_seconds > policy.trial_seconds_max, Reason.TRIAL_SECONDS),
+        (spec.image.total_bytes > policy.image_bytes_max, Reason.IMAGE_BYTES),
+        (spec.model_format not in policy.formats, Reason.FORMAT),
+    )
+
+
+def _unmet_resources(offer: Resources, job: Job) -> tuple[tuple[bool, Reason], ...]:
+    wanted = job.spec.resources
+    return (
+        (wanted.gpus > offer.gpus, Reason.GPUS),
+        (wanted.millicpus > offer.millicpus, Reason.CPUS),
+        (memory_limit(job.spec) > offer.memory_bytes, Reason.MEMORY),
+        (wanted.disk_bytes > offer.disk_bytes, Reason.DISK),
+    )
