@@ -115,14 +115,20 @@ class Catalogue:
 
     def owners(self, module: str) -> tuple[Installed, ...]:
         """Return the distributions that a dotted module comes from; several share a namespace package."""
-        owners = self._by_module.get(module.partition(".")[0], [])
         parts = module.split(".")
-        while len(owners) > 1 and len(parts) > 1:
-            inside = [owner for owner in owners if _holds(owner, "/".join(parts))]
+        owners = self._by_module.get(parts[0], [])
+        shared = len(owners) > 1 or not any(
+            _holds(owner, f"{parts[0]}/__init__") for owner in owners
+        )
+        if len(parts) == 1 or not shared:
+            return tuple(owners)
+        for depth in range(len(parts), 1, -1):
+            stem = "/".join(parts[:depth])
+            inside = tuple(owner for owner in owners if _holds(owner, stem))
             if inside:
-                return tuple(inside)
-            parts.pop()
-        return tuple(owners)
+                return inside
+        # One file as a top-level module, or a part of the namespace that is not in any distribution.
+        return tuple(owner for owner in owners if _holds(owner, parts[0], file_only=True))
 
     def editable_owner(self, source: Path) -> Installed | None:
         """Return the editable install whose sources lie around a file."""
@@ -191,6 +197,6 @@ def _module_of(path: str) -> str:
     return first.partition(".")[0] if first.endswith(_MODULE_ENDINGS) else ""
 
 
-def _holds(installed: Installed, stem: str) -> bool:
-    starts = (f"{stem}/", f"{stem}.")
+def _holds(installed: Installed, stem: str, *, file_only: bool = False) -> bool:
+    starts = (f"{stem}.",) if file_only else (f"{stem}/", f"{stem}.")
     return any(path.startswith(starts) for path in installed.files)

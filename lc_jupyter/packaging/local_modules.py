@@ -104,7 +104,7 @@ class Resolver:
 
     def _copy_file(self, place: str, source: Path) -> None:
         path = f"{LOCAL_ROOT}/{place}"
-        file = source_file(path, source)
+        file = source_file(path, source, verbatim=True)
         if file is None or path in self.needed.local:
             return
         self.needed.local[path] = file
