@@ -1,0 +1,184 @@
+"""Where a job is worked on: its image fetched and unpacked, its trainings and evaluations run."""
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from lc_node.chain.job import Job
+from lc_node.chain.types import ByteCount, Digest, JobId, Millis, PublicKey
+from lc_node.oci.manifest import MANIFEST_BYTES_MAX
+from lc_node.ports.clock import Clock
+from lc_node.ports.images import ImageRefused, ImageStore, PreparedImage
+from lc_node.ports.sandbox import Sandbox
+from lc_node.ports.search import Search
+from lc_node.ports.stores import BlobStore, Naming
+from lc_node.runtime.evaluator import Evaluation, evaluate
+from lc_node.runtime.trainer import Assignment, Company, TakenModel, Training, train
+from lc_node.worker.exchange import Leader
+
+Progress = Callable[[int, int], None]
+"""Told bytes here and bytes in all."""
+
+_LOG_BYTES_MAX: Final = 256 * 1024
+
+
+class Fetcher(Protocol):
+    """Whoever brings blobs from the graph."""
+
+    async def fetch_blob(
+        self,
+        digest: Digest,
+        *,
+        naming: Naming,
+        size_max: ByteCount,
+        progress: Progress | None = None,
+    ) -> Path:
+        """Return a verified blob, from this disk or from peers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What a workshop works with."""
+
+    sandbox: Sandbox
+    images: ImageStore
+    blobs: BlobStore
+    fetcher: Fetcher
+    search: Callable[[JobId, PublicKey], Search]
+    clock: Clock
+    node: PublicKey
+    folder: Path
+
+
+class Workshop:
+    """Runs what jobs ask for, each in a folder of its own that goes when the job is over."""
+
+    def __init__(self, tools: Tools) -> None:
+        """Work with these tools."""
+        self._tools = tools
+
+    async def image(
+        self, manifest: Digest, total_bytes: ByteCount, progress: Progress
+    ) -> PreparedImage:
+        """Fetch what is missing of an image and unpack it.
+
+        Raises:
+            ImageRefused: it is malformed, hostile, or larger than it says.
+            BlobUnavailable: nobody who has it can be reached now.
+        """
+        fetch, images = self._tools.fetcher.fetch_blob, self._tools.images
+        await fetch(manifest, naming=Naming.SHA256, size_max=ByteCount(MANIFEST_BYTES_MAX))
+        references = images.blobs_of(manifest)
+        whole = sum(reference.size for reference in references)
+        if whole > total_bytes:
+            raise ImageRefused(f"its blobs have {whole} bytes, {total_bytes} were declared")
+        done = 0
+        for reference in references:
+            await fetch(
+                reference.digest,
+                naming=Naming.SHA256,
+                size_max=reference.size,
+                progress=_after(done, whole, progress),
+            )
+            done += reference.size
+            progress(done, whole)
+        return await images.prepare(manifest)
+
+    async def model(self, root: Digest, size: ByteCount) -> Path:
+        """Fetch a model that a bid has opened.
+
+        Raises:
+            BlobUnavailable: nobody who has it can be reached now.
+        """
+        return await self._tools.fetcher.fetch_blob(root, naming=Naming.CHUNKS, size_max=size)
+
+    async def train(
+        self,
+        job: Job,
+        image: PreparedImage,
+        *,
+        stop: asyncio.Event,
+        leader: Callable[[], Leader],
+        on_model: Callable[[TakenModel], Awaitable[None]],
+    ) -> Training:
+        """Train until the job's expiry, or until told to stop.
+
+        Raises:
+            SandboxFailed: the sandbox itself failed; not the job's fault.
+        """
+        log = Log(self.folder(job.id) / "train.log")
+        company = Company(
+            sandbox=self._tools.sandbox,
+            search=self._tools.search(job.id, self._tools.node),
+            clock=self._tools.clock,
+            stop=stop,
+            leader=leader,
+            on_model=on_model,
+            on_log=log.write,
+        )
+        assignment = self._assignment(job, image)
+        return await train(assignment, until=Millis(job.expiry), company=company)
+
+    async def evaluate(self, job: Job, image: PreparedImage, model: Path) -> Evaluation:
+        """Evaluate one model in a fresh sandbox.
+
+        Raises:
+            SandboxFailed: the sandbox itself failed; not the job's fault.
+        """
+        log = Log(self.folder(job.id) / "evaluate.log")
+        assignment = self._assignment(job, image)
+        return await evaluate(assignment, model, sandbox=self._tools.sandbox, on_log=log.write)
+
+    async def keep_model(self, taken: TakenModel) -> tuple[Digest, ByteCount]:
+        """Store a taken model under the root of its chunks, and return its name and size."""
+        blobs, path = self._tools.blobs, taken.file.path
+        root, size = await asyncio.to_thread(blobs.put_file, path, Naming.CHUNKS)
+        blobs.pin(root)
+        path.unlink(missing_ok=True)
+        return root, size
+
+    def folder(self, job: JobId) -> Path:
+        """Return the job's folder, made if need be."""
+        folder = self._tools.folder / job.hex()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    def clear(self, job: JobId) -> None:
+        """Remove the job's folder."""
+        shutil.rmtree(self._tools.folder / job.hex(), ignore_errors=True)
+
+    def _assignment(self, job: Job, image: PreparedImage) -> Assignment:
+        return Assignment(
+            job=job.id,
+            spec=job.spec,
+            node=self._tools.node,
+            image=image,
+            folder=self.folder(job.id),
+        )
+
+
+def _after(done: int, whole: int, progress: Progress) -> Progress:
+    """Return a progress of one blob that tells of all: ``done`` bytes came before it."""
+    return lambda here, _: progress(done + here, whole)
+
+
+class Log:
+    """Keeps the beginning of what a job says, for the owner's eyes; bounded."""
+
+    def __init__(self, path: Path) -> None:
+        """Write to ``path``, over what was there."""
+        self._path = path
+        self._left = _LOG_BYTES_MAX
+        path.write_bytes(b"")
+
+    def write(self, line: bytes) -> None:
+        """Append a line while there is room."""
+        data = line[: self._left] + b"\n"
+        if self._left > 0:
+            self._left -= len(data)
+            with self._path.open("ab") as file:
+                file.write(data)
