@@ -3,7 +3,16 @@
 A call's tag is the name of the method of ``api.service.Service`` that answers it.
 """
 
-from typing import Annotated, Final, Generic, TypeAlias, TypeVar, dataclass_transform, get_args
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Generic,
+    TypeAlias,
+    TypeVar,
+    dataclass_transform,
+    get_args,
+)
 
 import msgspec
 
@@ -20,9 +29,9 @@ from lc_node.api.schema import (
     NodeVersion,
     Peer,
     Phase,
+    Place,
     Policy,
     Receipt,
-    Sequence,
     Status,
     Wallet,
 )
@@ -43,6 +52,20 @@ _Unsigned = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class Call(msgspec.Struct, Generic[A], frozen=True, kw_only=True, tag_field="call"):
     """Base of every call; its parameter is the kind of its answer."""
+
+    @property
+    def timeout_seconds(self) -> float:
+        """How long a client waits at most, while the node says that it works on it."""
+        return 30.0
+
+
+class LongCall(Call[A], frozen=True, kw_only=True):
+    """A call that waits for the chain or moves large files."""
+
+    @property
+    def timeout_seconds(self) -> float:
+        """How long a client waits at most, while the node says that it works on it."""
+        return 3600.0
 
 
 class Hello(Call[NodeVersion], tag="hello"):
@@ -87,8 +110,7 @@ class GetJob(Call[JobStory], tag="job"):
 class EventsSince(Call[EventBatch], tag="events_since"):
     """The events after a place, so that a reader can catch up after a gap; answered by the door."""
 
-    life: str
-    sequence: Sequence
+    place: Place
     job: JobId | None = None
     """Only this job's."""
 
@@ -106,21 +128,28 @@ class Check(Call[CheckReport], tag="check"):
     seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 30
     """How long to wait for the first model."""
 
+    @property
+    def timeout_seconds(self) -> float:
+        """How long a client waits at most."""
+        return (
+            self.seconds + 3600.0
+        )  # an image may have to be unpacked, evaluations take their time
 
-class Submit(Call[Submitted], tag="submit"):
+
+class Submit(LongCall[Submitted], tag="submit"):
     """Post a job; answered when it is final, refused with the rule's name otherwise."""
 
     request: JobRequest
 
 
-class TopUp(Call[Receipt], tag="top_up"):
+class TopUp(LongCall[Receipt], tag="top_up"):
     """Raise the bounty of an own open job."""
 
     job: JobId
     amount: MicroCredits
 
 
-class Extend(Call[Receipt], tag="extend"):
+class Extend(LongCall[Receipt], tag="extend"):
     """Move the expiry of an own open job without bids."""
 
     job: JobId
@@ -128,7 +157,7 @@ class Extend(Call[Receipt], tag="extend"):
     """From now."""
 
 
-class Cancel(Call[Receipt], tag="cancel"):
+class Cancel(LongCall[Receipt], tag="cancel"):
     """Take back an own open job without bids."""
 
     job: JobId
@@ -140,7 +169,7 @@ class StopRun(Call[None], tag="stop_run"):
     job: JobId
 
 
-class FetchModel(Call[FetchedModel], tag="fetch_model"):
+class FetchModel(LongCall[FetchedModel], tag="fetch_model"):
     """Bring the winner's model of a settled job to the node's disk, verified."""
 
     job: JobId
@@ -156,7 +185,7 @@ class SetPolicy(Call[Policy], tag="set_policy"):
     policy: Policy
 
 
-class Transfer(Call[Receipt], tag="transfer"):
+class Transfer(LongCall[Receipt], tag="transfer"):
     """Give credits to another account."""
 
     to: Address
@@ -164,13 +193,13 @@ class Transfer(Call[Receipt], tag="transfer"):
     memo: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
 
-class Bond(Call[Receipt], tag="bond"):
+class Bond(LongCall[Receipt], tag="bond"):
     """Put credits at stake from the next epoch."""
 
     amount: MicroCredits
 
 
-class Unbond(Call[Receipt], tag="unbond"):
+class Unbond(LongCall[Receipt], tag="unbond"):
     """Withdraw stake."""
 
     amount: MicroCredits
@@ -182,7 +211,7 @@ class MissingBlobs(Call[tuple[Digest, ...]], tag="missing_blobs"):
     digests: Annotated[tuple[Digest, ...], msgspec.Meta(max_length=10_000)]
 
 
-class BeginBlob(Call[BlobOffset], tag="begin_blob"):
+class BeginBlob(LongCall[BlobOffset], tag="begin_blob"):
     """Start or resume putting a blob; the answer says where to go on."""
 
     digest: Digest
@@ -198,7 +227,7 @@ class PutChunk(Call[BlobOffset], tag="put_chunk"):
     data: Annotated[bytes, msgspec.Meta(max_length=CHUNK_BYTES_MAX)]
 
 
-class EndBlob(Call[BlobOffset], tag="end_blob"):
+class EndBlob(LongCall[BlobOffset], tag="end_blob"):
     """The blob is whole: verify and publish it; refused with ``BlobCorrupt`` if it is not."""
 
     digest: Digest
@@ -251,6 +280,6 @@ def answer_kind(call: type[Call[A]]) -> type[A]:
     return kind
 
 
-def method_name(call: Call[A]) -> str:
+def method_name(call: Call[Any]) -> str:
     """Return the name of the service's method that answers a call: its tag."""
     return str(type(call).__struct_config__.tag)

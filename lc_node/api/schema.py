@@ -202,7 +202,6 @@ class Resources(Part):
 class Event(Part):
     """One change of a job or of this node; the only kind of event there is."""
 
-    sequence: Sequence
     time: Millis
     code: str
     """A stable name: ``posted``, ``bid``, ``opened``, ``phase``, ``verdict``, ``settled``, ``training`` ..."""
@@ -216,16 +215,29 @@ class Event(Part):
     loss: NanoLoss | None = None
     amount: int | None = None
     """Micro-credits, where the event is about some."""
+    sequence: Sequence = Sequence(0)
+    """Given by the door when it publishes; 0 in a job's story."""
+
+
+class Place(Part):
+    """Where a reader stands in the stream of events."""
+
+    life: str = ""
+    """Changes when the node restarts: sequences of another life mean nothing."""
+    sequence: Sequence = Sequence(0)
+
+
+GAP: Final = "gap"
+"""The code of an event that a reader makes for itself: some were missed, read the story again."""
 
 
 class EventBatch(Part):
     """Events after a place, oldest first."""
 
-    life: str
-    """Changes when the node restarts: sequences of another life mean nothing."""
-    latest: Sequence
+    latest: Place
     is_complete: bool
     """False: some are forgotten already, or the life is another; ask for the job's story again."""
+    time: Millis
     events: tuple[Event, ...]
 
 

@@ -1,0 +1,197 @@
+"""The door for programs without an event loop: notebooks' magics and the command line.
+
+Every call ends: with an answer, an error that names the remedy, or a timeout. A client may be used from
+several threads; each call has a socket of its own while it lasts, and sockets are used again.
+"""
+
+import itertools
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+import zmq
+
+from lc_node.api.calls import Call, Hello, method_name
+from lc_node.api.codec import (
+    FRAME_BYTES_MAX,
+    NUMBER_BYTES,
+    decode_answer,
+    encode_call,
+    payload_for,
+)
+from lc_node.api.endpoint import Endpoint, find_endpoint, read_token
+from lc_node.api.errors import (
+    ApiError,
+    BadCall,
+    CallTimedOut,
+    NodeFailed,
+    NodeUnreachable,
+    NotAllowed,
+    Overloaded,
+    Refused,
+    SocketPathTooLong,
+    UnknownThing,
+    UnsafeFolder,
+)
+from lc_node.api.event_stream import EventStream
+from lc_node.api.following import Follower
+from lc_node.api.schema import JobId, NodeVersion, Place
+
+__all__ = [
+    "ApiError",
+    "BadCall",
+    "CallTimedOut",
+    "Client",
+    "NodeFailed",
+    "NodeUnreachable",
+    "NotAllowed",
+    "Overloaded",
+    "Refused",
+    "SocketPathTooLong",
+    "UnknownThing",
+    "UnsafeFolder",
+]
+
+A = TypeVar("A")
+
+SILENCE_SECONDS: Final = 5.0
+"""A node that says nothing for so long has died or hangs; it speaks every second."""
+
+
+class Client:
+    """A connection to one node of this machine."""
+
+    def __init__(
+        self,
+        where: Path | None = None,
+        *,
+        silence_seconds: float = SILENCE_SECONDS,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Find the node: by its home or folder of sockets, ``$LC_NODE``, or the default home.
+
+        Raises:
+            NodeUnreachable: none runs there; known at once.
+            UnsafeFolder: the sockets' folder is not ours alone.
+        """
+        self._where = where
+        self._environment = os.environ if environment is None else environment
+        self._silence_seconds = silence_seconds
+        self._endpoint = find_endpoint(where, self._environment)
+        self._token = read_token(self._endpoint)
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._idle: list[zmq.Socket[bytes]] = []
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the node is."""
+        return self._endpoint
+
+    def call(self, call: Call[A], *, timeout_seconds: float | None = None) -> A:
+        """Ask the node and return its answer.
+
+        Raises:
+            ApiError: the node refused, failed, is gone, or took longer than ``timeout_seconds``
+                (by default the call's own).
+        """
+        try:
+            return self._call(call, timeout_seconds)
+        except NotAllowed:
+            self._find_again()  # the node has restarted since: its token is another
+            return self._call(call, timeout_seconds)
+
+    def hello(self) -> NodeVersion:
+        """Return who answers."""
+        return self.call(Hello())
+
+    def events(self, *, job: JobId | None = None, place: Place | None = None) -> EventStream:
+        """Follow a job's events, or all, from now or from where an earlier stream stood."""
+        return EventStream(
+            self._subscribed(),
+            self.call,
+            Follower(job=job, place=place),
+            silence_seconds=self._silence_seconds,
+        )
+
+    def close(self) -> None:
+        """Close all sockets; a second call changes nothing."""
+        with self._lock:
+            self._idle.clear()
+        self._context.destroy(linger=0)
+
+    def _call(self, call: Call[A], timeout_seconds: float | None) -> A:
+        patience = call.timeout_seconds if timeout_seconds is None else timeout_seconds
+        number = next(self._numbers).to_bytes(NUMBER_BYTES, "big")
+        with self._socket() as socket:
+            socket.send_multipart([self._token, number, encode_call(call)])
+            deadline = time.monotonic() + patience
+            while (payload := self._next_payload(socket, number, deadline)) is None:
+                if time.monotonic() >= deadline:
+                    raise CallTimedOut(method_name(call), patience)
+        return decode_answer(call, payload)
+
+    def _next_payload(
+        self, socket: "zmq.Socket[bytes]", number: bytes, deadline: float
+    ) -> bytes | None:
+        """Return the answer; None after a sign of life or at the deadline."""
+        left = max(0.0, deadline - time.monotonic())
+        if socket.poll(int(min(left, self._silence_seconds) * 1000) + 1):
+            return payload_for(number, socket.recv_multipart())
+        if left < self._silence_seconds:
+            return None
+        message = f"The node of {self._endpoint.folder} has not answered for {self._silence_seconds:g} s."
+        raise NodeUnreachable(message)
+
+    @contextmanager
+    def _socket(self) -> Iterator["zmq.Socket[bytes]"]:
+        """Lend a socket; one on which a call did not end well is closed, its answer may still come."""
+        with self._lock:
+            socket = self._idle.pop() if self._idle else self._connected()
+        try:
+            yield socket
+        except BaseException:
+            socket.close(linger=0)
+            raise
+        with self._lock:
+            self._idle.append(socket)
+
+    def _connected(self) -> "zmq.Socket[bytes]":
+        socket = self._context.socket(zmq.DEALER)
+        socket.set(zmq.LINGER, 0)
+        socket.set(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
+        socket.set(zmq.SNDTIMEO, int(self._silence_seconds * 1000))
+        socket.connect(self._endpoint.calls)
+        return socket
+
+    def _subscribed(self) -> "zmq.Socket[bytes]":
+        socket = self._context.socket(zmq.SUB)
+        socket.set(zmq.LINGER, 0)
+        socket.subscribe(b"")
+        socket.connect(self._endpoint.events)
+        return socket
+
+    def _find_again(self) -> None:
+        endpoint = find_endpoint(self._where, self._environment)
+        with self._lock:
+            for socket in self._idle:
+                socket.close(linger=0)
+            self._idle.clear()
+            self._endpoint, self._token = endpoint, read_token(endpoint)
