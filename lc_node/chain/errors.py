@@ -15,8 +15,79 @@ class MalformedBytes(LearningChainError):
         self.why = why
 
 
+class InvalidGenesis(LearningChainError):
+    """A genesis document cannot begin a chain; its author is told what to change."""
+
+    def __init__(self, fix: str) -> None:
+        """Name what to change."""
+        super().__init__(f"the genesis document is not valid: {fix}")
+        self.fix = fix
+
+
 class InvalidBlock(LearningChainError):
     """A block breaks a rule; whoever proposed it is at fault."""
+
+
+class WrongPlace(InvalidBlock):
+    """A header's field does not follow from the parent's state."""
+
+    def __init__(self, field: str, expected: object, found: object) -> None:
+        """Name the field and both values."""
+        super().__init__(f"{field} is {found!r}, the parent's state demands {expected!r}")
+        self.field = field
+        self.expected = expected
+        self.found = found
+
+
+class TimeNotAfterParent(InvalidBlock):
+    """Block times are strictly increasing."""
+
+    def __init__(self, parent: int, found: int) -> None:
+        """Both in milliseconds."""
+        super().__init__(f"time {found} is not after the parent's, {parent}")
+        self.parent = parent
+        self.found = found
+
+
+class BadReveal(InvalidBlock):
+    """The reveal does not open the proposer's stored link, or the proposer has none."""
+
+    def __init__(self, proposer: bytes) -> None:
+        """Name the proposer."""
+        super().__init__(f"the reveal does not open the link of {proposer.hex()}")
+        self.proposer = proposer
+
+
+class BlockTooLarge(InvalidBlock):
+    """A block has more bytes or transactions than the parameters allow."""
+
+    def __init__(self, what: str, limit: int, found: int) -> None:
+        """Name what there is too much of."""
+        super().__init__(f"{found} {what} exceed the limit of {limit}")
+        self.what = what
+        self.limit = limit
+        self.found = found
+
+
+class BadTransaction(InvalidBlock):
+    """A block carries a transaction that is not valid where it stands."""
+
+    def __init__(self, index: int, cause: "InvalidTransaction") -> None:
+        """Name the transaction's place and what is wrong with it."""
+        super().__init__(f"transaction {index}: {cause}")
+        self.index = index
+        self.cause = cause
+
+
+class WrongRoot(InvalidBlock):
+    """A root in the header is not what executing the block gives."""
+
+    def __init__(self, field: str, expected: bytes, found: bytes) -> None:
+        """Name the root, what we computed, and what the header says."""
+        super().__init__(f"{field} is {found.hex()}, executing gives {expected.hex()}")
+        self.field = field
+        self.expected = expected
+        self.found = found
 
 
 class InvalidTransaction(LearningChainError):

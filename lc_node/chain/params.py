@@ -51,6 +51,8 @@ class ProtocolParams(Record, kw_only=True):
     unbonding_ms: MillisSpan
     unbonding_epochs: Count = 2
     """Unbonding credits stay slashable until both spans have passed."""
+    unbondings_max: Count = 16
+    """Withdrawals that one account may have under way."""
 
     # Accounts.
     pending_per_account_max: Count = 16
