@@ -1,0 +1,111 @@
+"""Runs the captured functions as contract lc/1 asks: trials until there are to be no more, or one evaluation."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from lc_jupyter.runner import layout
+from lc_jupyter.runner.channel import Channel, NodeGone, Refused
+from lc_jupyter.runner.formats import load_model, save_model
+from lc_jupyter.runner.job import (
+    Job,
+    Payload,
+    Places,
+    find_places,
+    limit_threads,
+    read_job,
+    read_payload,
+    seed_everything,
+)
+from lc_jupyter.runner.losses import mean_loss, to_losses
+from lc_jupyter.runner.trial import SaveFile, StopTrial, Trial
+
+FAILURES_MAX: Final = 3
+"""So many failed trials in a row end the run: the fault is in the cell, not in the parameters."""
+
+_USAGE: Final = 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one role and return the exit code."""
+    roles = {"train": train, "evaluate": evaluate}
+    if len(arguments) != 1 or arguments[0] not in roles:
+        sys.stderr.write("usage: python -m lc_jupyter.runner train|evaluate\n")
+        return _USAGE
+    channel = Channel.from_stdio()
+    places = find_places()
+    job = read_job(places)
+    limit_threads(job, os.environ)
+    try:
+        return roles[arguments[0]](channel, places, job)
+    except NodeGone:
+        return 1
+
+
+def train(channel: Channel, places: Places, job: Job) -> int:
+    """Run trials one after the other until the node wants no more."""
+    sys.path.insert(0, str(places.work))
+    seed_everything(job.seed)
+    payload = read_payload(places)
+    save = _saver(payload, job)
+    number = failures = 0
+    while True:
+        try:
+            trial = Trial(channel, number, out=places.outputs, save=save)
+        except Refused:
+            return 0
+        state = _run(trial, payload)
+        failures = failures + 1 if state == "failed" else 0
+        if not trial.end(state):
+            return 0
+        if failures >= FAILURES_MAX:
+            sys.stderr.write(f"{failures} trials in a row have failed: giving up\n")
+            return 1
+        number += 1
+
+
+def evaluate(channel: Channel, places: Places, job: Job) -> int:
+    """Load the model and say the losses that the cell's ``evaluate`` returns for it."""
+    sys.path.insert(0, str(places.work))
+    seed_everything(job.seed)
+    payload = read_payload(places)
+    path = places.inputs / layout.MODEL_FILE
+    # Here, in the sandbox, even a pickle may be loaded.
+    model = load_model(path, payload.model_format, load=payload.load, trust=True)
+    seed_everything(job.seed)
+    channel.send(lc="losses", values=to_losses(payload.evaluate(model)))
+    return 0
+
+
+def _run(trial: Trial, payload: Payload) -> str:
+    seed_everything(trial.seed)
+    try:
+        model = payload.train(trial)
+        trial.finish(model, lambda found: mean_loss(to_losses(payload.evaluate(found))))
+    except StopTrial as stop:
+        sys.stderr.write(f"trial {trial.number} ends: {stop}\n")
+        return "pruned"
+    except (NodeGone, KeyboardInterrupt):
+        raise
+    except BaseException:  # noqa: BLE001 (sys.exit() in a cell fails a trial, not the run)
+        traceback.print_exc()
+        return "failed"
+    return "complete"
+
+
+def _saver(payload: Payload, job: Job) -> SaveFile:
+    def save(model: Any, path: Path, params: dict[str, Any]) -> None:
+        save_model(
+            model, path, payload.model_format, save=payload.save, load=payload.load, params=params
+        )
+        size = path.stat().st_size
+        if size > job.model_bytes_max:
+            raise ValueError(
+                f"the model has {size} bytes, the job allows {job.model_bytes_max}:"
+                " submit it with a larger --model-bytes"
+            )
+
+    return save
