@@ -51,8 +51,14 @@ def compile_modules(
     )
     codes = _split(done.stdout)
     return {
-        _cache_path(path): code for (path, _), code in zip(modules, codes, strict=True) if code
+        bytecode_path(path): code for (path, _), code in zip(modules, codes, strict=True) if code
     }
+
+
+def bytecode_path(path: str) -> str:
+    """Return where the bytecode of a module lies, by the module's path."""
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/__pycache__/{name.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
 
 
 def redacted(data: bytes, redactions: Redactions) -> bytes:
@@ -60,11 +66,6 @@ def redacted(data: bytes, redactions: Redactions) -> bytes:
     for old, new in redactions:
         data = data.replace(old, new)
     return data
-
-
-def _cache_path(path: str) -> str:
-    folder, _, name = path.rpartition("/")
-    return f"{folder}/__pycache__/{name.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
 
 
 def _split(data: bytes) -> Iterator[bytes]:

@@ -17,6 +17,9 @@ from lc_jupyter.packaging.files import walk
 _REQUIREMENT: Final = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?")
 _EXTRA: Final = re.compile(r"""extra\s*==\s*['"]([^'"]+)['"]|['"]([^'"]+)['"]\s*==\s*extra""")
 _MODULE_ENDINGS: Final = (".py", ".so")
+_SHARED: Final = re.compile(
+    r"(?:\.\./){3}(share/(?!man/|doc/|jupyter/|applications/|icons/|bash-completion/).*)"
+)
 _NOT_SHIPPED: Final = frozenset({"direct_url.json", "INSTALLER", "REQUESTED", "RECORD"})
 """Where and how it was installed here, which is nobody's business; RECORD is written anew."""
 
@@ -43,6 +46,13 @@ class Installed:
         record = self.found.read_text("RECORD")
         listed = _recorded(record) if record else self._guessed()
         return tuple(sorted({path for path in listed if _is_wanted(path)}))
+
+    @cached_property
+    def shared_data(self) -> tuple[str, ...]:
+        """Data that it put into ``share`` beside ``lib``: paths relative to the prefix."""
+        rows = _recorded(self.found.read_text("RECORD") or "")
+        inside = (_SHARED.fullmatch(path) for path in rows)
+        return tuple(sorted(match[1] for match in inside if match))
 
     @cached_property
     def modules(self) -> frozenset[str]:

@@ -44,6 +44,9 @@ class LayerPlan:
     entries: tuple[Entry, ...] = field(default=(), repr=False)
     """What is not a file here: folders, links, small files that we write."""
     compress: bool = True
+    """Off for the user's own files: nodes then fetch only the parts of the layer that changed."""
+    bytecode: bool = True
+    """Add bytecode beside the modules."""
 
     @property
     def bytes_planned(self) -> int:
