@@ -4,13 +4,13 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from lc_node.adapters.zmq_inbox import Inbox
+from lc_node.adapters.inbox import Inbox
 from lc_node.adapters.zmq_link import Link
 from lc_node.adapters.zmq_links import Links
 from lc_node.chain.types import ByteCount, Millis, PublicKey
 from lc_node.ports.clock import Clock
 from lc_node.ports.transport import Channel, Inbound, Refusal
-from lc_node.wire.limits import PEERS_MAX
+from lc_node.wire.limits import INBOX, PEERS_MAX
 from lc_node.wire.session import Identity, Outcome, Policy, State
 
 
@@ -29,7 +29,7 @@ class Switchboard:
         """Begin without links; ``listed`` peers always find room."""
         self.clock: Final = clock
         self.links: Final = Links(identity.node_key)
-        self.inboxes: Final = {channel: Inbox(channel) for channel in Channel}
+        self.inboxes: Final = {channel: Inbox[Inbound](INBOX[channel]) for channel in Channel}
         self.failures: Final[dict[PublicKey, Failure]] = {}
         self.changed: Final = asyncio.Event()
         self.policy: Final = Policy(
@@ -50,7 +50,8 @@ class Switchboard:
             self._moved(link)
         if outcome.deliver and link.place is not None:
             peer, channel = link.place
-            self.inboxes[channel].put(Inbound(peer=peer, channel=channel, frame=frame))
+            inbound = Inbound(peer=peer, channel=channel, frame=frame)
+            self.inboxes[channel].put(peer, inbound, len(frame))
 
     def perform(self, link: Link, outcome: Outcome) -> None:
         """Send what a session answers."""

@@ -127,7 +127,8 @@ class ZmqTransport:
 
     async def receive(self, channel: Channel) -> Inbound:
         """Return the next frame on a channel."""
-        return await self._switchboard.inboxes[channel].take()
+        _peer, inbound = await self._switchboard.inboxes[channel].take()
+        return inbound
 
     async def changed(self) -> None:
         """Return when ``peers`` has changed since the last return."""

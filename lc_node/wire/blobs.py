@@ -31,7 +31,7 @@ class Arrival(Enum):
     NEW = auto()
     """Keep it."""
     SPARE = auto()
-    """Another peer was faster."""
+    """Another peer was faster, or its sender was given up."""
     BAD = auto()
     """Not the bytes that were asked for: the peer takes no further part."""
     UNSOLICITED = auto()
@@ -66,8 +66,10 @@ class BlobPlan:
         self._next = first
         self._returned: list[int] = []
         """Asked once, and to be asked again: a heap."""
+        self._arriving: set[int] = set()
         self._here: set[int] = set()
         self._sources: dict[PublicKey, _Source] = {}
+        self._gone: set[PublicKey] = set()
 
     @property
     def position(self) -> int:
@@ -86,11 +88,13 @@ class BlobPlan:
 
     def join(self, peer: PublicKey) -> None:
         """Take up a peer that has the blob."""
+        self._gone.discard(peer)
         self._sources.setdefault(peer, _Source())
 
     def leave(self, peer: PublicKey) -> None:
         """Drop a peer; what it was asked for is asked of others."""
         source = self._sources.pop(peer, None)
+        self._gone.add(peer)
         for index in sorted(source.asked) if source else ():
             self._return(index)
 
@@ -106,18 +110,27 @@ class BlobPlan:
         asks.extend(self._second_opinions(now))
         return tuple(asks)
 
-    def arrived(self, peer: PublicKey, index: int, digest: Digest) -> Arrival:
-        """Judge a chunk by the digest of its bytes."""
+    def arrived(self, peer: PublicKey, index: int) -> Arrival:
+        """Note that a chunk came in; if it is NEW, it is to be ``judged``."""
         source = self._sources.get(peer)
         if source is None or index not in source.ever:
-            return Arrival.UNSOLICITED
-        if digest != self._digests[index]:
-            self.leave(peer)
-            return Arrival.BAD
+            return Arrival.SPARE if peer in self._gone else Arrival.UNSOLICITED
         source.asked.pop(index, None)
         source.timeouts = 0
-        if index < self._position or index in self._here:
+        if self._is_settled(index):
             return Arrival.SPARE
+        self._arriving.add(index)
+        return Arrival.NEW
+
+    def judged(self, peer: PublicKey, index: int, digest: Digest) -> Arrival:
+        """Decide on an arrived chunk by the digest of its bytes."""
+        if index not in self._arriving:
+            return Arrival.SPARE
+        self._arriving.discard(index)
+        if digest != self._digests[index]:
+            self.leave(peer)
+            self._return(index)
+            return Arrival.BAD
         self._here.add(index)
         return Arrival.NEW
 
@@ -194,4 +207,4 @@ class BlobPlan:
             heapq.heappush(self._returned, index)
 
     def _is_settled(self, index: int) -> bool:
-        return index < self._position or index in self._here
+        return index < self._position or index in self._arriving or index in self._here

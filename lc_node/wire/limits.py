@@ -101,7 +101,7 @@ INBOX: Final[Mapping[Channel, QueueLimit]] = MappingProxyType(
 TRANSACTIONS: Final = QueueLimit(frames=1_000, bytes=ByteCount(8 * MIB))
 """Received transactions of one peer that wait for the mempool's word."""
 QUESTIONS: Final = QueueLimit(frames=256, bytes=ByteCount(MIB))
-"""Requests of one peer that wait for their answer; the same again for blobs."""
+"""Requests of one peer that wait for their answer; the same again for blobs and for chunks."""
 SENDING_BYTES: Final = ByteCount(32 * MIB)
 """Bytes of large frames on their way to one peer; more are refused to the sender."""
 SENDING_FRAMES: Final = 1_000

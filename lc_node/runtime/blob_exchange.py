@@ -1,0 +1,130 @@
+"""Blobs between peers: answers what they ask, and fetches what we lack from several at once."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from lc_node.chain.types import ByteCount, Digest, PublicKey
+from lc_node.ports.clock import Clock
+from lc_node.ports.stores import BlobStore, Naming
+from lc_node.runtime.blob_download import (
+    BlobUnavailable,
+    Download,
+    Joined,
+    Left,
+    Progress,
+    Wanted,
+)
+from lc_node.runtime.blob_service import BlobService, Peers
+from lc_node.wire.messages import Blob, Chunk, GetBlob, GetChunk, NoBlob
+from lc_node.wire.score import Offence
+
+__all__ = ["BlobExchange", "BlobUnavailable", "Progress"]
+
+_FINISHED_MAX: Final = 64
+
+
+@dataclass(slots=True)
+class _Turn:
+    """Those who want the same blob: the first fetches it, the others find it in the store."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waiting: int = 0
+    download: Download | None = None
+
+
+class BlobExchange:
+    """Serves and fetches blobs; the network feeds it what peers say."""
+
+    def __init__(self, store: BlobStore, peers: Peers, clock: Clock) -> None:
+        """Exchange what is in ``store``."""
+        self._store = store
+        self._peers = peers
+        self._clock = clock
+        self._service: Final = BlobService(store, peers)
+        self._turns: dict[Digest, _Turn] = {}
+        self._finished: dict[Digest, None] = {}
+        """Fetched lately: answers that come late are nobody's fault."""
+
+    @property
+    def queued(self) -> int:
+        """How many questions of peers wait."""
+        return self._service.queued
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        await self._service.run()
+
+    def asked(self, peer: PublicKey, question: GetBlob | GetChunk) -> None:
+        """Take a peer's question."""
+        self._service.ask(peer, question)
+
+    def heard(self, peer: PublicKey, answer: Blob | NoBlob | Chunk) -> None:
+        """Take a peer's answer."""
+        turn = self._turns.get(answer.digest)
+        if turn is not None and turn.download is not None:
+            turn.download.hear(peer, answer)
+        elif turn is None and answer.digest not in self._finished:
+            self._peers.offend(peer, Offence.UNSOLICITED)
+
+    def joined(self, peer: PublicKey) -> None:
+        """A peer has connected: it may have what we are looking for."""
+        for download in self._downloads():
+            download.hear(peer, Joined())
+
+    def left(self, peer: PublicKey) -> None:
+        """A peer's connection has ended: others are asked for what it owed."""
+        for download in self._downloads():
+            download.hear(peer, Left())
+
+    async def fetch(
+        self,
+        digest: Digest,
+        *,
+        naming: Naming,
+        size_max: ByteCount,
+        sources: Sequence[PublicKey] | None,
+        progress: Progress,
+    ) -> Path:
+        """Return the path of a blob, fetched from peers unless it is here.
+
+        Raises:
+            BlobUnavailable: nobody who is connected serves it.
+            BlobQuotaExceeded, StorageFull: there is no room for it.
+        """
+        wanted = Wanted(
+            digest=digest,
+            naming=naming,
+            size_max=size_max,
+            sources=None if sources is None else tuple(sources),
+        )
+        with self._turn(digest) as turn:
+            async with turn.lock:
+                path = self._store.path_of(digest)
+                if path is not None:
+                    return path
+                turn.download = Download(wanted, self._store, self._peers, self._clock, progress)
+                try:
+                    return await turn.download.run()
+                finally:
+                    turn.download = None
+
+    @contextmanager
+    def _turn(self, digest: Digest) -> Iterator[_Turn]:
+        turn = self._turns.setdefault(digest, _Turn())
+        turn.waiting += 1
+        try:
+            yield turn
+        finally:
+            turn.waiting -= 1
+            if not turn.waiting:
+                del self._turns[digest]
+                self._finished[digest] = None
+                if len(self._finished) > _FINISHED_MAX:
+                    del self._finished[next(iter(self._finished))]
+
+    def _downloads(self) -> tuple[Download, ...]:
+        return tuple(turn.download for turn in self._turns.values() if turn.download)

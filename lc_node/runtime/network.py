@@ -1,0 +1,325 @@
+"""Our side of the conversation with peers: who they are, what they may say, who hears it."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from lc_node.adapters.inbox import Inbox
+from lc_node.chain.errors import MalformedBytes
+from lc_node.chain.types import ByteCount, Digest, Height, Millis, MillisSpan, PublicKey
+from lc_node.ports.clock import Clock
+from lc_node.ports.stores import BlobStore, Naming
+from lc_node.ports.transport import Channel, Inbound, Refusal, Transport
+from lc_node.runtime.blob_exchange import BlobExchange, BlobUnavailable, Progress
+from lc_node.runtime.peer_accounts import PeerAccounts
+from lc_node.runtime.questions import PeerSilent, Questions
+from lc_node.wire.gossip import SeenCache, message_id
+from lc_node.wire.limits import LIMITS, QUESTIONS, SEEN_MAX, TRANSACTIONS
+from lc_node.wire.messages import (
+    Blob,
+    Chunk,
+    ConsensusFrame,
+    GetBlob,
+    GetChunk,
+    Message,
+    NoBlob,
+    Request,
+    Response,
+    Status,
+    TransactionFrame,
+    decode_message,
+    encode_message,
+    kind_of,
+)
+from lc_node.wire.score import Offence, Verdict
+
+__all__ = ["BlobUnavailable", "Handlers", "Network", "PeerInfo", "PeerSilent", "Verdict"]
+
+_STATUS_SECONDS: Final = 2.0
+_AT_ONCE_MAX: Final = 32  # frames handled before others in the event loop have their turn
+_ANSWERERS: Final = 2
+_REQUEST_SPAN: Final = MillisSpan(10_000)
+
+
+class Handlers(Protocol):
+    """Who hears what peers say. A handler that raises ends the network, and with it the node."""
+
+    def on_consensus(self, peer: PublicKey, payload: bytes) -> Verdict:
+        """Take a message of the agreement; REJECT counts against the peer."""
+        ...
+
+    async def on_transaction(self, peer: PublicKey, raw: bytes) -> Verdict:
+        """Offer a transaction to the mempool; ACCEPT passes it on to other peers."""
+        ...
+
+    async def on_request(self, peer: PublicKey, topic: int, payload: bytes) -> bytes | None:
+        """Answer a question of a peer, None if there is nothing to say."""
+        ...
+
+    def on_peer(self, peer: PublicKey, *, is_up: bool) -> None:
+        """Hear that a peer's session has begun or ended."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerInfo:
+    """What the owner is shown of a peer."""
+
+    peer: PublicKey
+    address: str
+    is_up: bool
+    refusal: Refusal | None
+    """Why there is no session."""
+    height: Height | None
+    """How far its chain is, as it says."""
+    score: int
+    """Points of misbehaviour; at 1,000 it is banned for ten minutes."""
+    since: Millis
+    bytes_in: ByteCount
+    bytes_out: ByteCount
+
+
+class Network:
+    """Peers, behind one object: send to them, fetch from them, and hear them through handlers."""
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        clock: Clock,
+        blobs: BlobStore,
+        height: Callable[[], Height],
+    ) -> None:
+        """Prepare; nothing happens before ``run``. ``height`` is that of the last final block."""
+        self._transport = transport
+        self._clock = clock
+        self._height = height
+        self._accounts: Final = PeerAccounts()
+        self._seen: Final = SeenCache(SEEN_MAX)
+        self._transactions: Final = Inbox[bytes](TRANSACTIONS)
+        self._requests: Final = Inbox[Request](QUESTIONS)
+        self._questions: Final = Questions(self.tell)
+        self._blobs: Final = BlobExchange(blobs, self, clock)
+        self._banned: set[PublicKey] = set()
+        self._up: frozenset[PublicKey] = frozenset()
+
+    async def run(self, handlers: Handlers) -> None:
+        """Talk with peers until cancelled; the transport runs beside it."""
+        async with asyncio.TaskGroup() as tasks:
+            for channel in Channel:
+                tasks.create_task(self._listen(channel, handlers))
+            tasks.create_task(self._take_transactions(handlers))
+            for _ in range(_ANSWERERS):
+                tasks.create_task(self._answer_requests(handlers))
+            tasks.create_task(self._blobs.run())
+            tasks.create_task(self._watch_peers(handlers))
+            tasks.create_task(self._keep_house())
+
+    @property
+    def connected(self) -> tuple[PublicKey, ...]:
+        """The peers with a session, sorted by key."""
+        return self._transport.peers
+
+    def send_consensus(self, to: PublicKey | None, payload: bytes) -> int:
+        """Send a message of the agreement to one peer or (None) to all; return how many took it."""
+        frame = encode_message(ConsensusFrame(payload=payload))
+        receivers = self.connected if to is None else (to,)
+        return sum(self._transport.send(peer, Channel.CONSENSUS, frame) for peer in receivers)
+
+    def broadcast_transaction(self, raw: bytes) -> int:
+        """Send a transaction to every peer not known to have it; return how many took it."""
+        message = message_id(raw)
+        self._seen.note(message, None)
+        return self._pass_on(message, raw)
+
+    def send_transaction(self, to: PublicKey, raw: bytes) -> bool:
+        """Send a transaction to one peer: what a peer that has just joined cannot have heard."""
+        return self.tell(to, TransactionFrame(raw=raw))
+
+    async def request(
+        self, to: PublicKey, topic: int, payload: bytes, *, within: MillisSpan = _REQUEST_SPAN
+    ) -> bytes | None:
+        """Ask a peer; return its answer, None if it has none.
+
+        Raises:
+            PeerSilent: it is not connected, or did not answer within the span.
+        """
+        return await self._questions.ask(to, topic, payload, within)
+
+    async def fetch_blob(
+        self,
+        digest: Digest,
+        *,
+        naming: Naming,
+        size_max: ByteCount,
+        peers: Sequence[PublicKey] | None = None,
+        progress: Progress = lambda _here, _size: None,
+    ) -> Path:
+        """Return the path of a blob, fetched from ``peers`` (None: all) unless it is here.
+
+        A download that ends early is resumed by the next one.
+
+        Raises:
+            BlobUnavailable: nobody of them who is connected serves it.
+            BlobQuotaExceeded, StorageFull: there is no room for it.
+        """
+        return await self._blobs.fetch(
+            digest, naming=naming, size_max=size_max, sources=peers, progress=progress
+        )
+
+    def peers(self) -> tuple[PeerInfo, ...]:
+        """Return what is known of every peer that is up or listed, sorted by key."""
+        now = self._clock.now()
+        return tuple(
+            PeerInfo(
+                peer=one.peer,
+                address=one.address,
+                is_up=one.is_up,
+                refusal=one.refusal,
+                height=self._accounts.height(one.peer),
+                score=self._accounts.points(one.peer, now),
+                since=one.since,
+                bytes_in=one.bytes_in,
+                bytes_out=one.bytes_out,
+            )
+            for one in self._transport.connections()
+        )
+
+    def queues(self) -> Mapping[str, int]:
+        """Return the lengths of the queues, for the metrics; each is bounded per peer."""
+        return {
+            "transactions": len(self._transactions),
+            "requests": len(self._requests),
+            "blobs": self._blobs.queued,
+        }
+
+    def ban(self, peer: PublicKey) -> None:
+        """Hang up on an identity and refuse it until ``unban``: the chain has banned it."""
+        self._banned.add(peer)
+        self._transport.forbid(peer)
+
+    def unban(self, peer: PublicKey) -> None:
+        """Take ``ban`` back: an abandoned branch of the chain had banned it."""
+        self._banned.discard(peer)
+        self._transport.permit(peer)
+
+    def offend(self, peer: PublicKey, offence: Offence) -> None:
+        """Count an offence of a peer; too many of them ban it for ten minutes."""
+        if self._accounts.offend(peer, offence, self._clock.now()):
+            self._transport.forbid(peer)
+
+    def tell(self, peer: PublicKey, message: Message) -> bool:
+        """Send a message to a peer; False if it was dropped."""
+        frame = encode_message(message)
+        channel = LIMITS[kind_of(frame)].channel or Channel.BULK
+        return self._transport.send(peer, channel, frame)
+
+    def send_frame(self, peer: PublicKey, frame: bytes | bytearray) -> bool:
+        """Send a bulk frame that is encoded already; False if it was dropped."""
+        return self._transport.send(peer, Channel.BULK, frame)
+
+    async def _listen(self, channel: Channel, handlers: Handlers) -> None:
+        while True:
+            for _ in range(_AT_ONCE_MAX):
+                self._take(await self._transport.receive(channel), handlers)
+            await asyncio.sleep(0)
+
+    def _take(self, inbound: Inbound, handlers: Handlers) -> None:
+        """Check a frame against the limits, read it, and hand it to who waits for such."""
+        now = self._clock.now()
+        try:
+            kind = kind_of(inbound.frame)
+            if LIMITS[kind].channel not in {None, inbound.channel}:
+                self.offend(inbound.peer, Offence.WRONG_CHANNEL)
+            elif not self._accounts.admits(inbound.peer, kind, len(inbound.frame), now):
+                self.offend(inbound.peer, Offence.OVER_LIMIT)
+            else:
+                self._hear(inbound.peer, decode_message(inbound.frame), handlers)
+        except MalformedBytes:
+            self.offend(inbound.peer, Offence.MALFORMED)
+
+    def _hear(self, peer: PublicKey, message: Message, handlers: Handlers) -> None:
+        if isinstance(message, ConsensusFrame):
+            self._judge(peer, handlers.on_consensus(peer, message.payload))
+        elif isinstance(message, Blob | NoBlob | Chunk):
+            self._blobs.heard(peer, message)
+        elif isinstance(message, GetBlob | GetChunk):
+            self._blobs.asked(peer, message)
+        elif isinstance(message, TransactionFrame):
+            self._hear_transaction(peer, message.raw)
+        elif isinstance(message, Request):
+            self._requests.put(peer, message, len(message.payload))
+        elif isinstance(message, Response):
+            if not self._questions.answered(peer, message):
+                self.offend(peer, Offence.UNSOLICITED)
+        elif isinstance(message, Status):
+            self._accounts.note_height(peer, message.height, self._clock.now())
+        else:
+            self.offend(peer, Offence.GREETED_AGAIN)
+
+    def _judge(self, peer: PublicKey, verdict: Verdict) -> None:
+        if verdict is Verdict.REJECT:
+            self.offend(peer, Offence.REJECTED)
+
+    def _hear_transaction(self, peer: PublicKey, raw: bytes) -> None:
+        """Queue a transaction that we have not seen."""
+        if self._seen.note(message_id(raw), peer):
+            self._transactions.put(peer, raw, len(raw))
+
+    async def _take_transactions(self, handlers: Handlers) -> None:
+        while True:
+            peer, raw = await self._transactions.take()
+            verdict = await handlers.on_transaction(peer, raw)
+            self._judge(peer, verdict)
+            if verdict is Verdict.ACCEPT:
+                self._pass_on(message_id(raw), raw)
+
+    def _pass_on(self, message: Digest, raw: bytes) -> int:
+        frame = encode_message(TransactionFrame(raw=raw))
+        sent = [
+            peer
+            for peer in self._seen.lacking(message, self.connected)
+            if self._transport.send(peer, Channel.BULK, frame)
+        ]
+        for peer in sent:
+            self._seen.note(message, peer)
+        return len(sent)
+
+    async def _answer_requests(self, handlers: Handlers) -> None:
+        while True:
+            peer, request = await self._requests.take()
+            answer = await handlers.on_request(peer, request.topic, request.payload)
+            response = Response(
+                number=request.number, found=answer is not None, payload=answer or b""
+            )
+            self.tell(peer, response)
+
+    async def _watch_peers(self, handlers: Handlers) -> None:
+        while True:
+            self._note_changes(handlers)
+            await self._transport.changed()
+
+    def _note_changes(self, handlers: Handlers) -> None:
+        now_up = frozenset(self.connected)
+        joined, left = sorted(now_up - self._up), sorted(self._up - now_up)
+        self._up = now_up
+        for peer in left:
+            self._questions.left(peer)
+            self._blobs.left(peer)
+            handlers.on_peer(peer, is_up=False)
+        for peer in joined:
+            self.tell(peer, Status(height=self._height()))
+            self._blobs.joined(peer)
+            handlers.on_peer(peer, is_up=True)
+
+    async def _keep_house(self) -> None:
+        """Tell peers how far we are, and pardon those whose ban is over."""
+        while True:
+            await asyncio.sleep(_STATUS_SECONDS)
+            for peer in self.connected:
+                self.tell(peer, Status(height=self._height()))
+            for peer in self._accounts.pardoned(self._clock.now()):
+                if peer not in self._banned:
+                    self._transport.permit(peer)

@@ -1,0 +1,69 @@
+"""What we hold for and against each peer: its allowances, its score, how far its chain is."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from lc_node.chain.types import ByteCount, Height, Millis, PublicKey
+from lc_node.wire.kinds import Kind
+from lc_node.wire.rate import RateLimiter
+from lc_node.wire.score import BAN, CLEAN, Offence, Score
+
+_ACCOUNTS_MAX: Final = 4_096
+
+
+@dataclass(slots=True)
+class _Account:
+    limiter: RateLimiter
+    score: Score = CLEAN
+    height: Height | None = None
+
+
+class PeerAccounts:
+    """One account a peer, kept after it has left so that leaving clears no score."""
+
+    def __init__(self) -> None:
+        """Start with a clean slate."""
+        self._accounts: dict[PublicKey, _Account] = {}
+        self._banned_until: dict[PublicKey, Millis] = {}
+
+    def admits(self, peer: PublicKey, kind: Kind, size: int, now: Millis) -> bool:
+        """Count a frame against the peer's allowances."""
+        return self._account(peer, now).limiter.admits(kind, ByteCount(size), now)
+
+    def offend(self, peer: PublicKey, offence: Offence, now: Millis) -> bool:
+        """Count an offence; return whether it is one too many, which bans the peer for a while."""
+        account = self._account(peer, now)
+        account.score = account.score.after(offence, now)
+        is_ban = account.score.is_ban(now)
+        if is_ban:
+            self._banned_until[peer] = Millis(now + BAN)
+        return is_ban
+
+    def pardoned(self, now: Millis) -> tuple[PublicKey, ...]:
+        """Return, once, the peers whose ban for misbehaviour has ended."""
+        over = tuple(sorted(peer for peer, until in self._banned_until.items() if until <= now))
+        for peer in over:
+            del self._banned_until[peer]
+        return over
+
+    def note_height(self, peer: PublicKey, height: Height, now: Millis) -> None:
+        """Remember how far a peer says it is."""
+        self._account(peer, now).height = height
+
+    def height(self, peer: PublicKey) -> Height | None:
+        """Return how far a peer said it was."""
+        account = self._accounts.get(peer)
+        return account.height if account else None
+
+    def points(self, peer: PublicKey, now: Millis) -> int:
+        """Return a peer's score."""
+        account = self._accounts.get(peer)
+        return account.score.points_at(now) if account else 0
+
+    def _account(self, peer: PublicKey, now: Millis) -> _Account:
+        account = self._accounts.get(peer)
+        if account is None:
+            account = self._accounts[peer] = _Account(RateLimiter(now))
+            if len(self._accounts) > _ACCOUNTS_MAX:
+                del self._accounts[next(iter(self._accounts))]
+        return account
