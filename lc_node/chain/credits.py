@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from lc_node.chain.errors import InsufficientBalance
+from lc_node.chain.job import get_held_credits
 from lc_node.chain.records import Account, Unbonding
 from lc_node.chain.state import State
 from lc_node.chain.types import MicroCredits, PublicKey
@@ -55,6 +56,16 @@ def slash(state: State, key: PublicKey, amount: MicroCredits) -> MicroCredits:
     taken = MicroCredits(min(amount, account.slashable))
     state.set_account(key, _slashed(account, taken))
     return taken
+
+
+def get_credits_total(state: State) -> MicroCredits:
+    """Return all credits, wherever they are, the burned ones included; slow on a large state.
+
+    It never differs from what genesis gave and epochs issued.
+    """
+    owned = sum(account.balance + account.slashable for _, account in state.accounts())
+    held = sum(get_held_credits(job) for job in state.jobs())
+    return MicroCredits(owned + held + state.meta.burned)
 
 
 def _slashed(account: Account, amount: MicroCredits) -> Account:

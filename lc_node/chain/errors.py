@@ -90,13 +90,62 @@ class WrongRoot(InvalidBlock):
         self.found = found
 
 
-class InvalidTransaction(LearningChainError):
-    """A transaction breaks a rule in the state it was applied to; its sender is told why."""
+class BadProof(LearningChainError):
+    """A proof does not lead to the root it was asked for; whoever sent it is at fault."""
+
+    def __init__(self, bucket: int) -> None:
+        """Name the bucket of the state."""
+        super().__init__(f"the proof of bucket {bucket} does not lead to the root")
+        self.bucket = bucket
+
+
+class TransactionRefused(LearningChainError):
+    """A transaction goes no further; its sender is told why."""
 
     @property
     def code(self) -> str:
         """The stable name of the cause, for programs: the class's name."""
         return type(self).__name__
+
+
+class AlreadyPending(TransactionRefused):
+    """The mempool holds a transaction of this sender and nonce."""
+
+    def __init__(self, nonce: int) -> None:
+        """Name the nonce that is taken."""
+        super().__init__(f"nonce {nonce} is pending already: wait for it, or use a higher one")
+        self.nonce = nonce
+
+
+class TooManyPending(TransactionRefused):
+    """The sender has as many transactions in the mempool as an account may have."""
+
+    def __init__(self, limit: int) -> None:
+        """Name the limit."""
+        super().__init__(f"{limit} transactions of this account are pending: wait for a block")
+        self.limit = limit
+
+
+class TransactionTooLarge(TransactionRefused):
+    """No block takes a transaction of this size."""
+
+    def __init__(self, limit: int, found: int) -> None:
+        """Both in bytes."""
+        super().__init__(f"{found} bytes exceed the limit of {limit}: make it smaller")
+        self.limit = limit
+        self.found = found
+
+
+class MempoolFull(TransactionRefused):
+    """There is no room, and everybody who is waiting has more bond or balance."""
+
+    def __init__(self) -> None:
+        """Name the fix."""
+        super().__init__("the mempool is full: wait for a block, or hold more bond or balance")
+
+
+class InvalidTransaction(TransactionRefused):
+    """A transaction breaks a rule in the state it was applied to; its sender is told why."""
 
 
 class InsufficientBalance(InvalidTransaction):

@@ -60,6 +60,7 @@ class Reason(StrEnum):
     SILENT = "silent"
     WRONG_LOSSES = "wrong_losses"
     FORGOTTEN = "forgotten"
+    EQUIVOCATED = "equivocated"
 
 
 class JobPosted(Record, tag="job_posted"):

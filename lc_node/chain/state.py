@@ -9,7 +9,7 @@ import msgspec
 
 from lc_node.chain.codec import encode
 from lc_node.chain.commitment import Commitment
-from lc_node.chain.due import DueOrder
+from lc_node.chain.due import DueKey, DueOrder
 from lc_node.chain.errors import LearningChainError
 from lc_node.chain.job import Job
 from lc_node.chain.overlay import Overlay
@@ -154,14 +154,23 @@ class State:
 
     def due_jobs(self, time: Millis, limit: int) -> tuple[JobId, ...]:
         """Return the ids of the first jobs due at a time, by (due, id)."""
-        changed = self._jobs.changed()
-        above = ((job.due, job_id) for job_id, job in changed.items() if job is not None)
-        keys = islice(self._final.due.merged(above, hidden=changed), limit)
-        return tuple(job_id for due, job_id in keys if due <= time)
+        first = islice(self._due_keys(), limit)
+        return tuple(job_id for due, job_id in first if due <= time)
 
     def own_records(self) -> tuple[Mapping[PublicKey, Account], Mapping[JobId, Job | None]]:
         """Return the accounts and jobs that differ from the parent's; a pruned job is None."""
         return self._accounts.own, self._jobs.own
+
+    def next_due(self) -> Millis | None:
+        """Return when the first job falls due, None if there is no job."""
+        keys = self._due_keys()
+        return next((due for due, _ in keys), None)
+
+    def _due_keys(self) -> Iterator[DueKey]:
+        """Yield (due, id) of all jobs, in order."""
+        changed = self._jobs.changed()
+        above = ((job.due, job_id) for job_id, job in changed.items() if job is not None)
+        return self._final.due.merged(above, hidden=changed)
 
     # Changing.
 
