@@ -106,7 +106,9 @@ def launcher_words(
         SandboxFailed: an input has an unsafe name.
     """
     limits = request.limits
-    words = ["own-user-namespace"] if user is None else ["user", str(user)]
+    words = [] if user is None else ["user", str(user)]
+    if user is not None and not cgroups:
+        words += ["count-apart"]
     for folder in cgroups:
         words += ["cgroup", str(folder)]
     for number, value in _resource_limits(request, hard=bool(cgroups)):

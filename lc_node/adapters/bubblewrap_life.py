@@ -99,18 +99,16 @@ class Life:
         self.gone.cancel()
 
     def _on_control(self) -> None:
-        if not self._read_control():
-            self._loop.remove_reader(self._control.fileno())
+        with contextlib.suppress(BlockingIOError):
+            if not self._read_control():
+                self._loop.remove_reader(self._control.fileno())
 
     def _read_control(self) -> bool:
         """Read what the launcher and then bubblewrap say; False once there can be no more.
 
         The job has no hold of this socket: bubblewrap keeps it to itself.
         """
-        try:
-            data, descriptors = receive(self._control)
-        except BlockingIOError:
-            return True
+        data, descriptors = receive(self._control)
         if len(descriptors) == _VOLUMES:
             self.volumes = tuple(descriptors)
         self._status_text += data
@@ -141,9 +139,9 @@ class Life:
         """Bubblewrap has ended; the run is gone when its first process is, for the kernel ends that one last."""
         self._loop.remove_reader(self._pidfd)
         os.waitpid(self._pid, 0)
-        self._control.settimeout(None)  # its other end is closed by now: this ends
-        while self._read_control():
-            continue
+        with contextlib.suppress(BlockingIOError):
+            while self._read_control():
+                continue
         if self._init_pidfd is None:
             self._on_gone()
         else:

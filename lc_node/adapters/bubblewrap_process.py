@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from lc_node.adapters import sandbox_launcher
-from lc_node.adapters.bubblewrap_command import FILTER_FD
 
 _SCRIPT: Final = Path(sandbox_launcher.__file__)
 _IGNORED_BY_PYTHON: Final = (signal.SIGPIPE, signal.SIGXFSZ)
@@ -49,7 +48,7 @@ def spawn_launcher(words: Sequence[str], *, syscall_filter: bytes) -> Spawned:
         pid = _start([str(os.getpid()), *words], (*standing_in_for, filter_reader))
         pidfd = os.pidfd_open(pid)
         for end in (stdin, stdout, stderr):
-            os.set_blocking(end, False)  # noqa: FBT003 - the standard library's own signature
+            os.set_blocking(end, False)
         control.settimeout(0)
         ours.pop_all()
         return Spawned(
@@ -78,11 +77,10 @@ def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[i
 
 def _start(words: Sequence[str], descriptors: Sequence[int]) -> int:
     """Spawn rather than fork: the node has threads, whose locks a fork would copy as they are."""
-    assert len(descriptors) == FILTER_FD + 1
     return os.posix_spawn(
         sys.executable,
         [sys.executable, "-I", "-S", "-B", str(_SCRIPT), *words],
-        {},
+        {name: value for name, value in os.environ.items() if name == "LD_LIBRARY_PATH"},
         file_actions=list(_renumber(descriptors)),
         setsigmask=(),
         setsigdef=_IGNORED_BY_PYTHON,

@@ -23,6 +23,9 @@ from lc_node.ports.sandbox import (
 
 START_SECONDS_MAX: Final = 10
 END_SECONDS_MAX: Final = 10
+NO_PROGRAM: Final = 127
+"""The exit code where the image has no such program, as shells count."""
+
 _HARD_LOOK_SECONDS: Final = 0.1
 _SOFT_LOOK_SECONDS: Final = 0.025
 
@@ -94,17 +97,16 @@ class BubblewrapRun:
             SandboxFailed: bubblewrap ended without having run the job.
         """
         await asyncio.shield(self._life.gone)
-        life = self._life
-        if life.failure or (
-            life.ended_by is None and life.exit_code is None and not life.usage.out_of_memory
-        ):
-            raise SandboxFailed(f"{life.failure} {self._streams.log_tail}".strip())
+        status = self._status()
+        if self._life.failure or status is None:
+            raise SandboxFailed(f"{self._life.failure} {self._streams.log_tail}".strip())
+        usage = self._life.usage
         return Outcome(
-            status=self._status(),
-            exit_code=KILLED if life.exit_code is None else life.exit_code,
-            wall=MillisSpan(life.wall_ms),
-            cpu=MillisSpan(life.usage.cpu_ms),
-            memory_peak_bytes=ByteCount(life.usage.memory_peak_bytes),
+            status=status,
+            exit_code=self._exit_code(),
+            wall=MillisSpan(self._life.wall_ms),
+            cpu=MillisSpan(usage.cpu_ms),
+            memory_peak_bytes=ByteCount(usage.memory_peak_bytes),
             log_tail=self._streams.log_tail,
         )
 
@@ -124,10 +126,26 @@ class BubblewrapRun:
             self._streams.close()
             self._life.close()
 
-    def _status(self) -> Status:
+    def _status(self) -> Status | None:
+        """Say how the run ended; None if the job never began."""
         if self._life.ended_by is not None:
             return self._life.ended_by
-        return Status.OUT_OF_MEMORY if self._life.usage.out_of_memory else Status.EXITED
+        if self._life.usage.out_of_memory:
+            return Status.OUT_OF_MEMORY
+        has_run = self._life.exit_code is not None or self._has_no_program()
+        return Status.EXITED if has_run else None
+
+    def _exit_code(self) -> int:
+        if self._life.exit_code is not None:
+            return self._life.exit_code
+        return NO_PROGRAM if self._has_no_program() else KILLED
+
+    def _has_no_program(self) -> bool:
+        """Whether the last step failed, the only one that is up to the image: to execute its program.
+
+        The log is bubblewrap's own then, since nothing of the job has run.
+        """
+        return self._life.exit_code is None and self._streams.log_tail.startswith("bwrap: execvp ")
 
     def _on_excess(self) -> None:
         self._life.end(Status.OUTPUT_LIMIT)

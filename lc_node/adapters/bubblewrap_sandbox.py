@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import platform
 import secrets
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +25,7 @@ from lc_node.adapters.cgroups import (
 from lc_node.adapters.seccomp import bpf_program, syscall_table
 from lc_node.ports.sandbox import (
     Capabilities,
+    Limits,
     RunRequest,
     SandboxFailed,
     SandboxUnavailable,
@@ -33,6 +36,15 @@ FIRST_USER: Final = 231_100
 """The host's user id of the first run at a time, where the node is root; the next run has the next."""
 
 RUNS_MAX: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Means:
+    """What this machine offers."""
+
+    bubblewrap: Bubblewrap
+    syscall_filter: bytes
+    tree: CgroupTree | None
 
 
 class BubblewrapSandbox:
@@ -55,10 +67,10 @@ class BubblewrapSandbox:
         self._owner = owner
         self._bubblewrap = bubblewrap
         self._use_cgroups = use_cgroups
-        self._tree: CgroupTree | None = None
-        self._is_ready = False
-        self._filter = b""
+        self._means: _Means | None = None
         self._slots: set[int] = set()
+        self._life = secrets.token_hex(4)
+        self._runs = itertools.count()
 
     async def probe(self) -> Capabilities:
         """Run a canary and report what is really enforced.
@@ -66,15 +78,15 @@ class BubblewrapSandbox:
         Raises:
             SandboxUnavailable: nothing could be isolated; the message names the remedy.
         """
-        self._prepare()
-        assert self._bubblewrap is not None
+        means = self._ready()
+        canary = Canary(self.open, has_cgroups=means.tree is not None)
         try:
             async with asyncio.timeout(PROBE_SECONDS_MAX):
-                enforced = await Canary(self.open, has_cgroups=self._tree is not None).enforced()
+                enforced = await canary.enforced()
         except TimeoutError as error:
             raise SandboxUnavailable("the sandbox's self-test did not end in time") from error
         return Capabilities(
-            engine="bubblewrap", version=self._bubblewrap.version, enforced=enforced
+            engine="bubblewrap", version=means.bubblewrap.version, enforced=enforced
         )
 
     @contextlib.asynccontextmanager
@@ -85,12 +97,13 @@ class BubblewrapSandbox:
             SandboxFailed: the run could not be started, or could not be ended.
             SandboxUnavailable: there is no bubblewrap.
         """
-        self._prepare()
+        means = self._ready()
         with contextlib.ExitStack() as undo:
             slot = self._lend_slot()
             undo.callback(self._slots.discard, slot)
-            cgroup = self._make_cgroup(request, undo)
-            run = self._spawn(request, cgroup, user=FIRST_USER + slot)
+            name = f"{self._life}-{next(self._runs)}"
+            cgroup = _make_cgroup(means.tree, name, request.limits, undo)
+            run = _spawn(means, request, cgroup, user=FIRST_USER + slot)
             try:
                 await run.start()
                 yield run
@@ -99,26 +112,37 @@ class BubblewrapSandbox:
 
     async def reap(self) -> None:
         """Kill and remove what is left of an earlier life: mounts and processes die with a node, groups do not."""
-        self._prepare()
-        if self._tree is not None:
-            for folder in self._tree.folders():
-                for leftover in sorted(folder.iterdir()):
+        tree = self._ready().tree
+        if tree is not None:
+            for folder in tree.folders():
+                for leftover in _leftovers(folder, self._life):
                     await asyncio.to_thread(remove_groups, leftover)
 
-    def _prepare(self) -> None:
-        if self._is_ready:
-            return
-        table = syscall_table()
-        if platform.machine() != table.architecture:
-            raise SandboxUnavailable(
-                f"no list of system calls for {platform.machine()}; use the docker sandbox"
+    def _ready(self) -> _Means:
+        """Find out, once, what there is to work with.
+
+        Raises:
+            SandboxUnavailable: no bubblewrap, or a machine whose system calls we do not know.
+        """
+        if self._means is None:
+            table = syscall_table()
+            if platform.machine() != table.architecture:
+                raise SandboxUnavailable(
+                    f"system calls of {platform.machine()} are not known; use the docker sandbox"
+                )
+            bubblewrap = self._bubblewrap or find_bubblewrap()
+            self._means = _Means(
+                bubblewrap=bubblewrap, syscall_filter=bpf_program(table), tree=self._find_tree()
             )
-        self._filter = bpf_program(table)
-        self._bubblewrap = self._bubblewrap or find_bubblewrap()
-        if self._use_cgroups and os.geteuid() == 0:
-            with contextlib.suppress(CgroupsUnusable):
-                self._tree = find_tree(self._owner, Path("/proc/self/mounts").read_text())
-        self._is_ready = True
+        return self._means
+
+    def _find_tree(self) -> CgroupTree | None:
+        if not self._use_cgroups or os.geteuid() != 0:
+            return None
+        try:
+            return find_tree(self._owner, Path("/proc/self/mounts").read_text())
+        except CgroupsUnusable:
+            return None
 
     def _lend_slot(self) -> int:
         """Lend the lowest free number: which user the run is on the host."""
@@ -128,27 +152,37 @@ class BubblewrapSandbox:
                 return slot
         raise SandboxFailed(f"{RUNS_MAX} runs are open already")
 
-    def _make_cgroup(self, request: RunRequest, undo: contextlib.ExitStack) -> Cgroup | None:
-        if self._tree is None:
-            return None
-        try:
-            cgroup = self._tree.make(secrets.token_hex(8), request.limits)
-        except OSError as error:
-            raise SandboxFailed(f"no control group: {error}") from error
-        for folder in cgroup.folders:
-            undo.callback(remove_groups, folder)
-        return cgroup
 
-    def _spawn(self, request: RunRequest, cgroup: Cgroup | None, *, user: int) -> BubblewrapRun:
-        assert self._bubblewrap is not None
-        words = launcher_words(
-            request,
-            self._bubblewrap,
-            user=user if os.geteuid() == 0 else None,
-            cgroups=() if cgroup is None else cgroup.folders,
-        )
-        try:
-            spawned = spawn_launcher(words, syscall_filter=self._filter)
-        except OSError as error:
-            raise SandboxFailed(f"the sandbox cannot be started: {error}") from error
-        return BubblewrapRun(spawned, request.limits, cgroup)
+def _leftovers(folder: Path, life: str) -> list[Path]:
+    groups = (child for child in folder.iterdir() if child.is_dir())
+    return sorted(group for group in groups if not group.name.startswith(f"{life}-"))
+
+
+def _make_cgroup(
+    tree: CgroupTree | None, name: str, limits: Limits, undo: contextlib.ExitStack
+) -> Cgroup | None:
+    if tree is None:
+        return None
+    try:
+        cgroup = tree.make(name, limits)
+    except OSError as error:
+        raise SandboxFailed(f"no control group: {error}") from error
+    for folder in cgroup.folders:
+        undo.callback(remove_groups, folder)
+    return cgroup
+
+
+def _spawn(
+    means: _Means, request: RunRequest, cgroup: Cgroup | None, *, user: int
+) -> BubblewrapRun:
+    words = launcher_words(
+        request,
+        means.bubblewrap,
+        user=user if os.geteuid() == 0 else None,
+        cgroups=() if cgroup is None else cgroup.folders,
+    )
+    try:
+        spawned = spawn_launcher(words, syscall_filter=means.syscall_filter)
+    except OSError as error:
+        raise SandboxFailed(f"the sandbox cannot be started: {error}") from error
+    return BubblewrapRun(spawned, request.limits, cgroup)

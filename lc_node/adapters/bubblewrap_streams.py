@@ -1,6 +1,7 @@
 """A job's standard streams, bounded: lines in, lines out, and the tail of its log."""
 
 import asyncio
+import contextlib
 import os
 import unicodedata
 from collections.abc import Callable
@@ -70,8 +71,9 @@ class Streams:
 
     def drain_log(self) -> None:
         """Read what stderr still holds, once no process can write to it."""
-        while self._read_log():
-            continue
+        with contextlib.suppress(BlockingIOError):
+            while self._read_log():
+                continue
 
     def close(self) -> None:
         """Let go of the three pipes."""
@@ -85,8 +87,9 @@ class Streams:
             self._transport.close()
 
     def _on_stderr(self) -> None:
-        if not self._read_log():
-            self._loop.remove_reader(self._stderr)
+        with contextlib.suppress(BlockingIOError):
+            if not self._read_log():
+                self._loop.remove_reader(self._stderr)
 
     def _read_log(self) -> bool:
         data = os.read(self._stderr, _READ_BYTES)

@@ -39,7 +39,7 @@ class Plan:
     def __init__(self, words: list[str]) -> None:
         """Read the words up to ``--``; what follows is bubblewrap's."""
         self.parent = int(words.pop(0))
-        self.own_user_namespace = False
+        self.count_apart = False
         self.user: int | None = None
         self.cgroups: list[str] = []
         self.limits: list[tuple[int, int]] = []
@@ -51,8 +51,8 @@ class Plan:
 
     def _read(self, word: str, words: list[str]) -> None:
         match word:
-            case "own-user-namespace":
-                self.own_user_namespace = True
+            case "count-apart":
+                self.count_apart = True
             case "user":
                 self.user = int(words.pop(0))
             case "cgroup":
@@ -74,13 +74,18 @@ def main() -> None:
         os.closerange(FIRST_STRAY_FD, os.sysconf("SC_OPEN_MAX"))
         plan = Plan(sys.argv[1:])
         die_with(plan.parent)
-        enter_namespaces(own_user=plan.own_user_namespace)
+        if plan.user is None:
+            enter_namespaces(_CLONE_NEWNS | _CLONE_NEWUSER)
+        else:
+            enter_namespaces(_CLONE_NEWNS)
         build_stage(plan)
         send_volumes(control)
         enter_cgroups(plan.cgroups)  # late: until here the work is the node's, not the job's
-        set_limits(plan.limits)
         if plan.user is not None:
             become(plan.user)
+        if plan.count_apart:
+            enter_namespaces(_CLONE_NEWUSER)
+        set_limits(plan.limits)
         die_with(plan.parent)  # again: changing the user has cleared it
         _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
         os.set_inheritable(CONTROL_FD, True)  # noqa: FBT003 - the standard library's own signature
@@ -104,15 +109,20 @@ def enter_cgroups(folders: list[str]) -> None:
     _write("/proc/self/oom_score_adj", "500")
 
 
-def enter_namespaces(*, own_user: bool) -> None:
-    """Get mounts of our own; without root, by way of a user namespace that maps only ourselves."""
+def enter_namespaces(flags: int) -> None:
+    """Get mounts of our own, or a user namespace that maps only ourselves, or both.
+
+    Without root the second gives the right to do the first. It also counts our processes apart from all others of
+    the same user: the kernel keeps those of ended namespaces in the books for a second or two.
+    """
     user, group = os.getuid(), os.getgid()
-    _check(_libc.unshare(_CLONE_NEWNS | (_CLONE_NEWUSER if own_user else 0)), "unshare")
-    if own_user:
+    _check(_libc.unshare(flags), "unshare")
+    if flags & _CLONE_NEWUSER:
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"{user} {user} 1")
         _write("/proc/self/gid_map", f"{group} {group} 1")
-    _mount("none", "/", None, _MS_REC | _MS_PRIVATE, "")
+    if flags & _CLONE_NEWNS:
+        _mount("none", "/", None, _MS_REC | _MS_PRIVATE, "")
 
 
 def build_stage(plan: Plan) -> None:
@@ -120,7 +130,7 @@ def build_stage(plan: Plan) -> None:
     sources = [(os.open(source, os.O_PATH), name) for source, name in plan.binds]
     _mount("stage", STAGE, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=1m,nr_inodes=4096,mode=755")
     for folder in ("in", "out", "scratch"):
-        os.mkdir(f"{STAGE}/{folder}", 0o755)
+        os.mkdir(f"{STAGE}/{folder}", 0o755)  # noqa: PTH102 - same as below
     os.close(os.open(f"{STAGE}/nothing", os.O_CREAT | os.O_WRONLY, 0o444))
     for descriptor, name in sources:
         _bind(descriptor, f"{STAGE}/{name}")

@@ -30,8 +30,6 @@ _REFUSE: Final = 0x00050000
 _NOT_PERMITTED: Final = _REFUSE | errno.EPERM
 _NOT_IMPLEMENTED: Final = _REFUSE | errno.ENOSYS
 
-_JUMP_MAX: Final = 255
-
 
 class WithoutBits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A call that is allowed while none of some bits are set in an argument."""
@@ -117,7 +115,6 @@ def _docker_rule(name: str, check: dict[str, object]) -> dict[str, object]:
 
 
 def _instruction(code: int, operand: int, if_true: int = 0, if_false: int = 0) -> bytes:
-    assert max(if_true, if_false) <= _JUMP_MAX
     return struct.pack("=HBBI", code, if_true, if_false, operand)
 
 

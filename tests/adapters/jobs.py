@@ -1,0 +1,78 @@
+"""Running small Python programs in a sandbox, as the tests of every sandbox do."""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lc_node.chain.types import ByteCount, MillisSpan, Seconds
+from lc_node.ports.sandbox import Limits, Outcome, Run, RunRequest, Sandbox
+from tests.adapters.rootfs import ENVIRONMENT, PYTHON
+
+MIB = 1024 * 1024
+LIMITS = Limits(
+    millicpus=1000,
+    memory_bytes=ByteCount(256 * MIB),
+    pids=32,
+    out_bytes=ByteCount(8 * MIB),
+    scratch_bytes=ByteCount(4 * MIB),
+    inodes=64,
+    wall=MillisSpan(10_000),
+    log_bytes=ByteCount(MIB),
+    line_bytes=ByteCount(4096),
+    grace=Seconds(1),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """A sandbox and a root file system with an interpreter in it."""
+
+    sandbox: Sandbox
+    rootfs: Path
+
+    def start(
+        self,
+        code: str,
+        *words: str,
+        limits: Limits = LIMITS,
+        inputs: Mapping[str, Path] | None = None,
+    ) -> AbstractAsyncContextManager[Run]:
+        """Start a program."""
+        return self.start_argv((PYTHON, "-I", "-S", "-c", code, *words), limits, inputs or {})
+
+    def start_argv(
+        self, argv: tuple[str, ...], limits: Limits, inputs: Mapping[str, Path]
+    ) -> AbstractAsyncContextManager[Run]:
+        """Start any command."""
+        return self.sandbox.open(
+            RunRequest(
+                rootfs=self.rootfs,
+                argv=argv,
+                environment=ENVIRONMENT,
+                inputs=inputs,
+                limits=limits,
+            )
+        )
+
+    async def lines(self, code: str, inputs: Mapping[str, Path] | None = None) -> list[str]:
+        """Run a program to its end and return what it printed; it must succeed."""
+        async with self.start(code, inputs=inputs) as run:
+            found = [line.decode() for line in await all_lines(run)]
+            outcome = await run.wait()
+        assert outcome.exit_code == 0, outcome.log_tail
+        return found
+
+    async def outcome(self, code: str, **changes: int) -> Outcome:
+        """Run a program under changed limits and return how it ended."""
+        async with self.start(code, limits=replace(LIMITS, **changes)) as run:
+            await all_lines(run)
+            return await run.wait()
+
+
+async def all_lines(run: Run) -> list[bytes]:
+    """Read stdout to its end."""
+    lines = []
+    while (line := await run.read_line()) is not None:
+        lines.append(line)
+    return lines

@@ -1,0 +1,244 @@
+"""What a hostile job tries in the bubblewrap sandbox, and what it gets."""
+
+import errno
+import os
+import socket
+from dataclasses import replace
+
+import pytest
+
+from tests.adapters.jobs import LIMITS, MIB, Workshop, all_lines
+
+CALLS = """
+import ctypes, errno, os
+libc = ctypes.CDLL(None, use_errno=True)
+def call(number, *arguments):
+    result = libc.syscall(number, *arguments)
+    print('allowed' if result >= 0 else errno.errorcode[ctypes.get_errno()])
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("unshare", "272, 0x10000000"),
+        ("unshare mounts", "272, 0x20000"),
+        ("clone into a user namespace", "56, 0x10000000 | 17, 0, 0, 0, 0"),
+        ("clone3", "435, 0, 0"),
+        ("setns", "308, 0, 0"),
+        ("mount", "165, b'none', b'/tmp', b'tmpfs', 0, 0"),
+        ("umount2", "166, b'/lc/out', 2"),
+        ("open_tree", "428, -100, b'/', 1"),
+        ("fsopen", "430, b'tmpfs', 0"),
+        ("pivot_root", "155, b'/', b'/tmp'"),
+        ("chroot", "161, b'/tmp'"),
+        ("ptrace", "101, 0, 0, 0, 0"),
+        ("process_vm_readv", "310, 1, 0, 0, 0, 0, 0"),
+        ("io_uring_setup", "425, 1, 0"),
+        ("bpf", "321, 0, 0, 0"),
+        ("perf_event_open", "298, 0, 0, -1, -1, 0"),
+        ("userfaultfd", "323, 0"),
+        ("add_key", "248, b'user', b'a', b'b', 1, -3"),
+        ("keyctl", "250, 0, -3, 0"),
+        ("open_by_handle_at", "304, -100, 0, 0"),
+        ("pidfd_getfd", "438, 0, 0, 0"),
+        ("clock_settime", "227, 0, 0"),
+        ("sethostname", "170, b'x', 1"),
+        ("init_module", "175, 0, 0, 0"),
+        ("vsock", "41, 40, 1, 0"),
+        ("netlink", "41, 16, 3, 0"),
+        ("packet", "41, 17, 3, 0"),
+        ("crypto", "41, 38, 5, 0"),
+        ("raw internet socket", "41, 2, 3, 1"),
+        ("a call of the x32 kind", "0x40000000 + 39"),
+        ("a call that does not exist yet", "1000"),
+        ("a device file", "133, b'/lc/out/disk', 0o60666, 0x0800"),
+    ],
+    ids=lambda value: value if "," not in str(value) else "",
+)
+async def test_a_call_that_no_training_needs_is_refused(
+    workshop: Workshop, name: str, arguments: str
+) -> None:
+    lines = await workshop.lines(f"{CALLS}\ncall({arguments})")
+
+    assert lines in (["EPERM"], ["ENOSYS"]), name
+
+
+async def test_calls_through_the_32_bit_door_are_deadly(workshop: Workshop) -> None:
+    getpid_by_int_80 = "b8140000 00cd80c3"
+    outcome = await workshop.outcome(f"""
+import ctypes, mmap
+page = mmap.mmap(-1, 4096, prot=7)
+page.write(bytes.fromhex({getpid_by_int_80!r}))
+ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()
+""")
+
+    assert outcome.exit_code == 128 + 31  # SIGSYS
+
+
+async def test_there_is_no_interface_but_loopback(workshop: Workshop) -> None:
+    lines = await workshop.lines(
+        "print(*[line.split(':')[0].strip() for line in open('/proc/net/dev')][2:])"
+    )
+
+    assert lines == ["lo"]
+
+
+async def test_a_server_of_the_host_cannot_be_reached(workshop: Workshop) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        lines = await workshop.lines(f"""
+import errno, socket
+print(errno.errorcode[socket.socket().connect_ex(('127.0.0.1', {port}))])
+""")
+
+    assert lines == ["ECONNREFUSED"]
+
+
+async def test_no_file_of_the_host_is_visible(workshop: Workshop) -> None:
+    lines = await workshop.lines("import os; print(*sorted(os.listdir('/')))")
+
+    assert lines == ["canary dev lc lib64 opt proc tmp"]
+
+
+async def test_no_descriptor_leads_out(workshop: Workshop) -> None:
+    lines = await workshop.lines("""
+import os
+for name in sorted(os.listdir('/proc/self/fd'), key=int):
+    try: print(name, os.readlink('/proc/self/fd/' + name).split(':')[0])
+    except FileNotFoundError: print('the listing')
+""")
+
+    assert lines == ["0 pipe", "1 pipe", "2 pipe", "the listing"]
+
+
+async def test_the_first_process_keeps_no_secret(workshop: Workshop) -> None:
+    lines = await workshop.lines("""
+for path in ('environ', 'fd', 'root', 'cwd', 'mem'):
+    import os
+    try: print(path, os.listdir(f'/proc/1/{path}') or open(f'/proc/1/{path}', 'rb').read())
+    except OSError as error: print(path, end=' ')
+    try: print(open(f'/proc/1/{path}', 'rb').read())
+    except OSError as error: print(type(error).__name__)
+""")
+
+    assert not [line for line in lines if "PATH" in line or "home" in line], lines
+
+
+async def test_a_job_has_no_rights_at_all(workshop: Workshop) -> None:
+    lines = await workshop.lines("print(open('/proc/self/status').read())")
+    status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+    assert status["Uid"].split() == ["65534"] * 4
+    assert status["Gid"].split() == ["65534"] * 4
+    assert {status[f"Cap{kind}"] for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
+    assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == "2"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a program that becomes root")
+async def test_a_program_that_sets_its_user_id_gains_nothing(workshop: Workshop) -> None:
+    argv = ("/canary", "r", "/proc/self/status")
+    async with workshop.start_argv(argv, LIMITS, {}) as run:
+        lines = await all_lines(run)
+
+    assert b"Uid:\t65534\t65534\t65534\t65534" in lines
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user id needs root")
+async def test_two_runs_are_different_users_to_the_host(workshop: Workshop) -> None:
+    code = "import os, sys; print(os.stat('/proc/self').st_uid, flush=True); sys.stdin.read()"
+    async with workshop.start(code) as one, workshop.start(code) as two:
+        await one.read_line()
+        await two.read_line()
+        users = {entry.stat().st_uid for entry in os.scandir("/proc") if entry.name.isdigit()}
+
+    assert {231_100, 231_101} <= users
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/x", "/opt/x", "/dev/x", "/dev/pts/x", "/lc/x", "/lc/in/x", "/proc/x", "/canary"],
+)
+async def test_nothing_but_the_two_folders_can_be_written(workshop: Workshop, path: str) -> None:
+    lines = await workshop.lines(f"""
+try: open({path!r}, 'w'); print('written')
+except OSError as error: print('refused')
+""")
+
+    assert lines == ["refused"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["sys/kernel/hostname", "sys/vm/drop_caches", "sysrq-trigger", "self/oom_score_adj"],
+)
+async def test_the_kernels_switches_are_out_of_reach(workshop: Workshop, path: str) -> None:
+    lines = await workshop.lines(f"""
+try: open('/proc/{path}', 'wb', 0).write(b'-1'); print('written')
+except OSError as error: print('refused')
+""")
+
+    assert lines == ["refused"]
+
+
+async def test_what_tells_of_the_host_is_empty(workshop: Workshop) -> None:
+    lines = await workshop.lines("print(open('/proc/cmdline').read() == '')")
+
+    assert lines == ["True"]
+
+
+async def test_there_are_no_devices_but_the_harmless_ones(workshop: Workshop) -> None:
+    lines = await workshop.lines("""
+import os, stat
+print(*sorted(n for n in os.listdir('/dev') if stat.S_ISCHR(os.lstat('/dev/' + n).st_mode)
+              or stat.S_ISBLK(os.lstat('/dev/' + n).st_mode)), os.listdir('/dev/pts'))
+""")
+
+    assert lines == ["full null random tty urandom zero []"]
+
+
+async def test_shared_memory_works_and_has_an_end(workshop: Workshop) -> None:
+    lines = await workshop.lines("""
+import os
+fd = os.open('/dev/shm/x', os.O_CREAT | os.O_RDWR)
+figures = os.fstatvfs(fd)
+print(os.write(fd, bytes(4096)), figures.f_blocks * figures.f_frsize)
+""")
+
+    assert lines == [f"4096 {64 * MIB}"]
+
+
+async def test_a_file_cannot_grow_without_bound(workshop: Workshop) -> None:
+    lines = await workshop.lines("""
+try: open('/lc/out/x', 'wb').truncate(1 << 40)
+except OSError as error: print(error.errno)
+""")
+
+    assert lines == [str(errno.EFBIG)]
+
+
+async def test_a_program_in_a_writable_folder_does_not_run(workshop: Workshop) -> None:
+    lines = await workshop.lines("""
+import os, shutil
+shutil.copy('/canary', '/lc/out/canary')
+os.chmod('/lc/out/canary', 0o755)
+try: os.execv('/lc/out/canary', ['x', 'r', '/proc/self/status'])
+except PermissionError: print('refused')
+""")
+
+    assert lines == ["refused"]
+
+
+async def test_zombies_do_not_pile_up(workshop: Workshop) -> None:
+    code = """
+import os
+for _ in range(200):
+    if os.fork() == 0:
+        if os.fork() == 0: os._exit(0)
+        os._exit(0)
+    os.wait()
+print('all')
+"""
+    async with workshop.start(code, limits=replace(LIMITS, pids=20)) as run:
+        assert await run.read_line() == b"all"
