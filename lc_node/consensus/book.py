@@ -89,12 +89,16 @@ class CertificateBook:
         parent = self.entry(View(below + 1)) if below else None
         return Foundation(below, block_id, ((parent,) if parent else ()) + tuple(nullified))
 
-    def gap(self, parent: View, view: View) -> Gap | None:
-        """Return what is lacking for a block of ``view`` to stand on view ``parent`` (D.3 a, b)."""
-        lacking = [View(w) for w in range(parent + 1, view) if not self.has(NULLIFY, View(w))]
-        if self.notarized(parent) is None:
-            lacking.insert(0, parent)
-        return Gap(lacking[0], lacking[-1]) if lacking else None
+    def parent(self, parent_view: View, view: View) -> BlockId | Gap:
+        """Return the block notarised in ``parent_view`` if all views up to ``view`` are nullified.
+
+        Else the views, first and last, of which certificates are lacking (D.3 a and b).
+        """
+        lacking = [View(w) for w in range(parent_view + 1, view) if not self.has(NULLIFY, View(w))]
+        block_id = self.notarized(parent_view)
+        if block_id is None:
+            lacking.insert(0, parent_view)
+        return block_id if block_id is not None and not lacking else Gap(lacking[0], lacking[-1])
 
     def between(self, first: View, last: View, limit: int) -> tuple[Certificate, ...]:
         """Return at most ``limit`` held certificates of the views ``first`` to ``last``."""

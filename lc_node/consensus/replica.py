@@ -324,12 +324,11 @@ class Replica:
         if parent_view < self.book.finalized:
             self._is_refused = True  # below a finalised view nothing is built any more
             return None
-        gap = self.book.gap(parent_view, self.view)
-        parent_id = self.book.notarized(parent_view)
-        if gap is not None or parent_id is None:
-            self._ask_certificates(gap or Gap(parent_view, parent_view), leader, now)
+        parent = self.book.parent(parent_view, self.view)
+        if isinstance(parent, Gap):
+            self._ask_certificates(parent, leader, now)
             return None
-        return self._executed(parent_id, leader, now, asking=True)
+        return self._executed(parent, leader, now, asking=True)
 
     def _is_legal(self, received: Received, parent: Header) -> bool:
         """D.3 d and e, the cheap checks first."""

@@ -1,0 +1,192 @@
+"""A ledger as simple as can be: transactions may not repeat, and the state root chains the blocks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lc_node.chain.blocks import Block, Header, block_id
+from lc_node.chain.codec import encode
+from lc_node.chain.crypto import digest
+from lc_node.chain.transactions import SignedTransaction, Transaction, Transfer, transaction_id
+from lc_node.chain.types import (
+    ZERO_DIGEST,
+    BlockId,
+    ChainId,
+    Digest,
+    Epoch,
+    Height,
+    Link,
+    MicroCredits,
+    Millis,
+    Nonce,
+    PublicKey,
+    Signature,
+    TransactionId,
+    View,
+)
+from lc_node.chain.votes import Certificate
+from lc_node.sim.disk import Disk
+
+TRANSACTIONS_MAX = 16
+"""Transactions in a block of this ledger."""
+
+
+def genesis(chain_id: ChainId) -> Header:
+    """Return the header that the chain starts from."""
+    return Header(
+        chain_id=chain_id,
+        epoch=Epoch(0),
+        view=View(0),
+        proposer=PublicKey(ZERO_DIGEST),
+        height=Height(0),
+        parent_id=BlockId(ZERO_DIGEST),
+        time=Millis(0),
+        reveal=Link(ZERO_DIGEST),
+        transactions_root=_root(()),
+        state_root=ZERO_DIGEST,
+        set_hash=ZERO_DIGEST,
+        next_set_hash=(),
+    )
+
+
+def payment(chain_id: ChainId, number: int) -> SignedTransaction:
+    """Return the transaction of a number; nobody checks its signature here."""
+    return SignedTransaction(
+        transaction=Transaction(
+            chain_id=chain_id,
+            sender=PublicKey(ZERO_DIGEST),
+            nonce=Nonce(number),
+            valid_until=Height(2**31),
+            body=Transfer(to=PublicKey(ZERO_DIGEST), amount=MicroCredits(1), memo=b""),
+        ),
+        signature=Signature(bytes(64)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Executed:
+    header: Header
+    transactions: frozenset[TransactionId]
+
+
+class SimLedger:
+    """An application of consensus whose finalised part is on a simulated disk."""
+
+    def __init__(self, genesis_header: Header, disk: Disk, proposer: PublicKey) -> None:
+        """Start from what the disk holds."""
+        self._disk = disk
+        self._proposer = proposer
+        self._waiting: dict[TransactionId, tuple[Millis, SignedTransaction]] = {}
+        self._executed = {block_id(genesis_header): _Executed(genesis_header, frozenset())}
+        self._spent: set[TransactionId] = set()
+        for height in range(1, disk.height + 1):
+            block = disk.block(Height(height))
+            self.execute(block)
+            self.delivered((block,))
+
+    def submit(self, transaction: SignedTransaction, now: Millis) -> None:
+        """Put a transaction into the mempool."""
+        identity = transaction_id(transaction.transaction)
+        if identity not in self._spent:
+            self._waiting.setdefault(identity, (now, transaction))
+
+    def delivered(self, blocks: Sequence[Block]) -> None:
+        """Remember what is final, and take it out of the mempool."""
+        for block in blocks:
+            for signed in block.transactions:
+                identity = transaction_id(signed.transaction)
+                self._spent.add(identity)
+                self._waiting.pop(identity, None)
+
+    def work_since(self, parent: BlockId, now: Millis) -> Millis | None:
+        """Return since when the oldest includable transaction waits; nothing falls due later."""
+        del now
+        return min((at for at, _ in self._includable(parent)), default=None)
+
+    def build(self, parent: BlockId, view: View, time: Millis) -> Block | None:
+        """Return a block of what waits, oldest first."""
+        chosen = sorted(self._includable(parent), key=lambda item: item[0])[:TRANSACTIONS_MAX]
+        return self.variant(parent, view, time, tuple(signed for _, signed in chosen))
+
+    def variant(
+        self,
+        parent: BlockId,
+        view: View,
+        time: Millis,
+        transactions: tuple[SignedTransaction, ...],
+        reveal: Digest = ZERO_DIGEST,
+    ) -> Block:
+        """Return, executed, the block with these transactions; ``reveal`` tells twins apart."""
+        before = self._executed[parent].header
+        root = _root(transactions)
+        header = Header(
+            chain_id=before.chain_id,
+            epoch=before.epoch,
+            view=view,
+            proposer=self._proposer,
+            height=Height(before.height + 1),
+            parent_id=parent,
+            time=time,
+            reveal=Link(reveal),
+            transactions_root=root,
+            state_root=_state_root(before, root),
+            set_hash=before.set_hash,
+            next_set_hash=(),
+        )
+        block = Block(header=header, transactions=transactions)
+        self.execute(block)
+        return block
+
+    def has_executed(self, identity: BlockId) -> bool:
+        """Return whether a block can be built upon here."""
+        return identity in self._executed
+
+    def is_intact(self, block: Block) -> bool:
+        """Return whether the header commits to these transactions."""
+        return block.header.transactions_root == _root(block.transactions)
+
+    def execute(self, block: Block) -> bool:
+        """Execute a block whose transactions must be new on its branch."""
+        header, parent_id = block.header, block.header.parent_id
+        parent = self._executed[parent_id]
+        identities = frozenset(transaction_id(signed.transaction) for signed in block.transactions)
+        is_valid = (
+            header.state_root == _state_root(parent.header, header.transactions_root)
+            and len(identities) == len(block.transactions)
+            and not identities & self._spent
+            and not any(identities & known for known in self._branch(parent_id))
+        )
+        if is_valid:
+            self._executed[block_id(header)] = _Executed(header, identities)
+        return is_valid
+
+    def finalized_block(self, height: Height) -> Block | None:
+        """Return the block at a height from the disk."""
+        return self._disk.block(height) if 0 < height <= self._disk.height else None
+
+    def finalization(self, height: Height) -> Certificate | None:
+        """Return the certificate at a height from the disk."""
+        return self._disk.finalizations.get(height)
+
+    def _includable(self, parent: BlockId) -> list[tuple[Millis, SignedTransaction]]:
+        known = list(self._branch(parent))
+        return [
+            waiting
+            for identity, waiting in self._waiting.items()
+            if not any(identity in block for block in known)
+        ]
+
+    def _branch(self, identity: BlockId) -> list[frozenset[TransactionId]]:
+        """Return the transactions of the unfinalised blocks up to this one."""
+        branch = []
+        while (executed := self._executed[identity]).header.height > self._disk.height:
+            branch.append(executed.transactions)
+            identity = executed.header.parent_id
+        return branch
+
+
+def _root(transactions: tuple[SignedTransaction, ...]) -> Digest:
+    return digest("lc/sim/transactions", *(encode(signed) for signed in transactions))
+
+
+def _state_root(parent: Header, transactions_root: Digest) -> Digest:
+    return digest("lc/sim/state", parent.state_root, transactions_root)
