@@ -109,7 +109,7 @@ class AsyncClient:
 
     def close(self) -> None:
         """Close all sockets; a second call changes nothing."""
-        self._idle.clear()
+        self._close_idle()
         self._context.destroy(linger=0)
 
     async def _call(self, call: Call[A]) -> A:
@@ -150,6 +150,9 @@ class AsyncClient:
     def _find_again(self) -> None:
         self._endpoint = find_endpoint(self._where, self._environment)
         self._token = read_token(self._endpoint)
+        self._close_idle()
+
+    def _close_idle(self) -> None:
         for socket in self._idle:
             socket.close(linger=0)
         self._idle.clear()

@@ -134,7 +134,7 @@ class Client:
     def close(self) -> None:
         """Close all sockets; a second call changes nothing."""
         with self._lock:
-            self._idle.clear()
+            self._close_idle()
         self._context.destroy(linger=0)
 
     def _call(self, call: Call[A], timeout_seconds: float | None) -> A:
@@ -191,7 +191,10 @@ class Client:
     def _find_again(self) -> None:
         endpoint = find_endpoint(self._where, self._environment)
         with self._lock:
-            for socket in self._idle:
-                socket.close(linger=0)
-            self._idle.clear()
+            self._close_idle()
             self._endpoint, self._token = endpoint, read_token(endpoint)
+
+    def _close_idle(self) -> None:
+        for socket in self._idle:
+            socket.close(linger=0)
+        self._idle.clear()

@@ -43,8 +43,15 @@ _log = logging.getLogger(__name__)
 class ApiServer:
     """A ROUTER for calls and a PUB for events, on the sockets of an endpoint."""
 
-    def __init__(self, endpoint: Endpoint, service: Service) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        service: Service,
+        *,
+        beat_seconds: float = WORKING_EVERY_SECONDS,
+    ) -> None:
         """Bind the sockets; needs a running event loop. ``run`` then serves."""
+        self._beat_seconds = beat_seconds
         self._service = service
         self._token = read_token(endpoint)
         self._events = EventLog(secrets.token_hex(8))
@@ -139,7 +146,8 @@ class ApiServer:
     async def _ask(self, call: AnyCall) -> object:
         if isinstance(call, EventsSince):
             return self._events.since(call, Millis(time.time_ns() // 1_000_000))
-        answer: object = await getattr(self._service, method_name(call))(call)
+        arguments = (call,) if call.__struct_fields__ else ()
+        answer: object = await getattr(self._service, method_name(call))(*arguments)
         return answer
 
     async def _reply(self, who: bytes, number: bytes, kind: Kind, payload: bytes) -> None:
@@ -149,7 +157,7 @@ class ApiServer:
     async def _beat(self) -> None:
         """Show every second that we live: to those who wait for an answer, and to listeners."""
         while True:
-            await asyncio.sleep(WORKING_EVERY_SECONDS)
+            await asyncio.sleep(self._beat_seconds)
             for who, number in sorted(self._outstanding):
                 await self._reply(who, number, Kind.WORKING, b"")
             self._publisher.send(encode_pulse(Pulse(latest=self._events.latest)))

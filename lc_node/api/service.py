@@ -1,6 +1,6 @@
 """What a node must be able to answer; the runtime implements it, the server calls it.
 
-Each method is named by its call's tag. A method refuses by raising ``lc_node.api.errors.ApiError``,
+Each method is named by its call's tag, and takes the call if that says anything beyond its name. A method refuses by raising ``lc_node.api.errors.ApiError``,
 or any ``LearningChainError``, whose class's name becomes the code that the client sees.
 ``events_since`` is missing here on purpose: the server's own event log answers it.
 """
@@ -13,15 +13,15 @@ from lc_node.api import calls, schema, schema_jobs
 class Reading(Protocol):
     """Questions that change nothing."""
 
-    async def hello(self, call: calls.Hello) -> schema.NodeVersion:
+    async def hello(self) -> schema.NodeVersion:
         """Say who answers."""
         ...
 
-    async def status(self, call: calls.GetStatus) -> schema.Status:
+    async def status(self) -> schema.Status:
         """Return the node at a glance."""
         ...
 
-    async def peers(self, call: calls.GetPeers) -> tuple[schema.Peer, ...]:
+    async def peers(self) -> tuple[schema.Peer, ...]:
         """Return the connected nodes."""
         ...
 
@@ -29,7 +29,7 @@ class Reading(Protocol):
         """Return the own credits and their latest changes."""
         ...
 
-    async def machine(self, call: calls.GetMachine) -> schema.Machine:
+    async def machine(self) -> schema.Machine:
         """Return the load of this machine."""
         ...
 
@@ -41,7 +41,7 @@ class Reading(Protocol):
         """Return one job's story."""
         ...
 
-    async def policy(self, call: calls.GetPolicy) -> schema.Policy:
+    async def policy(self) -> schema.Policy:
         """Return which jobs this node takes."""
         ...
 
