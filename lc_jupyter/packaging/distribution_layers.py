@@ -37,7 +37,9 @@ def distribution_layers(
         cache: remembers what was found out about a distribution's files.
         with_tests: also the tests that some bring along, about a third of the bytes.
     """
-    plans = [_layer_of(installed, environment, cache, with_tests) for installed in chosen]
+    plans = [
+        _layer_of(installed, environment, cache, with_tests=with_tests) for installed in chosen
+    ]
     plans.sort(key=lambda plan: (-plan.bytes_planned, plan.title))
     large = [plan for plan in plans if plan.bytes_planned >= OWN_LAYER_BYTES][:OWN_LAYERS_MAX]
     small = sorted(plans[len(large) :], key=lambda plan: plan.title)
@@ -46,7 +48,7 @@ def distribution_layers(
 
 
 def _layer_of(
-    installed: Installed, environment: Environment, cache: LayerCache, with_tests: bool
+    installed: Installed, environment: Environment, cache: LayerCache, *, with_tests: bool
 ) -> LayerPlan:
     site = site_of(environment.version)
     files = tuple(_files_of(installed, site, environment.prefix))

@@ -67,6 +67,12 @@ class Installed:
             return None
         return Path(unquote(urlsplit(origin["url"]).path))
 
+    @cached_property
+    def source_modules(self) -> frozenset[str]:
+        """Names of the top-level modules of an editable install, as far as its metadata tell."""
+        listed = (self.found.read_text("top_level.txt") or "").split()
+        return frozenset(listed or [self.name.replace("-", "_")])
+
     def required(self, extras: Iterable[str]) -> Iterator[tuple[str, frozenset[str]]]:
         """Yield names and extras of what it requires.
 
