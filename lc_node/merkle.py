@@ -2,6 +2,9 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Final
+
+HASH_BYTES: Final = 32
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -44,9 +47,10 @@ def inclusion_proof(leaf_hashes: Sequence[bytes], index: int) -> tuple[bytes, ..
 def root_of_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes | None:
     """Return the root that a proof gives a leaf hash in a tree of ``size`` leaves.
 
-    None if the proof has not the length that this place in this tree needs, or there is no such place.
+    None if the proof has not the length that this place in this tree needs, there is no such place, or
+    the leaf hash is none.
     """
-    if not 0 <= index < size:
+    if not 0 <= index < size or len(leaf) != HASH_BYTES:
         return None
     last = size - 1
     steps = iter(proof)
