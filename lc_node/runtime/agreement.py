@@ -1,0 +1,184 @@
+"""Drives the consensus core: messages, times and work go in; what comes out is done, in order."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TypeAlias, assert_never
+
+from lc_node.chain.blocks import Block
+from lc_node.chain.codec import encode
+from lc_node.chain.errors import MalformedBytes
+from lc_node.chain.types import Epoch, Millis, PublicKey
+from lc_node.chain.votes import Certificate, Vote
+from lc_node.consensus.core import Core
+from lc_node.consensus.messages import MESSAGE_DECODER
+from lc_node.consensus.outputs import (
+    Audience,
+    Deliver,
+    EvidenceFound,
+    Misbehaviour,
+    Output,
+    PersistBlock,
+    PersistCertificate,
+    PersistVote,
+    Send,
+    SetTimer,
+    SigningStopped,
+)
+from lc_node.ports.clock import Clock
+from lc_node.ports.stores import VoteStore
+from lc_node.runtime.network import Network
+from lc_node.wire.score import Verdict
+
+_log = logging.getLogger(__name__)
+
+Persist: TypeAlias = PersistVote | PersistCertificate | PersistBlock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the core's outputs are done with."""
+
+    votes: VoteStore
+    network: Network
+    clock: Clock
+    validators: tuple[PublicKey, ...]
+    me: PublicKey
+    epoch: Epoch
+    deliver: Callable[[tuple[Block, ...], Certificate], None]
+    on_evidence: Callable[[Vote, Vote], None]
+
+
+class Agreement:
+    """The core of one epoch in the real world. Everything here happens in one event loop."""
+
+    def __init__(self, core: Core, surroundings: Surroundings) -> None:
+        """Drive ``core``; see ``run``."""
+        self.core = core
+        self._with = surroundings
+        self._timer: Millis | None = None
+        self._changed = asyncio.Event()
+        self._accused: set[PublicKey] = set()
+        self._turn = 0
+        self._started = False
+
+    async def run(self) -> None:
+        """Replay what was stored, start, and keep time until cancelled."""
+        votes, epoch = self._with.votes, self._with.epoch
+        self.core.replay(votes.votes(epoch), votes.certificates(epoch), votes.blocks(epoch))
+        self._started = True
+        self._perform(self.core.start(self._with.clock.now()))
+        while True:
+            await self._wait()
+            self._perform(self.core.on_time(self._with.clock.now()))
+
+    def hear(self, peer: PublicKey, payload: bytes) -> Verdict:
+        """Take a peer's message."""
+        if not self._started:
+            return Verdict.IGNORE
+        try:
+            message = MESSAGE_DECODER.decode(payload)
+        except MalformedBytes:
+            return Verdict.REJECT
+        self._accused.clear()
+        self._perform(self.core.on_message(peer, message, self._with.clock.now()))
+        return Verdict.REJECT if peer in self._accused else Verdict.ACCEPT
+
+    def work(self) -> None:
+        """Say that the mempool has changed."""
+        if self._started:
+            self._perform(self.core.on_work(self._with.clock.now()))
+
+    async def _wait(self) -> None:
+        """Return when the timer's time has come; a timer set meanwhile counts."""
+        while self._timer is None or self._with.clock.now() < self._timer:
+            self._changed.clear()
+            left = None if self._timer is None else self._timer - self._with.clock.now()
+            try:
+                async with asyncio.timeout(None if left is None else max(0, left) / 1000):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+        self._timer = None
+
+    def _perform(self, outputs: Iterable[Output]) -> None:
+        """Do what the core wants; persists that follow each other share one fsync."""
+        for is_persist, group in groupby(outputs, _is_persist):
+            if is_persist:
+                with self._with.votes.batch():
+                    for output in group:
+                        self._do(output)
+            else:
+                for output in group:
+                    self._do(output)
+
+    def _persist(self, output: Persist) -> None:
+        votes = self._with.votes
+        match output:
+            case PersistVote(vote=vote, certificate=certificate):
+                votes.put_vote(
+                    epoch=vote.epoch,
+                    view=vote.view,
+                    kind=vote.kind,
+                    vote=encode(vote),
+                    certificate=b"" if certificate is None else encode(certificate),
+                )
+            case PersistCertificate(certificate=certificate):
+                votes.put_certificate(
+                    epoch=certificate.epoch,
+                    view=certificate.view,
+                    kind=certificate.kind,
+                    data=encode(certificate),
+                )
+            case PersistBlock(block=block, block_id=name):
+                header = block.header
+                votes.put_block(
+                    epoch=header.epoch, view=header.view, block_id=name, data=encode(block)
+                )
+
+    def _do(self, output: Output) -> None:
+        match output:
+            case Send():
+                self._send(output)
+            case Deliver(blocks=blocks, certificate=certificate):
+                self._with.deliver(blocks, certificate)
+                self._with.votes.prune(epoch=self._with.epoch, below=certificate.view)
+            case SetTimer(at=at):
+                self._timer = at
+                self._changed.set()
+            case EvidenceFound(first=first, second=second):
+                self._with.on_evidence(first, second)
+            case Misbehaviour(peer=peer, fault=fault):
+                _log.warning("peer %s: %s", peer.hex()[:8], fault.name.lower())
+                self._accused.add(peer)
+            case SigningStopped():
+                _log.error("a vote under our key is out that we did not store: we sign no more")
+            case PersistVote() | PersistCertificate() | PersistBlock():
+                self._persist(output)
+            case _:
+                assert_never(output)
+
+    def _send(self, output: Send) -> None:
+        payload = encode(output.message)
+        for peer in self._receivers(output.to):
+            self._with.network.send_consensus(peer, payload)
+
+    def _receivers(self, to: PublicKey | Audience) -> tuple[PublicKey, ...]:
+        members = self._with.validators
+        match to:
+            case Audience.VALIDATORS:
+                return tuple(key for key in members if key != self._with.me)
+            case Audience.FOLLOWERS:
+                return tuple(p for p in self._with.network.connected if p not in members)
+            case Audience.ANYONE:
+                peers = self._with.network.connected
+                self._turn += 1
+                return (peers[self._turn % len(peers)],) if peers else ()
+            case _:
+                return (to,)
+
+
+def _is_persist(output: Output) -> bool:
+    return isinstance(output, Persist)

@@ -1,0 +1,243 @@
+"""The chain on this node: the final state, the states of blocks on trial, the mempool, the store."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from lc_node.chain.beacon import LinkChain
+from lc_node.chain.blocks import BLOCK_DECODER, Block, Header, block_id
+from lc_node.chain.builder import Slot, build_block
+from lc_node.chain.codec import Record, encode
+from lc_node.chain.errors import InvalidBlock, LearningChainError
+from lc_node.chain.genesis import Genesis, genesis_header, initial_state
+from lc_node.chain.mempool import Mempool, Source
+from lc_node.chain.state import State
+from lc_node.chain.transactions import SignedTransaction
+from lc_node.chain.transition import (
+    Applied,
+    apply_block,
+    signed_hash,
+    validate_transactions_root,
+)
+from lc_node.chain.types import (
+    ZERO_DIGEST,
+    BlockId,
+    Height,
+    JobId,
+    Millis,
+    PublicKey,
+    View,
+)
+from lc_node.chain.votes import Certificate
+from lc_node.consensus.messages import CERTIFICATE_DECODER
+from lc_node.ports.stores import ChainStore, StoredBlock
+
+NO_JOB: Final = JobId(ZERO_DIGEST)
+"""Receipts that speak of no job are stored under this id."""
+
+
+class OtherChain(LearningChainError):
+    """The store holds another chain than the genesis document begins."""
+
+    def __init__(self) -> None:
+        """Say what to do."""
+        super().__init__(
+            "this home holds the chain of another genesis; use another --home, "
+            "or move its chain.db and votes.db away"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finalized:
+    """A block that is final, and what followed from it."""
+
+    block: Block
+    events: Sequence[Record]
+    state: State
+
+
+OnFinalized = Callable[[Finalized], None]
+
+
+@dataclass(slots=True)
+class _Work:
+    """Since when there is something to order on a block."""
+
+    since: dict[BlockId, Millis] = field(default_factory=dict)
+
+
+class Ledger:
+    """Executes, builds and delivers blocks; the consensus's application (consensus.application)."""
+
+    def __init__(
+        self, *, genesis: Genesis, store: ChainStore, me: PublicKey, links: LinkChain
+    ) -> None:
+        """Go on from what the store holds; an empty one is begun with the genesis state.
+
+        Raises:
+            OtherChain: the store holds another chain.
+        """
+        self.params: Final = genesis.params
+        self._store = store
+        self._me = me
+        self._links = links
+        self._hearers: list[OnFinalized] = []
+        self._work = _Work()
+        self.mempool: Final = Mempool(genesis.params)
+        self.root: Final = genesis_header(genesis)
+        self._begin(genesis)
+        tip = store.tip()
+        assert tip is not None, "genesis was stored"
+        self.tip: Header = self._stored(tip[0]).header
+        self.state: State = State.load(store.entries())
+        self._tip_id = tip[1]
+        self._trials: dict[BlockId, tuple[Block, Applied]] = {}
+
+    def hear(self, hearer: OnFinalized) -> None:
+        """Call ``hearer`` after each block that becomes final, in order."""
+        self._hearers.append(hearer)
+
+    @property
+    def height(self) -> Height:
+        """The height of the last final block."""
+        return self.tip.height
+
+    def admit(self, signed: SignedTransaction, now: Millis, source: Source) -> None:
+        """Put a transaction into the mempool.
+
+        Raises:
+            TransactionRefused: it cannot become final as things stand; the class says why.
+        """
+        self.mempool.add(signed, self.state, now, source)
+        self._work.since.clear()
+
+    def is_pending(self, signed: SignedTransaction) -> bool:
+        """Return whether a transaction still waits in the mempool."""
+        return signed_hash(signed) in self.mempool
+
+    # What the consensus asks.
+
+    def work_since(self, parent: BlockId, now: Millis) -> Millis | None:
+        """Return since when, or from when on, there is something to order on top of ``parent``."""
+        state = self._state_of(parent)
+        due = state.next_due()
+        if not self.mempool.has_includable(state):
+            return due
+        since = self._work.since.setdefault(parent, now)
+        return since if due is None else min(since, due)
+
+    def build(self, parent: BlockId, view: View, time: Millis) -> Block | None:
+        """Return a valid block of this node for the view, None if it cannot make one."""
+        state = self._state_of(parent)
+        shown = state.account(self._me).link
+        reveal = self._links.below(shown[0]) if shown else None
+        if reveal is None:
+            return None
+        slot = Slot(view=view, parent_id=parent, proposer=self._me, time=time, reveal=reveal)
+        block, applied = build_block(state, self.mempool.candidates(), slot, self.params)
+        self._trials[block_id(block.header)] = (block, applied)
+        return block
+
+    def is_intact(self, block: Block) -> bool:
+        """Return whether the transactions are those that the header's root commits to."""
+        try:
+            validate_transactions_root(block, self.params)
+        except InvalidBlock:
+            return False
+        return True
+
+    def execute(self, block: Block) -> bool:
+        """Execute a block on its parent; False if it breaks a rule or its roots differ."""
+        name = block_id(block.header)
+        if name in self._trials or block.header.height <= self.height:
+            return True
+        try:
+            applied = self._apply(block)
+        except InvalidBlock:
+            return False
+        self._trials[name] = (block, applied)
+        return True
+
+    def finalized_block(self, height: Height) -> Block | None:
+        """Return the final block at a height, None if there is none."""
+        data = self._store.block_at(height)
+        return None if data is None or height == 0 else BLOCK_DECODER.decode(data)
+
+    def finalization(self, height: Height) -> Certificate | None:
+        """Return the certificate stored with the block at a height, None if there is none."""
+        data = self._store.certificate_at(height)
+        return CERTIFICATE_DECODER.decode(data) if data else None
+
+    def deliver(self, blocks: Sequence[Block], certificate: Certificate) -> None:
+        """Make blocks final: store each with its consequences, then tell; idempotent by height."""
+        for block in blocks:
+            if block.header.height <= self.height:
+                continue
+            name = block_id(block.header)
+            applied = self._trials[name][1] if name in self._trials else self._apply(block)
+            is_last = block is blocks[-1]
+            self._store.append(_stored(block, name, applied, certificate if is_last else None))
+            self._advance(block, name, applied)
+
+    def _apply(self, block: Block) -> Applied:
+        parent = self._state_of(block.header.parent_id)
+        return apply_block(parent, block, self.params, self.mempool)
+
+    def _state_of(self, name: BlockId) -> State:
+        return self.state if name == self._tip_id else self._trials[name][1].state
+
+    def _advance(self, block: Block, name: BlockId, applied: Applied) -> None:
+        applied.state.flatten()
+        self.state, self.tip, self._tip_id = applied.state, block.header, name
+        self._trials = self._descendants(name)
+        self._work.since.clear()
+        self.mempool.refresh(self.state, block.header.time)
+        finalized = Finalized(block=block, events=applied.events, state=self.state)
+        for hearer in self._hearers:
+            hearer(finalized)
+
+    def _descendants(self, name: BlockId) -> dict[BlockId, tuple[Block, Applied]]:
+        """Return the trials that stand on a block; heights rise from parent to child."""
+        kept: dict[BlockId, tuple[Block, Applied]] = {}
+        by_height = sorted(self._trials.items(), key=lambda item: item[1][0].header.height)
+        for trial, entry in by_height:
+            parent = entry[0].header.parent_id
+            if parent == name or parent in kept:
+                kept[trial] = entry
+        return kept
+
+    def _begin(self, genesis: Genesis) -> None:
+        """Store genesis as the block of height 0, or check that it is this chain's."""
+        name = block_id(self.root)
+        if self._store.tip() is None:
+            state = initial_state(genesis)
+            self._store.append(
+                StoredBlock(
+                    height=Height(0),
+                    block_id=name,
+                    block=encode(Block(header=self.root, transactions=())),
+                    certificate=b"",
+                    changes=dict(state.commitment().entries()),
+                    receipts=(),
+                )
+            )
+        if self._store.height_of(name) != 0:
+            raise OtherChain
+
+    def _stored(self, height: Height) -> Block:
+        data = self._store.block_at(height)
+        assert data is not None, "the tip is stored"
+        return BLOCK_DECODER.decode(data)
+
+
+def _stored(
+    block: Block, name: BlockId, applied: Applied, certificate: Certificate | None
+) -> StoredBlock:
+    return StoredBlock(
+        height=block.header.height,
+        block_id=name,
+        block=encode(block),
+        certificate=b"" if certificate is None else encode(certificate),
+        changes=dict(applied.state.changes()),
+        receipts=[(getattr(event, "job", NO_JOB), encode(event)) for event in applied.events],
+    )
