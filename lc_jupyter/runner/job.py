@@ -6,6 +6,8 @@ import random
 import sys
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -94,9 +96,13 @@ def read_payload(places: Places) -> Payload:
 
 
 def seed_everything(seed: int) -> None:
-    """Seed the generators of the libraries that are already imported."""
+    """Seed the generators that a cell may draw from.
+
+    numpy is imported for it, if it is there: a cell that imports it later would draw from the system's
+    entropy. torch starts from a constant, and is seeded only if the cell has imported it.
+    """
     random.seed(seed)
-    if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed(seed)
+    if find_spec("numpy") is not None:
+        import_module("numpy").random.seed(seed)
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(seed)
