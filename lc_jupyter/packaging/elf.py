@@ -11,7 +11,7 @@ from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
 from elftools.elf.segments import InterpSegment
 
-_MAGIC: Final = b"\x7fELF"
+MAGIC: Final = b"\x7fELF"
 _BITS_64: Final = 2
 _TAGS: Final = {"DT_NEEDED": "needed", "DT_RUNPATH": "runpath", "DT_RPATH": "rpath"}
 _SECTION_OFFSET: Final = (0x28, "<Q")
@@ -31,7 +31,7 @@ class Needs:
 def is_elf(path: Path) -> bool:
     """Tell whether a file begins as a compiled one does."""
     with path.open("rb") as file:
-        return file.read(len(_MAGIC)) == _MAGIC
+        return file.read(len(MAGIC)) == MAGIC
 
 
 def read_needs(path: Path) -> Needs:
@@ -67,7 +67,7 @@ def stripped(data: bytes) -> bytes:
     Debug sections are the larger half of an interpreter built at home, and they tell where it was built.
     A file that is not 64-bit little-endian ELF comes back as it is.
     """
-    if data[:4] != _MAGIC or data[4] != _BITS_64 or data[5] != 1:
+    if data[:4] != MAGIC or data[4] != _BITS_64 or data[5] != 1:
         return data
     segments = ELFFile(BytesIO(data)).iter_segments()
     end = max((s.header.p_offset + s.header.p_filesz for s in segments), default=0)

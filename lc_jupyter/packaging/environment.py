@@ -74,17 +74,25 @@ class Environment:
         """The machine's name in OCI."""
         return ARCHITECTURES[self.machine]
 
-    def redactions(self) -> tuple[tuple[bytes, bytes], ...]:
+    def redactions(self, *, compiled: bool = False) -> tuple[tuple[bytes, bytes], ...]:
         """Return pairs of a path of this machine and what stands for it in the image, equally long.
 
-        Equal length keeps offsets in compiled files; slashes pad, since ``a//b`` is ``a/b``. An
-        interpreter's own RUNPATH becomes right in the image in this way. Longest first.
+        Equal length keeps offsets in files; slashes pad, since ``a//b`` is ``a/b``. Longest first.
+
+        Args:
+            compiled: for programs and libraries. Linkers let a string be the end of another one (gABI,
+                ``SHF_MERGE``), and ``3.11.7`` is the end of ``.../versions/3.11.7``: the last part of the
+                interpreter's own path stays there.
         """
         pairs = {self.prefix: VENV_ROOT, self.base_prefix: PYTHON_ROOT}
         if len(self.home.parts) >= _PRIVATE_PARTS_MIN:
             pairs = {self.home: LOCAL_ROOT} | pairs
         pairs |= {path.resolve(): new for path, new in pairs.items()}
-        usual = (_padded(str(old), f"/{new}") for old, new in pairs.items() if _is_private(old))
+        usual = (
+            _padded(old, f"/{new}", old.name if compiled and new == PYTHON_ROOT else "")
+            for old, new in pairs.items()
+            if _is_private(old)
+        )
         return tuple(sorted(usual, key=lambda pair: (-len(pair[0]), pair)))
 
     def key(self) -> str:
@@ -102,7 +110,8 @@ def _is_private(path: Path) -> bool:
     return path.parts[:2] not in {("/",), ("/", "usr"), ("/", "opt")}
 
 
-def _padded(old: str, new: str) -> tuple[bytes, bytes]:
-    if len(new) > len(old):
+def _padded(old: Path, new: str, end: str) -> tuple[bytes, bytes]:
+    room = len(os.fsencode(old)) - len(os.fsencode(end))
+    if len(new) + bool(end) > room:
         new = ""
-    return os.fsencode(old), os.fsencode(new.ljust(len(old), "/"))
+    return os.fsencode(old), new.ljust(room, "/").encode() + os.fsencode(end)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from lc_jupyter.packaging.bytecode import Redactions, bytecode_path, compile_modules, redacted
-from lc_jupyter.packaging.elf import stripped
+from lc_jupyter.packaging.elf import MAGIC, stripped
 from lc_jupyter.packaging.environment import Environment
 from lc_jupyter.packaging.errors import EnvironmentChanged
 from lc_jupyter.packaging.files import LayerPlan, SourceFile
@@ -42,13 +42,12 @@ def write_layers(
     known = [cache.find(key) for key in keys]
     missing = [n for n, layer in enumerate(known) if layer is None]
     missing.sort(key=lambda n: -plans[n].bytes_planned)
-    redactions = environment.redactions()
     try:
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            bytecode = _compile_all([plans[n] for n in missing], redactions, pool)
+            bytecode = _compile_all([plans[n] for n in missing], environment.redactions(), pool)
 
             def write(n: int) -> WrittenLayer:
-                return _write(plans[n], keys[n], redactions, bytecode, cache)
+                return _write(plans[n], keys[n], environment, bytecode, cache)
 
             fresh = dict(zip(missing, pool.map(write, missing), strict=True))
     except (InvalidEntry, OSError) as error:
@@ -89,11 +88,11 @@ def _batches(modules: list[tuple[str, Path]]) -> Iterator[list[tuple[str, Path]]
 def _write(
     plan: LayerPlan,
     key: str,
-    redactions: Redactions,
+    environment: Environment,
     bytecode: Mapping[str, bytes],
     cache: LayerCache,
 ) -> WrittenLayer:
-    entries = [*plan.entries, *_file_entries(plan, redactions, bytecode)]
+    entries = [*plan.entries, *_file_entries(plan, environment, bytecode)]
 
     def write(file: BinaryIO) -> WrittenLayer:
         return write_layer(entries, file.write, gzip=plan.compress)
@@ -102,22 +101,30 @@ def _write(
 
 
 def _file_entries(
-    plan: LayerPlan, redactions: Redactions, bytecode: Mapping[str, bytes]
+    plan: LayerPlan, environment: Environment, bytecode: Mapping[str, bytes]
 ) -> Iterator[Entry]:
     for file in plan.files:
-        yield _entry(file, () if file.verbatim else redactions)
+        yield _entry(file, environment)
         if plan.bytecode and _is_module(file):
             place = bytecode_path(file.path)
             if place in bytecode:
                 yield file_of(place, bytecode[place])
 
 
-def _entry(file: SourceFile, redactions: Redactions) -> FileEntry:
+def _entry(file: SourceFile, environment: Environment) -> FileEntry:
     if file.strip:
-        content = redacted(stripped(file.source.read_bytes()), redactions)
-        return file_of(file.path, content, file.mode)
+        content = stripped(file.source.read_bytes())
+        clean = redacted(content, environment.redactions(compiled=content.startswith(MAGIC)))
+        return file_of(file.path, clean, file.mode)
+    redactions = () if file.verbatim else _redactions_for(file.source, environment)
     reader = partial(_read, file.source, redactions)
     return FileEntry(path=file.path, content=reader, size=file.size, mode=file.mode)
+
+
+def _redactions_for(source: Path, environment: Environment) -> Redactions:
+    with source.open("rb") as file:
+        compiled = file.read(len(MAGIC)) == MAGIC
+    return environment.redactions(compiled=compiled)
 
 
 def _read(source: Path, redactions: Redactions) -> Iterator[bytes]:
