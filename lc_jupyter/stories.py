@@ -4,9 +4,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from lc_jupyter.display import Cell, Column, Shown, heading, paragraph, stack, table
+from lc_jupyter.packaging.image import BuiltImage
 from lc_jupyter.units import short, show_bytes, show_credits, show_loss, show_seconds
 from lc_node.api.schema import Phase, Status
-from lc_node.api.schema_jobs import BidView, JobStory, JobSummary, Price, VerdictView
+from lc_node.api.schema_jobs import (
+    BidView,
+    CheckProblem,
+    CheckReport,
+    JobStory,
+    JobSummary,
+    Price,
+    VerdictView,
+)
 
 _BIDS_SHOWN = 10
 _EVENTS_SHOWN = 12
@@ -87,6 +96,37 @@ def show_price(price: Price) -> Shown:
     return stack(paragraph(text), *([paragraph(price.note)] if price.note else []))
 
 
+def show_image(image: BuiltImage, sent: int) -> Shown:
+    """Return what leaves the machine: layers, distributions, captured names, and how much is new."""
+    captured = ", ".join(f"{n.name} ({n.kind}, {show_bytes(n.size)})" for n in image.plan.captured)
+    names = ", ".join(f"{name} {version}" for name, version in image.plan.distributions)
+    rows = [
+        ("image", f"{len(image.layers)} layers, {show_bytes(image.total_bytes)}"),
+        ("new to the node", show_bytes(sent)),
+        ("captured", captured or "nothing"),
+        ("own files", ", ".join(image.plan.local_files) or "none"),
+        (
+            "included",
+            ", ".join(f"{p} ({show_bytes(n)})" for p, n in image.plan.included_files) or "none",
+        ),
+        ("packages", names),
+        ("packaged in", f"{sum(image.seconds.values()):.1f} s"),
+    ]
+    return table("What the image holds", (Column(""), Column("", wraps=True)), rows, empty="")
+
+
+def show_check(report: CheckReport) -> Shown:
+    """Return what running the job once on the own node has shown."""
+    if report.problem is not CheckProblem.NONE:
+        return paragraph(f"Check: {report.text}", "bad")
+    return paragraph(
+        f"Check: first model after {report.first_model_ms / 1000:.1f} s, "
+        f"{show_bytes(report.model_bytes)}; evaluated twice alike in "
+        f"{report.evaluate_ms / 1000:.1f} s each, loss {show_loss(report.loss)}.",
+        "good",
+    )
+
+
 def _bids_table(bids: Sequence[BidView]) -> Shown:
     columns = (
         Column("rank", is_number=True),
@@ -155,10 +195,3 @@ def _time_left(job: JobSummary, now_ms: int) -> str:
 
 def _clock(millis: int) -> str:
     return datetime.fromtimestamp(millis / 1000, tz=UTC).astimezone().strftime("%H:%M:%S")
-
-
-def show_size(layers: int, total: int, new: int) -> Shown:
-    """Return how large an image is and how much of it had to be sent."""
-    return paragraph(
-        f"Image: {layers} layers, {show_bytes(total)}, of which new {show_bytes(new)}."
-    )

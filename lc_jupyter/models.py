@@ -1,0 +1,48 @@
+"""A winner's model in the kernel: its digest checked, loaded by a format that cannot run code."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from lc_jupyter.errors import UserError
+from lc_jupyter.runner import formats
+from lc_node.api.schema import ModelFormat
+from lc_node.api.schema_jobs import FetchedModel
+from lc_node.oci.chunks import CHUNK_BYTES, chunk_digest, chunk_root
+
+
+def validate_digest(fetched: FetchedModel) -> None:
+    """Check that a fetched file is the model that the chain settled on.
+
+    Raises:
+        UserError: it has another digest.
+    """
+    path = Path(fetched.path)
+    with path.open("rb") as file:
+        digests = [chunk_digest(chunk) for chunk in iter(lambda: file.read(CHUNK_BYTES), b"")]
+    if chunk_root(digests).hex() != fetched.root:
+        message = f"{path} is not the model that won: its digest differs. Delete the file and pull again."
+        raise UserError(message)
+
+
+def load_model(
+    fetched: FetchedModel, load: Callable[..., object] | None, *, trust: bool
+) -> object:
+    """Load a verified model.
+
+    ``load`` is the one that the job's cell defined in this notebook, if it did: the owner's own code.
+
+    Raises:
+        UserError: loading would run a stranger's code, or the file is not of its format.
+    """
+    if fetched.model_format is ModelFormat.PICKLE and not trust:
+        message = (
+            "This model is a pickle: loading it runs whatever its author put into it. "
+            "Add --trust if you know who trained it, or save it to a file with --to PATH."
+        )
+        raise UserError(message)
+    try:
+        return formats.load_model(
+            Path(fetched.path), fetched.model_format.value, load=load, trust=trust
+        )
+    except (formats.WrongFormat, formats.UnsafeModel) as error:
+        raise UserError(str(error)) from error
