@@ -1,0 +1,190 @@
+"""What a node's owner may set in config.toml; every key has a default and says what it is.
+
+Keys are named with their units. A misspelt key is refused, never ignored.
+"""
+
+import difflib
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Final, Literal, dataclass_transform
+
+import msgspec
+
+from lc_node.chain.addresses import decode_address
+from lc_node.chain.errors import LearningChainError
+from lc_node.chain.params import CREDIT
+from lc_node.chain.transactions import Resources
+from lc_node.chain.types import ByteCount, MicroCredits
+from lc_node.ports.transport import PeerAddress, TransportKey
+
+_Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+_Positive = Annotated[int, msgspec.Meta(ge=1, le=2**62)]
+_Natural = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+_UNKNOWN_KEY: Final = re.compile(r"unknown field `(\w+)`")
+_RESERVED_MEMORY: Final = 4  # of the machine's memory a quarter stays with its owner
+
+
+class BadConfig(LearningChainError):
+    """config.toml cannot be used; the message names the key."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        """Name the file and what is wrong in it."""
+        super().__init__(f"{path}: {why}")
+        self.path = path
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of the sections."""
+
+
+class PeerEntry(Section):
+    """A node to connect to; ``lc-node key show`` prints what it needs, on the other machine."""
+
+    address: str
+    transport_key: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    host: str
+    port: _Port
+
+    def resolved(self) -> PeerAddress:
+        """Return the entry as the transport takes it.
+
+        Raises:
+            BadAddress: the address is mistyped.
+        """
+        return PeerAddress(
+            public_key=decode_address(self.address),
+            transport_key=TransportKey(bytes.fromhex(self.transport_key)),
+            host=self.host,
+            port=self.port,
+        )
+
+
+class NetworkConfig(Section):
+    """How this node and its peers find each other."""
+
+    host: str = "*"
+    """The interface to listen on; "*" is all of them, "127.0.0.1" this machine only."""
+    port: _Port = 4040
+    """The port to listen on; 0 lets the system choose."""
+    listen: bool = True
+    """false: only dial out, as behind a NAT; validators must listen."""
+    peers: tuple[PeerEntry, ...] = ()
+    """Whom to dial; see the examples at the end of the file."""
+
+
+class WorkConfig(Section):
+    """Which jobs this node takes, and what they may use of this machine."""
+
+    work: bool = True
+    """false: follow, validate and serve notebooks, but train and evaluate nothing."""
+    bounty_min_credits: Annotated[float, msgspec.Meta(ge=0, le=1e12)] = 1.0
+    """Jobs that offer less are not taken."""
+    time_left_min_seconds: _Natural = 10
+    """Jobs that expire sooner are not taken."""
+    trial_seconds_max: _Positive = 3600
+    """Jobs whose trials may take longer are not taken."""
+    jobs_at_once: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
+    """How many jobs are trained at the same time."""
+    image_bytes_max: _Positive = 20_000_000_000
+    """Jobs with a larger image are not taken."""
+    millicpus: _Natural = 0
+    """Processor time for all jobs together, 1000 = one core; 0: all of this machine's cores."""
+    memory_bytes: _Natural = 0
+    """Memory for all jobs together; 0: three quarters of this machine's."""
+    disk_bytes: _Positive = 20_000_000_000
+    """Disk for the outputs of all running jobs together."""
+    gpus: _Natural = 0
+    """GPUs for all jobs together."""
+    newcomers: bool = False
+    """true: spend processor time on a stamp where no bond can be paid."""
+
+    @property
+    def bounty_min(self) -> MicroCredits:
+        """The smallest bounty, in micro-credits."""
+        return MicroCredits(round(self.bounty_min_credits * CREDIT))
+
+    @property
+    def offer(self) -> Resources:
+        """What all jobs together may use, zeros replaced by what this machine has."""
+        return Resources(
+            millicpus=self.millicpus or 1000 * (os.cpu_count() or 1),
+            memory_bytes=ByteCount(self.memory_bytes or _machine_memory()),
+            disk_bytes=ByteCount(self.disk_bytes),
+            gpus=self.gpus,
+        )
+
+
+class StorageConfig(Section):
+    """What the node keeps on disk."""
+
+    blobs_bytes_max: _Positive = 50_000_000_000
+    """Images and models; the least recently used go first, those of running jobs never."""
+
+
+class SandboxConfig(Section):
+    """What isolates strangers' code."""
+
+    engine: Literal["auto", "bubblewrap", "docker"] = "auto"
+    """auto: the first that works here."""
+
+
+class LogConfig(Section):
+    """What the node says on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Config(Section):
+    """Everything that config.toml may say."""
+
+    network: NetworkConfig = NetworkConfig()
+    work: WorkConfig = WorkConfig()
+    storage: StorageConfig = StorageConfig()
+    sandbox: SandboxConfig = SandboxConfig()
+    log: LogConfig = LogConfig()
+
+
+def read_config(path: Path) -> Config:
+    """Return what the file says, or the defaults where there is no file.
+
+    Raises:
+        BadConfig: not TOML, a key that does not exist, or a value out of range.
+    """
+    try:
+        config = msgspec.toml.decode(path.read_bytes(), type=Config)
+    except FileNotFoundError:
+        return Config()
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadConfig(path, _explained(str(error))) from error
+    for peer in config.network.peers:
+        try:
+            peer.resolved()
+        except LearningChainError as error:
+            raise BadConfig(path, f"peer {peer.host}:{peer.port}: {error}") from error
+    return config
+
+
+def _explained(message: str) -> str:
+    """Add the key that was probably meant to a message about one that does not exist."""
+    found = _UNKNOWN_KEY.search(message)
+    if found is None:
+        return message
+    sections = (
+        Config,
+        NetworkConfig,
+        PeerEntry,
+        WorkConfig,
+        StorageConfig,
+        SandboxConfig,
+        LogConfig,
+    )
+    known = [name for section in sections for name in section.__struct_fields__]
+    close = difflib.get_close_matches(found[1], known, n=1)
+    return f"{message}; did you mean `{close[0]}`?" if close else message
+
+
+def _machine_memory() -> int:
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return total - total // _RESERVED_MEMORY

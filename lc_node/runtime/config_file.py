@@ -1,0 +1,65 @@
+"""The config.toml that ``lc-node init`` writes: every key with its default, and what it is for."""
+
+from typing import Final
+
+DEFAULT_CONFIG_TEXT: Final = """\
+# LearningChain node. Every key is optional; the commented ones show the defaults.
+# Changes take effect when the node starts. Keys end in their unit.
+
+# How this node and its peers find each other.
+[network]
+# The interface to listen on; "*" is all of them, "127.0.0.1" this machine only.
+#: host = "*"
+# The port to listen on; 0 lets the system choose.
+#: port = 4040
+# false: only dial out, as behind a NAT. Validators must listen.
+#: listen = true
+
+# Which jobs this node takes, and what they may use of this machine.
+# `lc-node policy`, a notebook or the side panel replace this section while the node runs.
+[work]
+# false: follow, validate and serve notebooks, but train and evaluate nothing.
+#: work = true
+# Jobs that offer less are not taken.
+#: bounty_min_credits = 1.0
+# Jobs that expire sooner are not taken.
+#: time_left_min_seconds = 10
+# Jobs whose trials may take longer are not taken.
+#: trial_seconds_max = 3600
+# How many jobs are trained at the same time.
+#: jobs_at_once = 1
+# Jobs with a larger image are not taken.
+#: image_bytes_max = 20_000_000_000
+# Processor time for all jobs together, 1000 = one core; 0: all cores of this machine.
+#: millicpus = 0
+# Memory for all jobs together; 0: three quarters of this machine's.
+#: memory_bytes = 0
+# Disk for the outputs of all running jobs together.
+#: disk_bytes = 20_000_000_000
+# GPUs for all jobs together.
+#: gpus = 0
+# true: spend processor time on a stamp where no bond can be paid.
+#: newcomers = false
+
+# What the node keeps on disk.
+[storage]
+# Images and models; the least recently used go first, those of running jobs never.
+#: blobs_bytes_max = 50_000_000_000
+
+# What isolates strangers' code.
+[sandbox]
+# "auto": the first that works here; or "bubblewrap", "docker".
+#: engine = "auto"
+
+# What the node says on stderr.
+[log]
+# "debug", "info", "warning" or "error"
+#: level = "info"
+
+# Peers to dial, one such table each; `lc-node key show` prints these values on the other machine.
+# [[network.peers]]
+# address = "lc1..."
+# transport_key = "64 hexadecimal digits"
+# host = "192.0.2.7"
+# port = 4040
+"""

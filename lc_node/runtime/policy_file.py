@@ -1,0 +1,80 @@
+"""Which jobs this node takes: from config.toml, or as its owner has set it since, kept over restarts."""
+
+from pathlib import Path
+
+import msgspec
+
+from lc_node.api import schema
+from lc_node.chain.errors import LearningChainError
+from lc_node.chain.transactions import Resources
+from lc_node.chain.types import ByteCount, MicroCredits, MillisSpan, Seconds
+from lc_node.runtime.config import WorkConfig
+from lc_node.worker.policy import JobPolicy
+
+
+class BadPolicyFile(LearningChainError):
+    """The kept policy is damaged."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        """Name the file and what is wrong."""
+        super().__init__(f"{path} is damaged ({why}); delete it to return to config.toml.")
+        self.path = path
+
+
+def policy_of(work: WorkConfig) -> schema.Policy:
+    """Return the policy that config.toml describes."""
+    offer = work.offer
+    return schema.Policy(
+        work=work.work,
+        bounty_min=schema.MicroCredits(work.bounty_min),
+        time_left_min_seconds=work.time_left_min_seconds,
+        trial_seconds_max=work.trial_seconds_max,
+        jobs_at_once=work.jobs_at_once,
+        image_bytes_max=work.image_bytes_max,
+        offered=schema.Resources(
+            millicpus=offer.millicpus,
+            memory_bytes=offer.memory_bytes,
+            disk_bytes=offer.disk_bytes,
+            gpus=offer.gpus,
+        ),
+        newcomers=work.newcomers,
+    )
+
+
+def read_policy(path: Path, work: WorkConfig) -> schema.Policy:
+    """Return the policy that holds: the kept one, else config.toml's.
+
+    Raises:
+        BadPolicyFile: the kept one is damaged.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=schema.Policy)
+    except FileNotFoundError:
+        return policy_of(work)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadPolicyFile(path, str(error)) from error
+
+
+def write_policy(path: Path, policy: schema.Policy) -> None:
+    """Keep a policy over restarts."""
+    temporary = path.with_suffix(".new")
+    temporary.write_bytes(msgspec.json.format(msgspec.json.encode(policy), indent=2))
+    temporary.replace(path)
+
+
+def job_policy(policy: schema.Policy) -> JobPolicy:
+    """Return the policy as the worker applies it."""
+    offered = policy.offered
+    return JobPolicy(
+        bounty_min=MicroCredits(policy.bounty_min),
+        time_left_min=MillisSpan(1000 * policy.time_left_min_seconds),
+        trial_seconds_max=Seconds(policy.trial_seconds_max),
+        image_bytes_max=ByteCount(policy.image_bytes_max),
+        jobs_at_once_max=policy.jobs_at_once,
+        offer=Resources(
+            millicpus=offered.millicpus,
+            memory_bytes=ByteCount(offered.memory_bytes),
+            disk_bytes=ByteCount(offered.disk_bytes),
+            gpus=offered.gpus,
+        ),
+    )

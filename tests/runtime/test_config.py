@@ -1,0 +1,114 @@
+"""config.toml: what it may say, what it says by default, and what it refuses."""
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from lc_node.chain.addresses import encode_address
+from lc_node.chain.types import PublicKey
+from lc_node.runtime.config import BadConfig, Config, WorkConfig, read_config
+from lc_node.runtime.config_file import DEFAULT_CONFIG_TEXT
+from lc_node.runtime.policy_file import (
+    BadPolicyFile,
+    job_policy,
+    policy_of,
+    read_policy,
+    write_policy,
+)
+
+KEY = PublicKey(bytes(range(32)))
+PEER = f"""
+[[network.peers]]
+address = "{encode_address(KEY)}"
+transport_key = "{"ab" * 32}"
+host = "192.0.2.7"
+port = 4040
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "config.toml"
+
+
+def test_without_a_file_the_defaults_hold(path: Path) -> None:
+    assert read_config(path) == Config()
+
+
+def test_the_file_that_init_writes_changes_nothing(path: Path) -> None:
+    path.write_text(DEFAULT_CONFIG_TEXT)
+
+    assert read_config(path) == Config()
+
+
+def test_the_file_that_init_writes_shows_every_default() -> None:
+    shown = tomllib.loads(DEFAULT_CONFIG_TEXT.replace("#: ", ""))
+    defaults = msgspec.to_builtins(Config())
+    del defaults["network"]["peers"]
+
+    assert shown == defaults
+
+
+def test_what_is_set_holds(path: Path) -> None:
+    path.write_text("[work]\nbounty_min_credits = 2.5\n")
+
+    assert read_config(path).work.bounty_min == 2_500_000
+
+
+def test_a_peer_is_read(path: Path) -> None:
+    path.write_text(PEER)
+    peer = read_config(path).network.peers[0].resolved()
+
+    assert (peer.public_key, peer.host, peer.port) == (KEY, "192.0.2.7", 4040)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[work", "Expected"),
+        ("[wrok]\nwork = true", r"did you mean `work`"),
+        ("[storage]\nblob_bytes_max = 5", r"did you mean `blobs_bytes_max`"),
+        ("[network]\nport = 70000", r"`\$.network.port`"),
+        ('[sandbox]\nengine = "none"', r"`\$.sandbox.engine`"),
+        (PEER.replace("lc1", "lc2"), r"peer 192\.0\.2\.7:4040: not an address"),
+    ],
+    ids=["no TOML", "section", "key", "range", "choice", "address"],
+)
+def test_what_cannot_be_meant_is_refused_by_name(path: Path, text: str, why: str) -> None:
+    path.write_text(text)
+
+    with pytest.raises(BadConfig, match=why):
+        read_config(path)
+
+
+def test_zeros_offer_what_this_machine_has() -> None:
+    offer = WorkConfig().offer
+
+    assert offer.millicpus >= 1000
+    assert offer.memory_bytes > 0
+
+
+def test_a_policy_that_was_set_replaces_the_settings(path: Path) -> None:
+    policy = policy_of(WorkConfig(jobs_at_once=3))
+    write_policy(path, policy)
+
+    assert read_policy(path, WorkConfig()) == policy
+
+
+def test_without_a_kept_policy_the_settings_hold(path: Path) -> None:
+    assert read_policy(path, WorkConfig(jobs_at_once=2)).jobs_at_once == 2
+
+
+def test_a_damaged_policy_names_the_remedy(path: Path) -> None:
+    path.write_text("{")
+
+    with pytest.raises(BadPolicyFile, match="delete it"):
+        read_policy(path, WorkConfig())
+
+
+def test_the_worker_gets_the_same_terms() -> None:
+    policy = job_policy(policy_of(WorkConfig(time_left_min_seconds=7, memory_bytes=5)))
+
+    assert (policy.time_left_min, policy.offer.memory_bytes) == (7_000, 5)
