@@ -14,6 +14,7 @@ from typing import Final
 
 from lc_node.adapters.bubblewrap_command import INSIDE_USER
 from lc_node.adapters.bubblewrap_run import BubblewrapRun
+from lc_node.adapters.oci_unpack import MOUNT_POINTS
 from lc_node.chain.types import ByteCount, MillisSpan, Seconds
 from lc_node.ports.sandbox import (
     Enforced,
@@ -24,8 +25,6 @@ from lc_node.ports.sandbox import (
     SandboxUnavailable,
     Status,
 )
-
-MOUNT_POINTS: Final = ("proc", "dev", "tmp", "lc/in", "lc/out")
 
 _CODE: Final = bytes.fromhex(
     # take argv[1] and argv[2]; jump by the first letter of argv[1]

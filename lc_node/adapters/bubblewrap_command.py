@@ -141,7 +141,8 @@ def _resource_limits(request: RunRequest, *, hard: bool) -> list[tuple[int, int]
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_NOFILE, OPEN_FILES),
-        (resource.RLIMIT_FSIZE, max(limits.out_bytes, limits.scratch_bytes)),
+        # One more than fits, so that a full folder says that it is full.
+        (resource.RLIMIT_FSIZE, max(limits.out_bytes, limits.scratch_bytes) + 1),
         (resource.RLIMIT_CPU, -(-limits.wall // 1000) * cores + 1),
     ]
     if not hard:

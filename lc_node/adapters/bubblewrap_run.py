@@ -41,7 +41,6 @@ class BubblewrapRun:
         self._cgroup = cgroup
         self._life = Life(spawned, wall_seconds=limits.wall / 1000, look_seconds=look_seconds)
         self._streams = Streams(spawned, limits, self._on_excess)
-        self._life.gone.add_done_callback(lambda _: self._streams.drain_log())
 
     async def start(self) -> None:
         """Return once the job's first process exists.
@@ -56,6 +55,7 @@ class BubblewrapRun:
         except TimeoutError as error:
             raise SandboxFailed("the sandbox did not start in time") from error
         except SandboxFailed as error:
+            self._streams.drain_log()
             raise SandboxFailed(f"{error} {self._streams.log_tail}".strip()) from error
         meter = self._cgroup or ProcessTree(
             self._pid, self._life.volumes, memory_bytes=self._limits.memory_bytes
@@ -97,6 +97,7 @@ class BubblewrapRun:
             SandboxFailed: bubblewrap ended without having run the job.
         """
         await asyncio.shield(self._life.gone)
+        self._streams.drain_log()
         status = self._status()
         if self._life.failure or status is None:
             raise SandboxFailed(f"{self._life.failure} {self._streams.log_tail}".strip())

@@ -32,6 +32,7 @@ class Streams:
         self._transport: asyncio.ReadTransport | None = None
         self._writing = asyncio.Lock()
         self._tail = b""
+        self._is_closed = False
         self._loop.add_reader(self._stderr, self._on_stderr)
 
     async def open(self) -> None:
@@ -71,12 +72,16 @@ class Streams:
 
     def drain_log(self) -> None:
         """Read what stderr still holds, once no process can write to it."""
+        if self._is_closed:
+            return
         with contextlib.suppress(BlockingIOError):
             while self._read_log():
                 continue
 
     def close(self) -> None:
-        """Let go of the three pipes."""
+        """Let go of the three pipes; the tail of the log stays."""
+        self.drain_log()
+        self._is_closed = True
         self._loop.remove_reader(self._stderr)
         self._loop.remove_writer(self._stdin)
         os.close(self._stdin)

@@ -21,9 +21,9 @@ class BlobReference:
     size: ByteCount
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class PreparedImage:
-    """An unpacked image, ready to run."""
+    """An unpacked image, ready to run; it stays unpacked for as long as somebody holds this."""
 
     rootfs: Path
     argv: tuple[str, ...]

@@ -52,6 +52,7 @@ class Limits:
 
     millicpus: int
     memory_bytes: ByteCount
+    """Of all processes together, and of what they store in /lc/out, /tmp and /dev/shm."""
     pids: int
     out_bytes: ByteCount
     """Size of /lc/out."""
@@ -110,6 +111,7 @@ class TakenFile:
 
     path: Path
     digest: Digest
+    """The root over its chunks, as blob stores name models."""
     size: ByteCount
 
 
@@ -137,7 +139,11 @@ class Run(Protocol):
         ...
 
     async def wait(self) -> Outcome:
-        """Return when the run has ended and everything of it is gone."""
+        """Return when the run has ended and everything of it is gone.
+
+        Raises:
+            SandboxFailed: the job never began, or could not be watched.
+        """
         ...
 
 
@@ -153,9 +159,13 @@ class Sandbox(Protocol):
         ...
 
     def open(self, request: RunRequest) -> AbstractAsyncContextManager[Run]:
-        """Start a run; leaving the context kills whatever is left of it."""
+        """Start a run; leaving the context kills whatever is left of it.
+
+        Raises:
+            SandboxFailed: the run could not be started, or could not be ended.
+        """
         ...
 
     async def reap(self) -> None:
-        """Remove what an earlier life of this node left behind."""
+        """Remove what an earlier life of this node left behind; for the start, before the first run."""
         ...

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from lc_node.chain.types import ByteCount, MillisSpan, Seconds
 from lc_node.ports.sandbox import Limits, Outcome, Run, RunRequest, Sandbox
@@ -63,7 +64,7 @@ class Workshop:
         assert outcome.exit_code == 0, outcome.log_tail
         return found
 
-    async def outcome(self, code: str, **changes: int) -> Outcome:
+    async def outcome(self, code: str, **changes: Any) -> Outcome:
         """Run a program under changed limits and return how it ended."""
         async with self.start(code, limits=replace(LIMITS, **changes)) as run:
             await all_lines(run)

@@ -38,7 +38,7 @@ def _link(source: str, target: str) -> None:
 
 
 def _libraries_of(files: list[Path]) -> list[Path]:
-    answer = subprocess.run(["ldd", *files], capture_output=True, text=True, check=True)
+    answer = subprocess.run(["/usr/bin/ldd", *files], capture_output=True, text=True, check=True)
     found = re.findall(r"(?:=> |^\t)(/\S+) \(0x", answer.stdout, re.MULTILINE)
     return sorted({Path(path) for path in found})
 
