@@ -68,8 +68,7 @@ class Dialer:
 
     async def _dial(self) -> bool:
         """Make one connection and stay until it ends; return whether it had become a session."""
-        with self._opened() as (socket, link):
-            monitor = socket.get_monitor_socket()
+        with self._opened() as (socket, monitor, link):
             socket.connect(f"tcp://{_bracketed(self._address.host)}:{self._address.port}")
             self._switchboard.perform(link, link.session.open())
             async with asyncio.TaskGroup() as tasks:
@@ -81,8 +80,9 @@ class Dialer:
             return was_up
 
     @contextmanager
-    def _opened(self) -> Iterator[tuple[zmq.asyncio.Socket, Link]]:
+    def _opened(self) -> Iterator[tuple[zmq.asyncio.Socket, zmq.asyncio.Socket, Link]]:
         socket = open_dialer(self._context, self._keys, self._address)
+        monitor = socket.get_monitor_socket()
         session = Session(
             self._switchboard.policy,
             Role.DIALER,
@@ -99,10 +99,11 @@ class Dialer:
             since=self._switchboard.clock.now(),
         )
         try:
-            yield socket, link
+            yield socket, monitor, link
         finally:
             self._switchboard.drop(link)
             socket.disable_monitor()
+            monitor.close(linger=0)
             socket.close(linger=0)
 
     async def _last(self, link: Link) -> bool:

@@ -109,7 +109,7 @@ class ZmqTransport:
             self.close()
 
     def close(self) -> None:
-        """Let go of the sockets and the port; what was queued is lost."""
+        """Let go of the sockets and the port, also if ``run`` never ran; what was queued is lost."""
         for socket in self._sockets:
             socket.close(linger=0)
         self._sockets.clear()
