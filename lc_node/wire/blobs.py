@@ -148,12 +148,13 @@ class BlobPlan:
         self._position += 1
 
     def _idlest(self, now: Millis) -> PublicKey | None:
+        """Return whom to ask next: who answers in time, and of those who owes least."""
         ready = [
-            (len(source.asked), peer)
+            (source.timeouts, len(source.asked), peer)
             for peer, source in self._sources.items()
             if len(source.asked) < WINDOW_CHUNKS and source.paused_until <= now
         ]
-        return min(ready)[1] if ready else None
+        return min(ready)[2] if ready else None
 
     def _take_index(self) -> int | None:
         while self._returned:
