@@ -3,6 +3,7 @@
 from enum import IntEnum, StrEnum
 
 from lc_node.chain.codec import Record
+from lc_node.chain.records import Member
 from lc_node.chain.transactions import Fault, JobSpec, LossVector
 from lc_node.chain.types import (
     ByteCount,
@@ -14,7 +15,6 @@ from lc_node.chain.types import (
     ModelRoot,
     NanoLoss,
     PublicKey,
-    Weight,
 )
 
 
@@ -99,13 +99,6 @@ class Verdict(Record):
     fault: Fault
 
 
-class Member(Record):
-    """Somebody who may be drawn, and the weight of its draw: its epoch bond when frozen."""
-
-    key: PublicKey
-    weight: Weight
-
-
 class Seat(Record):
     """A place on a committee; commitment and verdict are empty until given."""
 
@@ -121,7 +114,10 @@ class Examination(Record):
 
     candidate: PublicKey
     pool: tuple[Member, ...]
-    """Frozen on entering COMMIT, in key order."""
+    """Who may be drawn, weighed by epoch bond: frozen on entering COMMIT, in key order.
+
+    Emptied once the job is over: the receipts keep what matters.
+    """
     strong: bool
     """Whether the pool was independent enough of the job's finalists."""
     size: int

@@ -13,6 +13,7 @@ from lc_node.chain.types import (
     MilliTokens,
     NanoLoss,
     PartsPerMillion,
+    Seconds,
 )
 
 CREDIT: Final = 1_000_000
@@ -85,6 +86,10 @@ class ProtocolParams(Record, kw_only=True):
     history_kept_ms: MillisSpan
     """A settled job is pruned this long after."""
     tolerance_min: Tolerance = Tolerance(absolute=NanoLoss(1_000), relative=PartsPerMillion(1))
+    run_seconds_max: Seconds = Seconds(30 * 24 * 3_600)
+    """The longest trial or evaluation that a job may ask for."""
+    artifact_bytes_max: ByteCount = ByteCount(10**12)
+    """The largest image, or model, that a job may name."""
 
     # Fees: u = fee_base + fee_per_second x evaluate_seconds + fee_per_megabyte x megabytes.
     fee_base: MicroCredits

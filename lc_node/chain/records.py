@@ -34,6 +34,14 @@ class Unbonding(Record):
     """When the withdrawal was asked for."""
 
 
+class Duties(Record):
+    """How often an account was drawn for a committee in an epoch, and declined."""
+
+    epoch: Epoch
+    draws: int
+    declines: int
+
+
 class Account(Record, kw_only=True):
     """What the chain knows of one key; a key never seen has the empty account."""
 
@@ -57,6 +65,8 @@ class Account(Record, kw_only=True):
     """When it was banned; 0: it is not."""
     suspended_by: tuple[JobId, ...] = ()
     """Unfinished jobs in which a bid of this key was refuted, sorted."""
+    duties: Annotated[tuple[Duties, ...], AtMostOne] = ()
+    """Of the last epoch in which it was drawn."""
 
     @property
     def is_banned(self) -> bool:
