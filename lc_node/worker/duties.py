@@ -313,7 +313,7 @@ def _own_seat(job: Job, me: PublicKey) -> Seat | None:
 
 def _opened(job: Job, examination: Examination) -> tuple[ModelRoot, ByteCount]:
     bid = next(bid for bid in job.bids if bid.bidder == examination.candidate)
-    assert bid.opening, "a candidate has opened its bid"  # noqa: S101 (the chain guarantees it)
+    assert bid.opening, "a candidate has opened its bid"
     return bid.opening[0]
 
 

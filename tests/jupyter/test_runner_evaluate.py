@@ -100,6 +100,7 @@ async def test_a_pickle_job_believes_the_liar_which_is_why_it_stays_unverified(
     assert (await bench.evaluate(cloudpickle.dumps(Liar()))).losses == (0,)
 
 
+@pytest.mark.slow
 async def test_a_notebook_model_of_scikit_learn_goes_from_training_to_the_same_loss_twice(
     tmp_path: Path,
 ) -> None:

@@ -1,0 +1,82 @@
+"""An owner's terms, and the name of the one that a job does not meet."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from lc_node.chain.job import Job, Phase
+from lc_node.chain.transactions import ModelFormat, Resources
+from lc_node.chain.types import ByteCount, MicroCredits, MillisSpan, PublicKey, Seconds
+from lc_node.worker.policy import JobPolicy, Reason, reason_to_decline
+from tests.worker.samples import ME, NOW, OPEN, RIVAL, SPEC, SUBMITTER, a_job
+
+POLICY = JobPolicy(
+    bounty_min=MicroCredits(5),
+    time_left_min=MillisSpan(1_000),
+    trial_seconds_max=Seconds(60),
+    image_bytes_max=ByteCount(1_000),
+    jobs_at_once_max=1,
+    offer=Resources(
+        millicpus=1_000, memory_bytes=ByteCount(1_300), disk_bytes=ByteCount(100), gpus=0
+    ),
+)
+
+
+def change_policy(**terms: object) -> Callable[[], JobPolicy]:
+    return lambda: replace(POLICY, **terms)  # type: ignore[arg-type]
+
+
+def offer(**terms: object) -> Resources:
+    return msgspec.structs.replace(POLICY.offer, **terms)
+
+
+def test_a_job_that_meets_every_term_is_taken() -> None:
+    assert reason_to_decline(POLICY, OPEN, me=ME, now=NOW, running=0) is None
+
+
+@pytest.mark.parametrize(
+    ("policy", "reason"),
+    [
+        (change_policy(bounty_min=11), Reason.BOUNTY),
+        (change_policy(time_left_min=1_000_001), Reason.TIME_LEFT),
+        (change_policy(trial_seconds_max=59), Reason.TRIAL_SECONDS),
+        (change_policy(image_bytes_max=999), Reason.IMAGE_BYTES),
+        (change_policy(formats=frozenset({ModelFormat.NPZ})), Reason.FORMAT),
+        (change_policy(deny=frozenset({SUBMITTER})), Reason.DENIED),
+        (change_policy(allow=frozenset({RIVAL})), Reason.NOT_ALLOWED),
+        (change_policy(jobs_at_once_max=0), Reason.BUSY),
+        (change_policy(offer=offer(millicpus=999)), Reason.CPUS),
+        (change_policy(offer=offer(memory_bytes=1_299)), Reason.MEMORY),
+        (change_policy(offer=offer(disk_bytes=99)), Reason.DISK),
+    ],
+)
+def test_a_term_that_is_not_met_is_named(policy: Callable[[], JobPolicy], reason: Reason) -> None:
+    assert reason_to_decline(policy(), OPEN, me=ME, now=NOW, running=0) is reason
+
+
+@pytest.mark.parametrize(
+    ("job", "me", "reason"),
+    [
+        (OPEN, SUBMITTER, Reason.OWN_JOB),
+        (a_job(Phase.REVEAL), ME, Reason.NOT_OPEN),
+        (
+            msgspec.structs.replace(OPEN, spec=msgspec.structs.replace(SPEC, contract="lc/2")),
+            ME,
+            Reason.CONTRACT,
+        ),
+        (
+            msgspec.structs.replace(
+                OPEN,
+                spec=msgspec.structs.replace(
+                    SPEC, resources=msgspec.structs.replace(SPEC.resources, gpus=1)
+                ),
+            ),
+            ME,
+            Reason.GPUS,
+        ),
+    ],
+)
+def test_a_job_that_cannot_be_taken_says_why(job: Job, me: PublicKey, reason: Reason) -> None:
+    assert reason_to_decline(POLICY, job, me=me, now=NOW, running=0) is reason
