@@ -223,6 +223,8 @@ def _read_pax(data: bytes, extension: _Extension, *, is_global: bool) -> None:
         if not space or not length_text.isdigit() or len(length_text) > _NUMBER_DIGITS_MAX:
             raise Refused("a malformed pax header")
         length = int(length_text)
+        if length > len(data):
+            raise Refused("a malformed pax header")
         record, data = data[len(length_text) + 1 : length], data[length:]
         key, equals, value = record.partition(b"=")
         if not equals or not value.endswith(b"\n"):
