@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Final
 
 from lc_jupyter.packaging.errors import CapturedTooLarge, UnpicklableCapture
@@ -21,6 +21,17 @@ CAPTURED_BYTES_MAX: Final = 64 * 1024 * 1024
 
 _LARGEST_SHOWN: Final = 5
 _DEPTH_MAX: Final = 6
+
+_CODE: Final = (
+    BuiltinFunctionType
+    | ModuleType
+    | FunctionType
+    | type
+    | MethodType
+    | staticmethod
+    | classmethod
+    | property
+)
 
 Function = Callable[..., object]
 
@@ -75,7 +86,7 @@ def capture(
         raise CapturedTooLarge(bytes_max, [(n.name, n.size) for n in largest]) from None
     except Exception as error:
         raise _blame(functions, error) from error
-    codes = [code for function in _travelling(functions.values()) for code in _codes(function)]
+    codes = [code for holder in _travelling(functions.values()) for code in _codes(holder)]
     imported = frozenset[str]().union(*map(imported_by_code, codes))
     return Capture(
         payload=pickled.data,
@@ -95,8 +106,8 @@ def _is_dotted(name: str) -> bool:
     return all(part.isidentifier() for part in name.split("."))
 
 
-def _travelling(functions: Iterable[object]) -> Iterator[FunctionType]:
-    """Yield every function that goes by value, each once: the given ones and those that they use."""
+def _travelling(functions: Iterable[object]) -> Iterator[FunctionType | type]:
+    """Yield every function and class that goes by value, each once: the given and those they use."""
     waiting, seen = list(functions), set[int]()
     while waiting:
         value = waiting.pop()
@@ -104,6 +115,7 @@ def _travelling(functions: Iterable[object]) -> Iterator[FunctionType]:
             continue
         seen.add(id(value))
         if isinstance(value, type) and is_by_value(value):
+            yield value
             waiting.extend(vars(value).values())
         elif isinstance(value, MethodType | staticmethod | classmethod):
             waiting.append(value.__func__)
@@ -114,19 +126,24 @@ def _travelling(functions: Iterable[object]) -> Iterator[FunctionType]:
             waiting.extend(globals_named(value).values())
 
 
-def _codes(function: FunctionType) -> Iterator[CodeType]:
-    return codes_within(function.__code__)
+def _codes(holder: FunctionType | type) -> Iterator[CodeType]:
+    return codes_within(holder.__code__) if isinstance(holder, FunctionType) else iter(())
 
 
 def _variables(functions: Iterable[object]) -> Iterator[tuple[str, str, object]]:
     """Yield (holder, name, value) of what goes along beside code, each value once."""
     seen = set[int]()
-    for function in _travelling(functions):
-        for name, value in globals_named(function).items():
-            is_code = isinstance(value, ModuleType | FunctionType | type | MethodType)
-            if not is_code and id(value) not in seen:
+    for holder in _travelling(functions):
+        for name, value in _held_by(holder).items():
+            if not isinstance(value, _CODE) and id(value) not in seen:
                 seen.add(id(value))
-                yield function.__name__, name, value
+                yield holder.__name__, name, value
+
+
+def _held_by(holder: FunctionType | type) -> Mapping[str, object]:
+    if isinstance(holder, FunctionType):
+        return globals_named(holder)
+    return {name: value for name, value in vars(holder).items() if not name.startswith("__")}
 
 
 def _measured(functions: Mapping[str, Function], bytes_max: int) -> tuple[CapturedName, ...]:
@@ -157,8 +174,8 @@ def _findings(
         yield from scan_value(name, value)
     for code in codes:
         for constant in code.co_consts:
-            if isinstance(constant, str | bytes):
-                yield from scan_value(code.co_name, constant)
+            if isinstance(constant, str):
+                yield from scan_text(code.co_name, constant)
     for text in pickled.sources.values():
         yield from scan_text("the cell", text)
 
@@ -167,7 +184,7 @@ def _blame(functions: Mapping[str, Function], error: Exception) -> UnpicklableCa
     """Walk from each function to the innermost value that fails, and name the way."""
     for function in functions.values():
         for travelling in _travelling([function]):
-            for name, value in globals_named(travelling).items():
+            for name, value in _held_by(travelling).items():
                 failed = _failure(value)
                 if failed and not isinstance(value, FunctionType):
                     trail, kind, why = _innermost(name, value, failed)

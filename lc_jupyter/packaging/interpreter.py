@@ -66,7 +66,7 @@ def interpreter_layer(environment: Environment) -> LayerPlan:
             LinkEntry(path=f"{VENV_ROOT}/bin/python", target=f"/{program}"),
             LinkEntry(path=f"{PYTHON_ROOT}/bin/python3", target=f"python{version}"),
             FolderEntry(path=site_of(version)),
-            file_of(f"{site_of(version)}/local.pth", f"/{LOCAL_ROOT}\n".encode()),
+            file_of(f"{site_of(version)}/_learningchain.pth", f"/{LOCAL_ROOT}\n".encode()),
         ),
     )
 

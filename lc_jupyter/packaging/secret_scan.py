@@ -9,10 +9,15 @@ from collections.abc import Iterator
 from typing import Final
 
 NAMES: Final = re.compile(
-    r"(?:^|_)(?:token|passwo?r?d|passwd|passphrase|secret|api_?key|access_?key|private_?key|credentials?)s?(?:_|$)",
+    r"(?:^|_)(?:passwo?r?d|passwd|passphrase|secret|api_?key|access_?key|private_?key|credentials?)s?(?:_|$)",
     re.IGNORECASE,
 )
-"""Names of variables and keys of dicts whose text is refused."""
+"""Names of variables and keys of dicts whose text is refused, whatever it is."""
+
+TOKEN_NAMES: Final = re.compile(r"(?:^|_)token(?:_|$)", re.IGNORECASE)
+"""Names whose text is refused where it looks drawn at random: in language models a token is a word."""
+
+RANDOM: Final = re.compile(r"(?=\D*\d)[A-Za-z0-9_.+/=-]{16,}")
 
 VALUES: Final = (
     ("private key", re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY")),
@@ -61,12 +66,18 @@ def scan_text(where: str, text: str) -> Iterator[tuple[str, str]]:
         if pattern.search(text):
             yield where, rule
     for name, value in _ASSIGNMENT.findall(text):
-        if NAMES.search(name) and len(value) >= _SHORT:
+        if _is_telling(name, value):
             yield where, f"a text is assigned to {name}"
 
 
 def _scan_named(name: str, value: str) -> Iterator[tuple[str, str]]:
     matched = [rule for rule, pattern in VALUES if pattern.search(value)]
-    if not matched and NAMES.search(name) and len(value) >= _SHORT:
+    if not matched and _is_telling(name, value):
         matched = ["its name"]
     yield from ((name, rule) for rule in matched)
+
+
+def _is_telling(name: str, value: str) -> bool:
+    if TOKEN_NAMES.search(name) and RANDOM.fullmatch(value):
+        return True
+    return bool(NAMES.search(name)) and len(value) >= _SHORT

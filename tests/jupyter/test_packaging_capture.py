@@ -152,6 +152,21 @@ def test_a_captured_text_that_looks_like_a_key_is_found_by_name_without_its_valu
     assert found == (("CLOUD['k']", "AWS access key"),)
 
 
+def test_a_key_in_an_attribute_of_a_class_is_found() -> None:
+    source = """
+        class Settings:
+            api_key = "0123456789"
+        def train(trial):
+            return Settings.api_key
+    """
+
+    assert ("api_key", "its name") in captured(source).findings
+
+
+def test_a_function_whose_name_speaks_of_passwords_may_hold_words() -> None:
+    assert not captured("def train(t, w=1):\n def password_words(): return 'open sesame'").findings
+
+
 def test_a_key_written_inside_a_function_is_found() -> None:
     found = captured(f"def train(t): return 'hf_{'a' * 34}'").findings
 
@@ -162,6 +177,7 @@ def test_a_key_written_inside_a_function_is_found() -> None:
     ("name", "value"),
     [
         ("DB_PASSWORD", "hunter22"),
+        ("SERVICE_TOKEN", "0f9a8b7c6d5e4f3a2b1c"),
         ("api_key", b"0123456789"),
         ("x", "-----BEGIN RSA PRIVATE KEY-----"),
         ("x", ["https://me:word@example.org/"]),
@@ -177,6 +193,8 @@ def test_what_looks_secret_is_found(name: str, value: object) -> None:
     [
         ("tokens", 5),
         ("pad_token", "<pad>"),
+        ("first_token", "international"),
+        ("tokens", ["international", "understanding"]),
         ("tokenizer", "bert-base-uncased"),
         ("url", "https://example.org/a?b=c"),
         ("secretary", "a person in an office"),
