@@ -1,0 +1,190 @@
+"""The node's check: a job is run here once before it is posted, so that its faults cost nothing."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from lc_node.api.schema import NanoLoss
+from lc_node.api.schema_jobs import CheckProblem, CheckReport
+from lc_node.chain.agreement import is_matching
+from lc_node.chain.job import Job, Label, Phase
+from lc_node.chain.transactions import Fault, JobSpec
+from lc_node.chain.types import JobId, MicroCredits, Millis, PublicKey
+from lc_node.ports.clock import Clock
+from lc_node.ports.images import ImageRefused, PreparedImage
+from lc_node.ports.sandbox import Outcome, Status
+from lc_node.runtime.evaluator import Evaluation
+from lc_node.runtime.trainer import TakenModel, Training
+from lc_node.runtime.workshop import Workshop
+from lc_node.worker.exchange import Leader
+
+EVALUATE_TIMES: Final = 5
+"""The limit to post with is this many times what an evaluation took here."""
+
+EVALUATE_SECONDS_MIN: Final = 10
+_MISSING: Final = "ModuleNotFoundError: No module named "
+
+_FAULTS: Final = {
+    Fault.CRASHED: CheckProblem.CRASHED,
+    Fault.TIMED_OUT: CheckProblem.TIMED_OUT,
+    Fault.OVERSIZE: CheckProblem.OVERSIZE,
+    Fault.BAD_OUTPUT: CheckProblem.BAD_OUTPUT,
+}
+
+
+@dataclass(slots=True)
+class _First:
+    """The first model of a training, and when it came."""
+
+    model: TakenModel | None = None
+    at: Millis = Millis(0)  # noqa: RUF009 (an int by another name)
+
+
+class Checker:
+    """Trains until the first model, evaluates it twice, compares."""
+
+    def __init__(self, workshop: Workshop, clock: Clock, me: PublicKey) -> None:
+        """Check in ``workshop``."""
+        self._workshop = workshop
+        self._clock = clock
+        self._me = me
+
+    async def check(self, spec: JobSpec, seconds: int) -> CheckReport:
+        """Return what running the job once has shown; a job's own failure is a report.
+
+        Raises:
+            SandboxFailed: the sandbox itself failed; not the job's fault.
+            BlobUnavailable: the image's blobs are not here.
+        """
+        start = self._clock.now()
+        job = _draft(spec, self._me, Millis(start + seconds * 1000))
+        try:
+            image = await self._workshop.image(
+                spec.image.manifest, spec.image.total_bytes, lambda _here, _whole: None
+            )
+        except ImageRefused as error:
+            return _report(CheckProblem.IMAGE_REFUSED, f"The image is refused: {error}")
+        try:
+            return await self._run(job, image)
+        finally:
+            self._workshop.clear(job.id)
+
+    async def _run(self, job: Job, image: PreparedImage) -> CheckReport:
+        start = self._clock.now()
+        first = _First()
+        training = await self._train(job, image, first)
+        if first.model is None:
+            assert training is not None, "without a model the training ended by itself"
+            return _without_model(training, (job.expiry - start) // 1000)
+        begun = self._clock.now()
+        path = first.model.file.path
+        found = await self._workshop.evaluate(job, image, path)
+        again = await self._workshop.evaluate(job, image, path)
+        evaluate_ms = (self._clock.now() - begun) // 2
+        return _judged(job.spec, first.model, (found, again), (first.at - start, evaluate_ms))
+
+    async def _train(self, job: Job, image: PreparedImage, first: _First) -> Training | None:
+        """Train until the first model is here; return how it ended if it ended by itself."""
+        done = asyncio.Event()
+
+        async def on_model(taken: TakenModel) -> None:
+            if first.model is None:
+                first.model, first.at = taken, self._clock.now()
+                done.set()
+
+        async def train() -> Training:
+            try:
+                return await self._workshop.train(
+                    job,
+                    image,
+                    stop=asyncio.Event(),
+                    leader=lambda: Leader(best=None, bar=None),
+                    on_model=on_model,
+                )
+            finally:
+                done.set()
+
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(train())
+            await done.wait()
+            if first.model is not None:
+                task.cancel()
+        return None if task.cancelled() else task.result()
+
+
+def _draft(spec: JobSpec, me: PublicKey, until: Millis) -> Job:
+    """Return the job as it would stand on the chain; it has the image's name instead of an id."""
+    return Job(
+        id=JobId(spec.image.manifest),
+        spec=spec,
+        submitter=me,
+        phase=Phase.OPEN,
+        due=until,
+        expiry=until,
+        bounty=spec.bounty,
+        escrow=MicroCredits(0),
+        fee_held=MicroCredits(0),
+        bids=(),
+        rounds=0,
+        examinations=(),
+        suspended=(),
+        winner=(),
+        label=Label.NONE,
+    )
+
+
+def _without_model(training: Training, seconds: int) -> CheckReport:
+    outcome = training.outcome
+    tail = _last_words(outcome)
+    if outcome.status is Status.OUT_OF_MEMORY:
+        return _report(CheckProblem.OUT_OF_MEMORY, "Training ran out of memory.", tail)
+    if _MISSING in tail:
+        module = tail.rpartition(_MISSING)[2].split("\n", 1)[0].strip("'\" ")
+        text = f"The image lacks the module {module!r}: add --with {module.partition('.')[0]}."
+        return _report(CheckProblem.CRASHED, text, tail)
+    if training.fault in {Fault.NONE, Fault.TIMED_OUT}:
+        text = f"Not checked: train reported no model within {seconds} s."
+        return _report(CheckProblem.NO_REPORT, text, tail)
+    problem = _FAULTS.get(training.fault, CheckProblem.CRASHED)
+    return _report(problem, f"Training failed: {training.text}.", tail)
+
+
+def _judged(
+    spec: JobSpec,
+    model: TakenModel,
+    found: tuple[Evaluation, Evaluation],
+    times: tuple[int, int],
+) -> CheckReport:
+    for evaluation in found:
+        if evaluation.fault is not Fault.NONE:
+            problem = _FAULTS.get(evaluation.fault, CheckProblem.CRASHED)
+            text = f"The model was trained, but evaluating it failed: {evaluation.text}."
+            return _report(problem, text, _last_words(evaluation.outcome))
+    one, two = found
+    assert one.loss is not None, "without a fault there are losses"
+    if not is_matching(one.losses, two.losses, spec.tolerance):
+        text = (
+            "Two evaluations of one model differ by more than the tolerance: make evaluate "
+            "deterministic (fix its seeds), or raise --tolerance."
+        )
+        return _report(CheckProblem.NOT_REPEATABLE, text)
+    first_ms, evaluate_ms = times
+    return CheckReport(
+        problem=CheckProblem.NONE,
+        text="",
+        log_tail="",
+        loss=NanoLoss(one.loss),
+        losses=len(one.losses),
+        model_bytes=model.file.size,
+        first_model_ms=first_ms,
+        evaluate_ms=evaluate_ms,
+        evaluate_seconds=max(EVALUATE_SECONDS_MIN, -(-EVALUATE_TIMES * evaluate_ms // 1000)),
+    )
+
+
+def _last_words(outcome: Outcome) -> str:
+    return outcome.log_tail
+
+
+def _report(problem: CheckProblem, text: str, log_tail: str = "") -> CheckReport:
+    return CheckReport(problem=problem, text=text, log_tail=log_tail)
