@@ -37,3 +37,7 @@ class Inbox(Generic[Item]):
             self._filled.clear()
             await self._filled.wait()
         return taken
+
+    def forget(self, peer: PublicKey) -> None:
+        """Drop what a peer has here: nobody wants to hear it any more."""
+        self._queue.forget(peer)

@@ -55,10 +55,6 @@ class Links:
         """Return every link to a peer."""
         return tuple(link for key, link in self._links.items() if key[0] == peer)
 
-    def all(self) -> tuple[Link, ...]:
-        """Return every established link."""
-        return tuple(self._links.values())
-
     def peers(self) -> tuple[PublicKey, ...]:
         """Return the peers with an established consensus link, sorted by key."""
         keys = {key for key, channel, _ in self._links if channel is Channel.CONSENSUS}

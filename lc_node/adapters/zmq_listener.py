@@ -15,7 +15,7 @@ from lc_node.wire.messages import Keepalive, encode_message
 from lc_node.wire.session import Role, Session
 
 _SWEEP_SECONDS: Final = 1.0
-_AT_ONCE_MAX: Final = 64  # frames taken before others in the event loop have their turn
+_AT_ONCE_MAX: Final = 32  # frames taken before others in the event loop have their turn
 _KEEPALIVE: Final = encode_message(Keepalive())
 
 

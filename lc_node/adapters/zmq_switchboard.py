@@ -78,6 +78,8 @@ class Switchboard:
         self._forbidden.add(peer)
         for link in self.links.of(peer):
             self.hang_up(link, Refusal.BANNED)
+        for inbox in self.inboxes.values():
+            inbox.forget(peer)
 
     def permit(self, peer: PublicKey) -> None:
         """Take ``forbid`` back."""

@@ -139,6 +139,7 @@ class Download:
             return await self._fetch(description)
         finally:
             self._followed = None
+            self._plan = BlobPlan(())  # a chunk that is still queued must not enter the next plan
             self._held.clear()
             partial.close()
 
@@ -233,6 +234,8 @@ class Download:
 
     def _expects(self, peer: PublicKey, index: int) -> bool:
         """Decide whether to queue a chunk: once each, and only what is still missing."""
+        if self._followed is None:  # between two descriptions, late chunks are nobody's fault
+            return False
         arrival = self._plan.arrived(peer, index)
         if arrival is Arrival.UNSOLICITED:
             self._peers.offend(peer, Offence.UNSOLICITED)

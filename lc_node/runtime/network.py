@@ -38,7 +38,7 @@ from lc_node.wire.score import Offence, Verdict
 __all__ = ["BlobUnavailable", "Handlers", "Network", "PeerInfo", "PeerSilent", "Verdict"]
 
 _STATUS_SECONDS: Final = 2.0
-_AT_ONCE_MAX: Final = 32  # frames handled before others in the event loop have their turn
+_AT_ONCE_MAX: Final = 128  # more than the transport takes at once, so that nothing piles up
 _ANSWERERS: Final = 2
 _REQUEST_SPAN: Final = MillisSpan(10_000)
 

@@ -62,8 +62,8 @@ class BlobPlan:
     def __init__(self, chunk_digests: Sequence[Digest], *, first: int = 0) -> None:
         """Plan for a blob of these chunks, of which those before ``first`` are here."""
         self._digests = tuple(chunk_digests)
-        self._position = first
-        self._next = first
+        self._position = min(first, len(self._digests))
+        self._next = self._position
         self._returned: list[int] = []
         """Asked once, and to be asked again: a heap."""
         self._arriving: set[int] = set()

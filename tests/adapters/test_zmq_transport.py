@@ -196,7 +196,8 @@ async def test_two_nodes_that_dial_each_other_keep_what_the_lower_key_dialed() -
 
         def settled() -> bool:
             return all(
-                [link.role for link in one._switchboard.links.all()] == [role] * len(Channel)
+                [link.role for link in one._switchboard.links._links.values()]
+                == [role] * len(Channel)
                 for one, role in ((a, Role.DIALER), (b, Role.LISTENER))
             )
 
@@ -213,6 +214,16 @@ async def test_a_forbidden_peer_is_hung_up_on_and_told_why() -> None:
 
         assert await refusal_of(b, ann.key) is Refusal.BANNED
         assert a.peers == ()
+
+
+async def test_what_a_forbidden_peer_had_sent_is_not_received() -> None:
+    ann, bob = people(2)
+    async with transport(ann) as a, transport(bob, peers=[ann.at(a.port)], port=None) as b:
+        await until(lambda: b.send(ann.key, Channel.CONSENSUS, FRAME))
+        await until(lambda: a.queued()[Channel.CONSENSUS] == 1)
+        a.forbid(bob.key)
+
+        assert a.queued()[Channel.CONSENSUS] == 0
 
 
 async def test_a_permitted_peer_finds_its_way_back() -> None:

@@ -43,6 +43,10 @@ def test_a_blob_of_no_chunks_is_done() -> None:
     assert plan(0).is_done
 
 
+def test_more_than_the_whole_from_an_earlier_download_is_the_whole() -> None:
+    assert plan(2, ANN, first=5).is_done
+
+
 def test_a_peer_is_asked_for_a_window_in_order() -> None:
     asks = plan(100, ANN).asks(T0)
 

@@ -53,6 +53,18 @@ def test_room_comes_back_as_items_are_taken() -> None:
     assert queue.push(ANN, 1, 100)
 
 
+def test_what_a_forgotten_peer_sent_is_gone() -> None:
+    queue = FairQueue[int](LIMIT)
+    queue.push(ANN, 0, 1)
+    queue.push(BOB, 1, 1)
+    queue.push(ANN, 2, 1)
+    queue.forget(ANN)
+    queue.forget(ANN)
+
+    assert len(queue) == 1
+    assert drained(queue) == [(BOB, 1)]
+
+
 @settings(max_examples=100)
 @given(
     steps=st.lists(
