@@ -25,6 +25,7 @@ from lc_node.chain.types import (
     Seconds,
 )
 from lc_node.ports.images import PreparedImage
+from lc_node.ports.sandbox import Sandbox
 from lc_node.runtime.evaluator import Evaluation, evaluate
 from lc_node.runtime.trainer import Assignment, Company, TakenModel, Training, train
 from lc_node.worker.exchange import Leader
@@ -79,6 +80,7 @@ class Bench:
     folder: Path
     image: PreparedImage
     model_format: str
+    sandbox: Sandbox = field(default_factory=ProcessSandbox)
     clock: HandClock = field(default_factory=HandClock)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     leader: Leader = field(default_factory=lambda: Leader(best=None, bar=None))
@@ -106,7 +108,7 @@ class Bench:
         self, on_model: Callable[[TakenModel], Awaitable[None]] | None = None
     ) -> Training:
         company = Company(
-            sandbox=ProcessSandbox(),
+            sandbox=self.sandbox,
             search=OptunaSearch(seed=1),
             clock=self.clock,
             stop=self.stop,
@@ -124,7 +126,7 @@ class Bench:
             model = path
         async with asyncio.timeout(60):
             return await evaluate(
-                self.assignment, model, sandbox=ProcessSandbox(), on_log=self.logs.append
+                self.assignment, model, sandbox=self.sandbox, on_log=self.logs.append
             )
 
 

@@ -5,7 +5,7 @@ import hashlib
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -122,20 +122,32 @@ def _places(request: RunRequest, folder: Path) -> dict[str, str]:
 
 def cell_image(folder: Path, cell: str, model_format: str) -> PreparedImage:
     """Return an image of a notebook cell's text: its functions pickled as a kernel would."""
-    names: dict[str, object] = {"__name__": "__main__"}
-    exec(compile(cell, "<cell>", "exec"), names)  # noqa: S102 (a test's own text)
-    wanted = ("train", "evaluate", "save", "load")
-    payload = {key: names[key] for key in wanted if key in names} | {
-        layout.PAYLOAD_FORMAT: model_format
-    }
-    target = folder / "work" / layout.PAYLOAD
-    target.parent.mkdir(parents=True)
-    target.write_bytes(cloudpickle.dumps(payload))
+    write_payload(folder / "work", cell, model_format)
+    write_runner(folder / "runner")
     return PreparedImage(
         rootfs=folder,
         argv=layout.entrypoint(sys.executable),
-        environment=_runner_environment(folder),
+        environment={**layout.ENVIRONMENT, "PYTHONPATH": str(folder / "runner")},
     )
+
+
+def write_payload(work: Path, cell: str, model_format: str) -> None:
+    """Pickle the functions of a cell's text into a working folder."""
+    names: dict[str, object] = {"__name__": "__main__"}
+    exec(compile(cell, "<cell>", "exec"), names)  # noqa: S102 (a test's own text)
+    wanted = ("train", "evaluate", "save", "load")
+    payload = {key: names[key] for key in wanted if key in names}
+    target = work / layout.PAYLOAD
+    target.parent.mkdir(parents=True)
+    target.write_bytes(cloudpickle.dumps({**payload, layout.PAYLOAD_FORMAT: model_format}))
+
+
+def write_runner(root: Path) -> None:
+    """Lay the runner out as in an image, so that it can import nothing else of ours."""
+    package = root / "lc_jupyter"
+    source = Path(layout.__file__).parent
+    shutil.copytree(source, package / "runner", ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "__init__.py").write_text(layout.PARENT_INIT, encoding="utf-8")
 
 
 def program_image(folder: Path, source: str) -> PreparedImage:
@@ -145,13 +157,3 @@ def program_image(folder: Path, source: str) -> PreparedImage:
     program.write_text(source, encoding="utf-8")
     argv = (sys.executable, str(program))
     return PreparedImage(rootfs=folder, argv=argv, environment={"PYTHONUNBUFFERED": "1"})
-
-
-def _runner_environment(folder: Path) -> Mapping[str, str]:
-    """Lay the runner out as in an image, so that it can import nothing else of ours."""
-    root = folder / "runner"
-    package = root / "lc_jupyter"
-    source = Path(layout.__file__).parent
-    shutil.copytree(source, package / "runner", ignore=shutil.ignore_patterns("__pycache__"))
-    (package / "__init__.py").write_text(layout.PARENT_INIT, encoding="utf-8")
-    return {**layout.ENVIRONMENT, "PYTHONPATH": str(root)}
