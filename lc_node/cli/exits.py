@@ -1,0 +1,55 @@
+"""How a command ends: its exit code, and one line on stderr that names the fix."""
+
+from enum import IntEnum
+from typing import Final
+
+import click
+
+from lc_node.api.errors import ApiError, NodeUnreachable
+from lc_node.chain.errors import LearningChainError
+from lc_node.ports.sandbox import SandboxUnavailable
+
+
+class Exit(IntEnum):
+    """The exit codes; scripts may rely on them."""
+
+    OK = 0
+    REFUSED = 1
+    USAGE = 2
+    NO_SANDBOX = 3
+    NODE_UNREACHABLE = 4
+    INTERRUPTED = 130
+
+
+EXIT_CODES_TEXT: Final = (
+    "Exit codes: 0 done, 1 refused or failed (stderr says why), 2 wrong usage, 3 no sandbox works "
+    "here, 4 no node answers, 130 interrupted."
+)
+
+
+def explain(error: Exception) -> Exit:
+    """Write an error to stderr and return its exit code; raise it again if it is not ours."""
+    match error:
+        case click.UsageError():
+            error.show()
+            return Exit.USAGE
+        case click.ClickException():
+            error.show()
+            return Exit.REFUSED
+        case click.Abort():
+            click.echo("Interrupted.", err=True)
+            return Exit.INTERRUPTED
+        case NodeUnreachable():
+            return _said(error, Exit.NODE_UNREACHABLE)
+        case SandboxUnavailable():
+            return _said(error, Exit.NO_SANDBOX)
+        case ApiError() | LearningChainError():
+            return _said(error, Exit.REFUSED)
+        case _:
+            raise error
+
+
+def _said(error: Exception, code: Exit) -> Exit:
+    text = str(error)
+    click.echo(f"Error: {text[:1].upper()}{text[1:]}", err=True)
+    return code

@@ -1,0 +1,152 @@
+"""``lc-node status``, ``peers``, ``policy``: the node that runs."""
+
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from lc_node.api import schema
+from lc_node.api.calls import GetPeers, GetPolicy, GetStatus, SetPolicy
+from lc_node.cli.options import connect, home_option, json_option
+from lc_node.cli.output import print_json, print_pairs, print_table
+from lc_node.cli.wording import CREDITS, SPAN, credits_text, short_address, short_id, span_text
+
+
+@click.command()
+@home_option
+@json_option
+def status(home: Path | None, *, as_json: bool) -> None:
+    """The node at a glance."""
+    with connect(home) as client:
+        answer = client.call(GetStatus())
+    if as_json:
+        print_json(answer)
+        return
+    print_pairs(_status_pairs(answer))
+    if answer.activities:
+        print_table(("job", "does", "step"), _activity_rows(answer), empty="")
+
+
+@click.command()
+@home_option
+@json_option
+def peers(home: Path | None, *, as_json: bool) -> None:
+    """The nodes that this one is connected to."""
+    with connect(home) as client:
+        answer = client.call(GetPeers())
+    if as_json:
+        print_json(answer)
+        return
+    rows = [
+        (
+            short_address(peer.address),
+            peer.endpoint,
+            str(peer.height),
+            "-" if peer.latency_ms is None else f"{peer.latency_ms} ms",
+            "validator" if peer.is_validator else "",
+            peer.software,
+        )
+        for peer in answer
+    ]
+    columns = ("peer", "at", "height", "latency", "", "software")
+    print_table(columns, rows, empty="No peers: list some in config.toml, [[network.peers]].")
+
+
+@click.group()
+def policy() -> None:
+    """Which jobs this node takes."""
+
+
+@policy.command()
+@home_option
+@json_option
+def show(home: Path | None, *, as_json: bool) -> None:
+    """Show the policy that holds."""
+    with connect(home) as client:
+        _show_policy(client.call(GetPolicy()), as_json=as_json)
+
+
+@policy.command(name="set")
+@click.option("--work/--no-work", default=None, help="Whether to take jobs at all.")
+@click.option("--bounty-min", type=CREDITS, help="In credits.")
+@click.option("--time-left-min", type=SPAN)
+@click.option("--trial-time-max", type=SPAN)
+@click.option("--jobs-at-once", type=click.IntRange(1, 256))
+@click.option("--image-bytes-max", type=click.IntRange(1))
+@home_option
+@json_option
+def set_(
+    *,
+    home: Path | None,
+    bounty_min: schema.MicroCredits | None,
+    time_left_min: int | None,
+    trial_time_max: int | None,
+    jobs_at_once: int | None,
+    image_bytes_max: int | None,
+    work: bool | None,
+    as_json: bool,
+) -> None:
+    """Change the policy while the node runs; what is not named stays."""
+    wished = {
+        "work": work,
+        "bounty_min": bounty_min,
+        "time_left_min_seconds": time_left_min,
+        "trial_seconds_max": trial_time_max,
+        "jobs_at_once": jobs_at_once,
+        "image_bytes_max": image_bytes_max,
+    }
+    changes = {name: value for name, value in wished.items() if value is not None}
+    if not changes:
+        message = "Say what to change, as in `lc-node policy set --jobs-at-once 2`."
+        raise click.UsageError(message)
+    with connect(home) as client:
+        changed = msgspec.structs.replace(client.call(GetPolicy()), **changes)
+        _show_policy(client.call(SetPolicy(policy=changed)), as_json=as_json)
+
+
+def _status_pairs(answer: schema.Status) -> tuple[tuple[str, str], ...]:
+    sandbox = answer.sandbox
+    return (
+        ("address", answer.address),
+        ("chain", answer.chain_id),
+        ("height", f"{answer.height} ({answer.sync.value.replace('_', ' ')})"),
+        ("last block", f"{span_text(max(1000, answer.clock - answer.block_time))} ago"),
+        ("peers", str(answer.peers)),
+        ("balance", f"{credits_text(answer.balance)} credits"),
+        ("bonded", f"{credits_text(answer.bonded)} credits" if answer.bonded else ""),
+        ("unbonding", f"{credits_text(answer.unbonding)} credits" if answer.unbonding else ""),
+        ("validator", "yes" if answer.is_validator else ""),
+        ("banned", "yes: this key can do nothing any more" if answer.is_banned else ""),
+        ("takes jobs", "yes" if answer.is_working else "no"),
+        ("sandbox", f"{sandbox.engine} {sandbox.version}" if sandbox.engine else sandbox.problem),
+        ("open jobs", str(answer.jobs_open)),
+    )
+
+
+def _activity_rows(answer: schema.Status) -> list[tuple[str, ...]]:
+    return [(f"{short_id(one.job)} {one.title}", one.kind, one.step) for one in answer.activities]
+
+
+def _show_policy(answer: schema.Policy, *, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+        return
+    offered = answer.offered
+    print_pairs(
+        (
+            ("takes jobs", "yes" if answer.work else "no"),
+            ("bounty at least", f"{credits_text(answer.bounty_min)} credits"),
+            ("time left at least", span_text(1000 * answer.time_left_min_seconds)),
+            ("trials at most", span_text(1000 * answer.trial_seconds_max)),
+            ("jobs at once", str(answer.jobs_at_once)),
+            ("image at most", f"{answer.image_bytes_max:,} bytes"),
+            ("processors", f"{offered.millicpus / 1000:g}"),
+            ("memory", f"{offered.memory_bytes:,} bytes"),
+            ("disk", f"{offered.disk_bytes:,} bytes"),
+            ("GPUs", str(offered.gpus)),
+        )
+    )
+
+
+COMMANDS: Final[tuple[click.Command, ...]] = (status, peers, policy)
