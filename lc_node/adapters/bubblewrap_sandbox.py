@@ -45,6 +45,7 @@ class _Means:
     bubblewrap: Bubblewrap
     syscall_filter: bytes
     tree: CgroupTree | None
+    is_root: bool
 
 
 class BubblewrapSandbox:
@@ -130,14 +131,17 @@ class BubblewrapSandbox:
                 raise SandboxUnavailable(
                     f"system calls of {platform.machine()} are not known; use the docker sandbox"
                 )
-            bubblewrap = self._bubblewrap or find_bubblewrap()
+            is_root = _may_become_other_users()
             self._means = _Means(
-                bubblewrap=bubblewrap, syscall_filter=bpf_program(table), tree=self._find_tree()
+                bubblewrap=self._bubblewrap or find_bubblewrap(),
+                syscall_filter=bpf_program(table),
+                tree=self._find_tree() if is_root else None,
+                is_root=is_root,
             )
         return self._means
 
     def _find_tree(self) -> CgroupTree | None:
-        if not self._use_cgroups or os.geteuid() != 0:
+        if not self._use_cgroups:
             return None
         try:
             return find_tree(self._owner, Path("/proc/self/mounts").read_text())
@@ -151,6 +155,17 @@ class BubblewrapSandbox:
                 self._slots.add(slot)
                 return slot
         raise SandboxFailed(f"{RUNS_MAX} runs are open already")
+
+
+def _may_become_other_users() -> bool:
+    """Whether we are root, and of a namespace in which the users of runs exist: user_namespaces(7)."""
+    if os.geteuid() != 0:
+        return False
+    for line in Path("/proc/self/uid_map").read_text().splitlines():
+        first, _, count = map(int, line.split())
+        if first <= FIRST_USER and first + count >= FIRST_USER + RUNS_MAX:
+            return True
+    return False
 
 
 def _leftovers(folder: Path, life: str) -> list[Path]:
@@ -178,7 +193,7 @@ def _spawn(
     words = launcher_words(
         request,
         means.bubblewrap,
-        user=user if os.geteuid() == 0 else None,
+        user=user if means.is_root else None,
         cgroups=() if cgroup is None else cgroup.folders,
     )
     try:

@@ -39,4 +39,4 @@ def workshop(request: pytest.FixtureRequest, rootfs: Path, owner: str) -> Worksh
     if request.param == "hard" and os.geteuid() != 0:
         pytest.skip("control groups need root")
     sandbox = BubblewrapSandbox(owner, use_cgroups=request.param == "hard")
-    return Workshop(sandbox=sandbox, rootfs=rootfs)
+    return Workshop(sandbox=sandbox, rootfs=rootfs, is_hard=request.param == "hard")

@@ -31,6 +31,8 @@ class Workshop:
 
     sandbox: Sandbox
     rootfs: Path
+    is_hard: bool = False
+    """Whether control groups hold its limits."""
 
     def start(
         self,

@@ -238,7 +238,7 @@ async def test_an_unpacker_that_wants_too_much_memory_is_refused_it(shelf: Shelf
     manifest = shelf.put(member("a", bytes(4 << 20)))
     limits = UnpackLimits(memory_bytes=8 << 20)
 
-    with pytest.raises(ImageRefused, match="(?i)memory"):
+    with pytest.raises(ImageRefused, match=r"(?i)memory"):
         await shelf.store(limits=limits).prepare(manifest)
 
 
