@@ -5,7 +5,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from lc_node.chain.context import BlockContext, Context
-from lc_node.chain.credits import charge, pay
+from lc_node.chain.credits import charge
 from lc_node.chain.errors import (
     InsufficientBond,
     NonceTooLow,
@@ -88,10 +88,14 @@ def process_transfer(state: State, context: Context, body: Transfer) -> None:
     """
     if body.amount == 0:
         raise NothingToDo
-    if state.account(body.to).is_banned:
+    recipient = state.account(body.to)
+    if recipient.is_banned:
         raise RecipientBanned
     charge(state, context.sender, body.amount)
-    pay(state, body.to, body.amount)
+    if body.to == context.sender:
+        recipient = state.account(body.to)
+    paid = replace(recipient, balance=MicroCredits(recipient.balance + body.amount))
+    state.set_account(body.to, paid)
 
 
 def process_bond(state: State, context: Context, body: Bond) -> None:

@@ -8,16 +8,13 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from lc_node.chain.codec import encode
+from lc_node.chain.bucket import EMPTY, Bucket
 from lc_node.chain.overlay import Overlay
 from lc_node.chain.types import Digest
-from lc_node.merkle import leaf_hash, node_hash
+from lc_node.merkle import node_hash
 
 BUCKET_BITS: Final = 12
 BUCKETS: Final = 1 << BUCKET_BITS
-
-Bucket = dict[bytes, bytes]
-"""Entries whose keys share the first bits of their hash, in key order. Never changed, only replaced."""
 
 
 def bucket_of(key: bytes) -> int:
@@ -25,14 +22,9 @@ def bucket_of(key: bytes) -> int:
     return int.from_bytes(hashlib.sha256(key).digest()[:2], "big") >> (16 - BUCKET_BITS)
 
 
-def bucket_bytes(bucket: Mapping[bytes, bytes]) -> bytes:
-    """Return what a bucket's leaf hashes, and what a snapshot sends: (key, value) pairs in order."""
-    return encode(list(bucket.items()))
-
-
 def _hashes_of_empty_subtrees() -> tuple[bytes, ...]:
     """Return the hash of a subtree of empty buckets by its depth; 0 is the root."""
-    hashes = [leaf_hash(bucket_bytes({}))]
+    hashes = [EMPTY.leaf_hash()]
     for _ in range(BUCKET_BITS):
         hashes.append(node_hash(hashes[-1], hashes[-1]))
     return tuple(reversed(hashes))
@@ -68,9 +60,9 @@ class Commitment:
         """Return the hash of a node by its heap number."""
         return self._nodes.get(number) or _EMPTY[number.bit_length() - 1]
 
-    def bucket(self, index: int) -> Mapping[bytes, bytes]:
-        """Return a bucket's entries in key order."""
-        return self._buckets.get(index) or {}
+    def bucket(self, index: int) -> Bucket:
+        """Return a bucket."""
+        return self._buckets.get(index) or EMPTY
 
     def get(self, key: bytes) -> bytes | None:
         """Return the entry under a key, None if there is none."""
@@ -83,23 +75,25 @@ class Commitment:
 
     def updated(self, changes: Mapping[bytes, bytes | None]) -> "Commitment":
         """Return a commitment over this one with entries set, or removed where the change is None."""
-        by_bucket: dict[int, dict[bytes, bytes | None]] = {}
+        buckets: dict[int, Bucket] = {}
         for key, value in changes.items():
-            by_bucket.setdefault(bucket_of(key), {})[key] = value
+            index = bucket_of(key)
+            bucket = buckets[index] if index in buckets else self.bucket(index)
+            buckets[index] = bucket.updated(key, value)
         child = Commitment(self._buckets, self._nodes)
-        child.replace(
-            {index: _changed(self.bucket(index), some) for index, some in by_bucket.items()}
-        )
+        child.replace(buckets)
         return child
 
     def replace(self, buckets: Mapping[int, Bucket]) -> None:
         """Replace whole buckets, and rehash the nodes above them."""
+        if not buckets:
+            return
         nodes = self._nodes.own
         for index, bucket in buckets.items():
             self._buckets.own[index] = bucket
-            nodes[BUCKETS + index] = leaf_hash(bucket_bytes(bucket))
+            nodes[BUCKETS + index] = bucket.leaf_hash()
         level = sorted(BUCKETS + index for index in buckets)
-        for _ in range(BUCKET_BITS):
+        while level[0] > 1:
             level = list(dict.fromkeys(number >> 1 for number in level))
             for number in level:
                 left, right = 2 * number, 2 * number + 1
@@ -111,16 +105,3 @@ class Commitment:
         """Merge all changes into what is final, at the cost of the changes; see Overlay.flatten."""
         self._buckets.flatten()
         self._nodes.flatten()
-
-
-def _changed(bucket: Mapping[bytes, bytes], changes: Mapping[bytes, bytes | None]) -> Bucket:
-    """Return a bucket with changes made, in key order."""
-    result = dict(bucket)
-    for key, value in changes.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = value
-    if any(key not in bucket for key in changes):
-        return dict(sorted(result.items()))
-    return result

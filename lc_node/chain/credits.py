@@ -26,8 +26,9 @@ def charge(state: State, key: PublicKey, amount: MicroCredits) -> None:
     Raises:
         InsufficientBalance: the account owns less.
     """
-    validate_balance(state, key, amount)
     account = state.account(key)
+    if account.balance < amount:
+        raise InsufficientBalance(account.balance, amount)
     state.set_account(key, replace(account, balance=MicroCredits(account.balance - amount)))
 
 

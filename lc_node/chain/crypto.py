@@ -35,11 +35,10 @@ class Signer(Protocol):
 
 def digest(tag: str, *parts: bytes) -> Digest:
     """Return SHA-256 over a domain tag and parts, each prefixed by its length (8 bytes, big endian)."""
-    state = hashlib.sha256()
+    pieces: list[bytes] = []
     for part in (tag.encode(), *parts):
-        state.update(len(part).to_bytes(8, "big"))
-        state.update(part)
-    return Digest(state.digest())
+        pieces += (len(part).to_bytes(8, "big"), part)
+    return Digest(hashlib.sha256(b"".join(pieces)).digest())
 
 
 def sha256(data: bytes) -> Digest:

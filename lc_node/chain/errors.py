@@ -15,6 +15,14 @@ class MalformedBytes(LearningChainError):
         self.why = why
 
 
+class MalformedEntries(LearningChainError):
+    """State entries from outside are no part of a state; whoever sent them is at fault."""
+
+    def __init__(self, why: str = "keys have 33 bytes and come in order") -> None:
+        """Say what entries look like."""
+        super().__init__(f"malformed state entries: {why}")
+
+
 class InvalidGenesis(LearningChainError):
     """A genesis document cannot begin a chain; its author is told what to change."""
 

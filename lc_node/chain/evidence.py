@@ -5,6 +5,7 @@ from lc_node.chain.context import Context
 from lc_node.chain.crypto import verify
 from lc_node.chain.errors import NotEvidence
 from lc_node.chain.events import Banned, Reason
+from lc_node.chain.market_bans import drop_bids
 from lc_node.chain.state import State
 from lc_node.chain.transactions import Evidence
 from lc_node.chain.types import ZERO_DIGEST, ChainId, JobId
@@ -31,6 +32,7 @@ def process_evidence(state: State, context: Context, body: Evidence) -> None:
     context.emit(
         Banned(job=JobId(ZERO_DIGEST), key=signer, reason=Reason.EQUIVOCATED, burned=burned)
     )
+    drop_bids(state, context, signer)
 
 
 def is_equivocation(first: Vote, second: Vote) -> bool:

@@ -4,11 +4,12 @@ from typing import Annotated, Final
 
 import msgspec
 
-from lc_node.chain.codec import Decoder, Record, encode
+from lc_node.chain.bucket import Bucket
+from lc_node.chain.codec import Decoder, Record
 from lc_node.chain.commitment import BUCKET_BITS, BUCKETS, Commitment, bucket_of
 from lc_node.chain.errors import BadProof
 from lc_node.chain.types import Digest
-from lc_node.merkle import leaf_hash, root_of_inclusion
+from lc_node.merkle import root_of_inclusion
 
 PROOF_BYTES_MAX: Final = 4 * 1024 * 1024
 
@@ -41,9 +42,9 @@ def verify_bucket(root: Digest, index: int, proof: BucketProof) -> None:
     """Check that a proof's entries are a whole bucket of the state under a root.
 
     Raises:
-        BadProof: they are not.
+        BadProof, MalformedEntries: they are not.
     """
-    leaf = leaf_hash(encode(proof.entries))
+    leaf = Bucket.of(proof.entries).leaf_hash()
     if root_of_inclusion(leaf, index, BUCKETS, proof.siblings) != root:
         raise BadProof(index)
 
@@ -52,7 +53,7 @@ def verify_entry(root: Digest, key: bytes, proof: BucketProof) -> bytes | None:
     """Return what stands under a key in the state under a root, None if nothing does.
 
     Raises:
-        BadProof: the proof does not lead to this root.
+        BadProof, MalformedEntries: the proof does not lead to this root.
     """
     verify_bucket(root, bucket_of(key), proof)
     return dict(proof.entries).get(key)

@@ -7,10 +7,11 @@ from typing import Final
 
 import msgspec
 
+from lc_node.chain.bucket import KEY_BYTES
 from lc_node.chain.codec import encode
 from lc_node.chain.commitment import Commitment
 from lc_node.chain.due import DueKey, DueOrder
-from lc_node.chain.errors import LearningChainError
+from lc_node.chain.errors import MalformedEntries
 from lc_node.chain.job import Job
 from lc_node.chain.overlay import Overlay
 from lc_node.chain.records import EMPTY_ACCOUNT, Account, Meta, ValidatorSet
@@ -18,18 +19,14 @@ from lc_node.chain.types import Digest, JobId, Millis, PublicKey
 
 ACCOUNT_TABLE: Final = b"a"
 JOB_TABLE: Final = b"j"
-META_KEY: Final = b"m"
-VALIDATORS_KEY: Final = b"v"
+META_KEY: Final = b"m" + bytes(32)
+VALIDATORS_KEY: Final = b"v" + bytes(32)
 
 # Entries were checked when they were made, or by the root of the snapshot they came in.
 _ACCOUNT: Final = msgspec.msgpack.Decoder(Account)
 _JOB: Final = msgspec.msgpack.Decoder(Job)
 _META: Final = msgspec.msgpack.Decoder(Meta)
 _VALIDATORS: Final = msgspec.msgpack.Decoder(ValidatorSet)
-
-
-class MalformedState(LearningChainError):
-    """Entries do not make a state: they lack the meta record or the validator set."""
 
 
 class _Final:
@@ -85,11 +82,13 @@ class State:
         """Return the final state that consists of these entries.
 
         Raises:
-            MalformedState: there is no meta record or validator set among them.
+            MalformedEntries: there is no meta record or validator set among them, or a strange key.
         """
         table = dict(entries)
+        if any(len(key) != KEY_BYTES for key in table):
+            raise MalformedEntries
         if META_KEY not in table or VALIDATORS_KEY not in table:
-            raise MalformedState
+            raise MalformedEntries("they lack the meta record or the validator set")
         state = cls.start(_META.decode(table[META_KEY]), _VALIDATORS.decode(table[VALIDATORS_KEY]))
         for key, value in table.items():
             if key[:1] == JOB_TABLE:

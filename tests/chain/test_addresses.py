@@ -31,6 +31,11 @@ def test_an_invalid_text_of_bip_350_is_refused(text: str) -> None:
         bech32m_decode(text)
 
 
+def test_an_address_does_not_mix_upper_and_lower_case() -> None:
+    with pytest.raises(BadAddress, match="mixes"):
+        decode_address("L" + encode_address(PublicKey(bytes(32)))[1:])
+
+
 @given(KEYS)
 @settings(max_examples=50)
 def test_an_address_leads_back_to_its_key(key: PublicKey) -> None:

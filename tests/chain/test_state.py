@@ -5,11 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from lc_node.chain.commitment import BUCKETS, bucket_bytes
+from lc_node.chain.commitment import BUCKETS
+from lc_node.chain.errors import MalformedEntries
 from lc_node.chain.genesis import initial_state
 from lc_node.chain.job import Job, Label, Phase
 from lc_node.chain.records import EMPTY_ACCOUNT, Account, Member, ValidatorSet
-from lc_node.chain.state import MalformedState, State
+from lc_node.chain.state import META_KEY, VALIDATORS_KEY, State
 from lc_node.chain.transactions import (
     ImageReference,
     JobSpec,
@@ -29,7 +30,7 @@ from lc_node.chain.types import (
     Seconds,
     Weight,
 )
-from lc_node.merkle import leaf_hash, tree_root
+from lc_node.merkle import tree_root
 from tests.chain.actors import ANNA, BERT, OFFER, genesis
 
 SPEC = JobSpec(
@@ -93,7 +94,7 @@ def key_of(number: int) -> PublicKey:
 
 def rebuilt_root(state: State) -> bytes:
     buckets = [state.commitment().bucket(index) for index in range(BUCKETS)]
-    return tree_root([leaf_hash(bucket_bytes(bucket)) for bucket in buckets])
+    return tree_root([bucket.leaf_hash() for bucket in buckets])
 
 
 def entries_of(state: State) -> dict[bytes, bytes]:
@@ -143,7 +144,7 @@ def test_a_changed_validator_set_changes_the_root_and_reaches_the_children() -> 
 
     assert state.root() != before
     assert state.child().validators.members[0].key == BERT.public_key
-    assert set(state.changes()) == {b"v"}
+    assert set(state.changes()) == {VALIDATORS_KEY}
 
 
 def test_the_changes_turn_the_parents_entries_into_the_childs() -> None:
@@ -199,11 +200,19 @@ def test_a_state_is_loaded_from_its_entries() -> None:
     assert loaded.due_jobs(Millis(3), 1) == (job_id(1),)
 
 
-def test_entries_without_a_meta_record_are_no_state() -> None:
+@pytest.mark.parametrize("missing", [META_KEY, VALIDATORS_KEY])
+def test_entries_without_a_meta_record_or_validators_are_no_state(missing: bytes) -> None:
     entries = entries_of(initial_state(genesis()))
-    del entries[b"m"]
+    del entries[missing]
 
-    with pytest.raises(MalformedState):
+    with pytest.raises(MalformedEntries, match="lack"):
+        State.load(entries.items())
+
+
+def test_entries_with_a_strange_key_are_no_state() -> None:
+    entries = entries_of(initial_state(genesis())) | {b"a": b""}
+
+    with pytest.raises(MalformedEntries, match="33"):
         State.load(entries.items())
 
 
