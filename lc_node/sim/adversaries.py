@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from lc_node.chain.blocks import Block, block_id
+from lc_node.chain.blocks import block_id
 from lc_node.chain.crypto import Signer
 from lc_node.chain.types import BlockId, Digest, Millis, PublicKey, Signature, View
 from lc_node.chain.votes import NO_SUBJECT, Certificate, Subject, Vote, VoteKind
@@ -171,7 +171,7 @@ class Spammer(Adversary):
 
 
 class Equivocator(Adversary):
-    """Shows different blocks and votes to different members, and builds on parents long passed."""
+    """Shows different blocks and votes to different members."""
 
     def __init__(self, part: Part) -> None:
         """Take a part, knowing no certificates yet."""
@@ -216,17 +216,10 @@ class Equivocator(Adversary):
 
     def _blocks(self, proposal: Propose) -> Iterator[Message]:
         header, parent_view = proposal.block.header, proposal.vote.subject.parent_view
-        yield self._propose(header.parent_id, parent_view, proposal.block)
-        notarized = [c for (_, kind), c in self._certificates.items() if kind is VoteKind.NOTARIZE]
-        earlier = [c for c in notarized if c.view < parent_view]
-        if earlier:
-            certificate = self.part.rng.choice(earlier)
-            parent_id = certificate.subject.block_id
-            if self.part.ledger.has_executed(parent_id):
-                yield self._propose(parent_id, certificate.view, proposal.block)
+        if self.part.ledger.has_executed(header.parent_id):
+            yield self._propose(header.parent_id, parent_view, header.view, header.time)
 
-    def _propose(self, parent_id: BlockId, parent_view: View, block: Block) -> Propose:
-        view, time = block.header.view, block.header.time
+    def _propose(self, parent_id: BlockId, parent_view: View, view: View, time: Millis) -> Propose:
         reveal = Digest(self.part.rng.randbytes(32))
         other = self.part.ledger.variant(parent_id, view, time, (), reveal)
         subject = Subject(parent_view=parent_view, block_id=block_id(other.header))
@@ -238,6 +231,45 @@ class Equivocator(Adversary):
             block=other,
             justification=tuple(between[:JUSTIFICATION_MAX]),
         )
+
+
+class Revisionist(Equivocator):
+    """Leads by building on a block before the last, as if the last had never been."""
+
+    def __init__(self, part: Part) -> None:
+        """Take a part, having led no view yet."""
+        super().__init__(part)
+        self._led = View(0)
+
+    def twist(self, send: Send) -> Iterator[Send]:
+        """Keep what the core underneath proposes, and anything that helps to finalise."""
+        is_final = isinstance(send.message, VoteMessage) and (
+            send.message.vote.kind is VoteKind.FINALIZE
+        )
+        if not (is_final or isinstance(send.message, Propose)):
+            yield send
+
+    def on_message(self, peer: PublicKey, message: Message, now: Millis) -> list[Output]:
+        """Deal with a message, and propose on entering a view to lead."""
+        return super().on_message(peer, message, now) + list(self._revise(now))
+
+    def _revise(self, now: Millis) -> Iterator[Send]:
+        view = self.view
+        if view == self._led or self.part.setting.leader(view) != self.part.signer.public_key:
+            return
+        self._led = view
+        notarized = [
+            c for (_, k), c in sorted(self._certificates.items()) if k is VoteKind.NOTARIZE
+        ]
+        for certificate in notarized[-3:-1]:
+            parent_id = certificate.subject.block_id
+            if self.part.ledger.has_executed(parent_id):
+                proposal = self._propose(parent_id, certificate.view, view, now)
+                yield Send(to=Audience.VALIDATORS, message=proposal)
+                for kind in (VoteKind.NOTARIZE, VoteKind.FINALIZE):
+                    vote = self.part.vote(kind, view, proposal.vote.subject)
+                    yield Send(to=Audience.VALIDATORS, message=VoteMessage(vote=vote))
+                return
 
 
 class Forger(Adversary):
@@ -267,6 +299,7 @@ STRATEGIES: Final[dict[str, type[Adversary]]] = {
     "nullifier": Nullifier,
     "spammer": Spammer,
     "equivocator": Equivocator,
+    "revisionist": Revisionist,
     "forger": Forger,
 }
 """Every way to be bad, by name."""

@@ -29,6 +29,8 @@ class Scenario(Record):
     """None: drawn."""
     crash_chance: float | None = None
     """The chance of a power failure before any one output; None: drawn."""
+    blackouts: int = 1
+    """How often the power fails everywhere at once."""
     skew_ms: int = 200
     """Clocks are off by at most this much."""
     forgetful: int = 0

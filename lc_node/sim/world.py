@@ -77,6 +77,9 @@ class World:
             node.power_on()
         self._turn_weather()
         self._pay()
+        for _ in range(self._scenario.blackouts):
+            at = self._now + self._faults.randrange(1, self._scenario.heals_at + 1)
+            self.call_at(Millis(at), self._black_out)
         until = self._heals_at + self._scenario.calm_ms
         try:
             while not self._is_done():
@@ -129,11 +132,7 @@ class World:
         """Return whether the node's power fails now; then it comes back later."""
         if self._now >= self._heals_at or self._faults.random() >= self._knobs.crash_chance:
             return False
-        self.run_.crashes += 1
-        node.power_off()
-        self._damage(node)
-        back = self._faults.randint(50, self._knobs.back_ms)
-        self.call_at(Millis(self._now + back), node.power_on)
+        self._crash(node)
         return True
 
     # Nodes.
@@ -195,9 +194,19 @@ class World:
         played = Part(machine=core, ledger=ledger, signer=signer, setting=self._setting, rng=rng)
         return adversary(played), ledger
 
-    def _damage(self, node: Node) -> None:
+    def _crash(self, node: Node) -> None:
+        """Cut a node's power for a while."""
+        self.run_.crashes += 1
+        node.power_off()
         if node.traits.number < self._scenario.forgetful:
             node.disk.lose_votes()
+        back = self._faults.randint(50, self._knobs.back_ms)
+        self.call_at(Millis(self._now + back), node.power_on)
+
+    def _black_out(self) -> None:
+        for node in self._nodes:
+            if node.is_up:
+                self._crash(node)
 
     def _receivers(self, sender: Node, to: PublicKey | Audience) -> list[Node]:
         others = [node for node in self._nodes if node is not sender]
