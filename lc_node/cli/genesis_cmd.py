@@ -58,7 +58,7 @@ def genesis() -> None:
 @click.option("--offer-disk", default=20, show_default=True, help="In GB.")
 @click.option("--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
 @json_option
-def new(
+def new(  # noqa: PLR0913  # one argument an option
     *,
     preset: str,
     graph: str,

@@ -76,7 +76,7 @@ def show(home: Path | None, *, as_json: bool) -> None:
 @click.option("--image-bytes-max", type=click.IntRange(1))
 @home_option
 @json_option
-def set_(
+def set_(  # noqa: PLR0913  # one argument an option
     *,
     home: Path | None,
     bounty_min: schema.MicroCredits | None,

@@ -1,7 +1,7 @@
 """A node that answers from memory, for tests of the door itself."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -83,7 +83,10 @@ class SampleService(BlobDoor):
     def __init__(self, blobs: DirectoryBlobStore) -> None:
         super().__init__(blobs)
         self.release = asyncio.Event()
+        self.when_asked: Callable[[], None] = lambda: None
         self.policy_now = POLICY
+        self.model_path = Path("/models/sample")
+        self.model_root = schema.Digest("f" * 64)
         self.summaries = [summary(JOB), summary(OTHER_JOB, schema.Phase.SETTLED)]
 
     async def hello(self) -> schema.NodeVersion:
@@ -147,7 +150,8 @@ class SampleService(BlobDoor):
         )
 
     async def job(self, call: calls.GetJob) -> schema_jobs.JobStory:
-        """Return a job's story."""
+        """Return a job's story; ``when_asked`` may let something happen to it."""
+        self.when_asked()
         for found in self.summaries:
             if found.job == call.job:
                 return schema_jobs.JobStory(
@@ -200,9 +204,9 @@ class SampleService(BlobDoor):
     async def fetch_model(self, call: calls.FetchModel) -> schema_jobs.FetchedModel:
         """Return where a model lies."""
         return schema_jobs.FetchedModel(
-            path="/models/sample",
-            root=schema.Digest("f" * 64),
-            size=3,
+            path=str(self.model_path),
+            root=self.model_root,
+            size=5,
             model_format=schema.ModelFormat.SKOPS,
             bidder=ADDRESS,
             label="strong",

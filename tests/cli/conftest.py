@@ -1,0 +1,5 @@
+"""The folders for sockets are those of the tests of the door."""
+
+from tests.api.conftest import short
+
+__all__ = ["short"]
