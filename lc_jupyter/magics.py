@@ -39,7 +39,7 @@ class LearningChainMagics(Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         """Serve a shell; the node is looked for when it is needed."""
-        super().__init__(shell)  # type: ignore[no-untyped-call]  # IPython ships no types here
+        super().__init__(shell)
         self._connection: Client | None = None
         self._last: Job | None = None
         self._sources: dict[str, Source] = {}

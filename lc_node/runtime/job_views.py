@@ -7,7 +7,7 @@ from lc_node.api import schema, schema_jobs
 from lc_node.chain.agreement import compute_mean, is_confirming
 from lc_node.chain.job import Examination, Job, Label, Outcome, PlacedBid, Seat, Standing
 from lc_node.chain.ranking import get_leader, get_rank
-from lc_node.chain.types import Height, Millis, PublicKey
+from lc_node.chain.types import Height, JobId, Millis, PublicKey
 from lc_node.runtime.desk import Desk
 from lc_node.runtime.event_texts import address, api_phase, job_name
 from lc_node.worker.duties import Stage, get_stage
@@ -29,7 +29,7 @@ class Viewer:
     """Who looks, and what it knows besides the chain."""
 
     me: PublicKey
-    desks: Mapping[object, Desk]
+    desks: Mapping[JobId, Desk]
     times: Mapping[Height, Millis]
     """Times of blocks that hold bids."""
 

@@ -19,7 +19,7 @@ from lc_node.runtime.evaluator import Evaluation, evaluate
 from lc_node.runtime.trainer import Assignment, Company, TakenModel, Training, train
 from lc_node.worker.exchange import Leader
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[ByteCount, ByteCount], None]
 """Told bytes here and bytes in all."""
 
 _LOG_BYTES_MAX: Final = 256 * 1024
@@ -34,7 +34,7 @@ class Fetcher(Protocol):
         *,
         naming: Naming,
         size_max: ByteCount,
-        progress: Progress | None = None,
+        progress: Progress = ...,
     ) -> Path:
         """Return a verified blob, from this disk or from peers."""
         ...
@@ -73,10 +73,10 @@ class Workshop:
         fetch, images = self._tools.fetcher.fetch_blob, self._tools.images
         await fetch(manifest, naming=Naming.SHA256, size_max=ByteCount(MANIFEST_BYTES_MAX))
         references = images.blobs_of(manifest)
-        whole = sum(reference.size for reference in references)
+        whole = ByteCount(sum(reference.size for reference in references))
         if whole > total_bytes:
             raise ImageRefused(f"its blobs have {whole} bytes, {total_bytes} were declared")
-        done = 0
+        done = ByteCount(0)
         for reference in references:
             await fetch(
                 reference.digest,
@@ -84,7 +84,7 @@ class Workshop:
                 size_max=reference.size,
                 progress=_after(done, whole, progress),
             )
-            done += reference.size
+            done = ByteCount(done + reference.size)
             progress(done, whole)
         return await images.prepare(manifest)
 
@@ -161,9 +161,9 @@ class Workshop:
         )
 
 
-def _after(done: int, whole: int, progress: Progress) -> Progress:
+def _after(done: ByteCount, whole: ByteCount, progress: Progress) -> Progress:
     """Return a progress of one blob that tells of all: ``done`` bytes came before it."""
-    return lambda here, _: progress(done + here, whole)
+    return lambda here, _: progress(ByteCount(done + here), whole)
 
 
 class Log:

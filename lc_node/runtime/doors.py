@@ -1,0 +1,37 @@
+"""Everything the API asks of a node, answered from its parts."""
+
+from lc_node.api import calls, schema
+from lc_node.runtime.blob_door import BlobDoor
+from lc_node.runtime.config import WorkConfig
+from lc_node.runtime.home import Home
+from lc_node.runtime.policy_file import job_policy, read_policy, write_policy
+from lc_node.runtime.posting import Counter, Posting, find_job
+from lc_node.runtime.reading import Reading, View
+
+
+class NodeService(Reading, Posting, BlobDoor):
+    """Implements ``api.service.Service``."""
+
+    def __init__(self, view: View, counter: Counter, *, home: Home, work: WorkConfig) -> None:
+        """Answer from ``view``, post by ``counter``; the policy is kept in ``home``."""
+        Reading.__init__(self, view)
+        Posting.__init__(self, counter)
+        BlobDoor.__init__(self, counter.blobs)
+        self._view = view
+        self._home = home
+        self._work = work
+
+    async def policy(self) -> schema.Policy:
+        """Return which jobs this node takes."""
+        return read_policy(self._home.policy_path, self._work)
+
+    async def set_policy(self, call: calls.SetPolicy) -> schema.Policy:
+        """Replace the policy; it holds from the next look on."""
+        write_policy(self._home.policy_path, call.policy)
+        self._view.jobs.policy = job_policy(call.policy) if call.policy.work else None
+        self._view.jobs.wake()
+        return call.policy
+
+    async def stop_run(self, call: calls.StopRun) -> None:
+        """End a job's run here, and take it no more."""
+        self._view.jobs.stop(find_job(self._view.ledger, call.job).id)

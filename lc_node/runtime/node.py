@@ -1,0 +1,314 @@
+"""The composition root: builds the adapters, ties the machines to them, and stops them in order."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Self
+
+from lc_node.adapters.blobs import DirectoryBlobStore
+from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from lc_node.adapters.oci_image import OciImageStore
+from lc_node.adapters.optuna_search import OptunaSearch
+from lc_node.adapters.sqlite_chain_store import SqliteChainStore
+from lc_node.adapters.sqlite_vote_store import SqliteVoteStore
+from lc_node.adapters.sqlite_work_store import SqliteWorkStore
+from lc_node.adapters.system_clock import SystemClock
+from lc_node.adapters.zmq_sockets import transport_keys_of
+from lc_node.adapters.zmq_transport import TransportSettings, ZmqTransport
+from lc_node.api.endpoint import Endpoint, close_endpoint, open_endpoint
+from lc_node.api.schema import Event
+from lc_node.api.server import ApiServer
+from lc_node.chain.beacon import LinkChain
+from lc_node.chain.crypto import digest, verify
+from lc_node.chain.errors import LearningChainError
+from lc_node.chain.events import Banned
+from lc_node.chain.genesis import Genesis, chain_id
+from lc_node.chain.transactions import Body, Evidence
+from lc_node.chain.types import ByteCount, Digest, JobId, PublicKey
+from lc_node.chain.validators import is_validator
+from lc_node.chain.votes import Vote
+from lc_node.consensus.core import Core
+from lc_node.consensus.params import ConsensusParams
+from lc_node.consensus.setting import Setting
+from lc_node.consensus.validator_set import ValidatorSet
+from lc_node.ports.keystore import Keystore
+from lc_node.ports.sandbox import Capabilities, SandboxUnavailable
+from lc_node.runtime.agreement import Agreement, Surroundings
+from lc_node.runtime.config import Config
+from lc_node.runtime.doors import NodeService
+from lc_node.runtime.history import History
+from lc_node.runtime.home import Home
+from lc_node.runtime.job_service import Decide, JobService, Office
+from lc_node.runtime.ledger import Finalized, Ledger
+from lc_node.runtime.network import Network
+from lc_node.runtime.peers import PeerHandlers
+from lc_node.runtime.policy_file import job_policy, read_policy
+from lc_node.runtime.posting import Counter
+from lc_node.runtime.reading import View
+from lc_node.runtime.salts import Salts
+from lc_node.runtime.sender import Sender
+from lc_node.runtime.workshop import Tools, Workshop
+from lc_node.worker.duties import next_actions
+
+_log = logging.getLogger(__name__)
+
+_IMAGES_SHARE: Final = 2
+"""Unpacked images take about twice what their blobs do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a node is started with."""
+
+    home: Home
+    keystore: Keystore
+    config: Config
+    genesis: Genesis
+    decide: Decide = next_actions
+    """The rules of conduct; an adversary of the demo has others."""
+
+
+class Node:
+    """One node: built by ``Node.open``, alive during ``run``."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the stores and the sockets; nothing runs yet.
+
+        Raises:
+            LearningChainError: one subclass a cause: a home in use, a full disk, a taken port ...
+        """
+        home, self._settings = settings.home, settings
+        self._clock = SystemClock()
+        self._me: Final = settings.keystore.public_key
+        self._votes = SqliteVoteStore.open(home.votes_path)
+        self._chain = SqliteChainStore(home.chain_path)
+        self._work = SqliteWorkStore(home.work_path)
+        blobs_max = ByteCount(settings.config.storage.blobs_bytes_max)
+        self._blobs = DirectoryBlobStore(home.blobs_path, bytes_max=blobs_max)
+        self._images = OciImageStore(
+            home.images_path, self._blobs, cache_bytes_max=ByteCount(_IMAGES_SHARE * blobs_max)
+        )
+        links = LinkChain(Digest(settings.keystore.beacon_seed))
+        self.ledger = Ledger(genesis=settings.genesis, store=self._chain, me=self._me, links=links)
+        self._sandbox = BubblewrapSandbox(self._me.hex()[:16])
+        self._capabilities: Capabilities | None = None
+        self._sandbox_problem = "the sandbox has not been probed yet"
+        self._transport = ZmqTransport(self._transport_settings(), self._clock)
+        self._transport.open()
+        self.network = Network(
+            transport=self._transport,
+            clock=self._clock,
+            blobs=self._blobs,
+            height=lambda: self.ledger.height,
+        )
+        self._agreement = self._make_agreement()
+        self._sender = Sender(
+            signer=settings.keystore,
+            chain_id=chain_id(settings.genesis),
+            ledger=self.ledger,
+            gossip=self.network,
+            clock=self._clock,
+            on_work=self._agreement.work,
+        )
+        self._workshop = self._make_workshop()
+        self._evidence: asyncio.Queue[Evidence] = asyncio.Queue(16)
+        self._jobs = self._make_job_service()
+        self._endpoint: Endpoint = open_endpoint(home.path, os.environ)
+        self._server: ApiServer | None = None
+
+    async def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Live until cancelled, then stop: first the work, then the door, then the chain."""
+        try:
+            await self._probe()
+            async with asyncio.TaskGroup() as group:
+                server = self._make_server()
+                group.create_task(self._transport.run())
+                group.create_task(self.network.run(self._handlers()))
+                group.create_task(self._agreement.run())
+                group.create_task(self._report_evidence())
+                group.create_task(self._jobs.run())
+                group.create_task(server.run())
+                _log.info("height %d, listening on port %d", self.ledger.height, self.port)
+                on_ready()
+        finally:
+            self.close()
+
+    @property
+    def port(self) -> int:
+        """Where peers reach this node; 0 if it only dials out."""
+        return self._transport.port
+
+    def close(self) -> None:
+        """Let go of everything; a second call changes nothing."""
+        close_endpoint(self._settings.home.path, self._endpoint)
+        self._transport.close()
+        for store in (self._work, self._chain, self._votes):
+            store.close()
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Return a node that is ready to run; see ``__init__``."""
+        return cls(settings)
+
+    async def _probe(self) -> None:
+        """Learn what the sandbox enforces; without one the node still relays and serves notebooks."""
+        try:
+            await self._sandbox.reap()
+            self._capabilities, self._sandbox_problem = await self._sandbox.probe(), ""
+        except SandboxUnavailable as error:
+            if self._jobs.policy is not None:
+                raise
+            self._sandbox_problem = str(error)
+
+    def _transport_settings(self) -> TransportSettings:
+        settings, network = self._settings, self._settings.config.network
+        return TransportSettings(
+            chain_id=chain_id(settings.genesis),
+            signer=settings.keystore,
+            keys=transport_keys_of(settings.keystore.transport_secret),
+            peers=[peer.resolved() for peer in network.peers],
+            host=network.host,
+            port=network.port if network.listen else None,
+        )
+
+    def _make_agreement(self) -> Agreement:
+        ledger, state = self.ledger, self.ledger.state
+        members = {member.key: member.weight for member in state.validators.members}
+        validators = ValidatorSet(members)
+        core = Core(
+            Setting(
+                chain_id=state.meta.chain_id,
+                epoch=state.meta.epoch,
+                validators=validators,
+                root=ledger.root,
+                verifier=verify,
+            ),
+            ledger,
+            tip=ledger.tip,
+            signer=self._settings.keystore,
+            params=ConsensusParams.of(ledger.params),
+        )
+        surroundings = Surroundings(
+            votes=self._votes,
+            network=self.network,
+            clock=self._clock,
+            validators=validators.keys,
+            me=self._me,
+            epoch=state.meta.epoch,
+            deliver=ledger.deliver,
+            on_evidence=self._on_evidence,
+        )
+        ledger.hear(self._on_finalized)
+        return Agreement(core, surroundings)
+
+    def _make_workshop(self) -> Workshop:
+        return Workshop(
+            Tools(
+                sandbox=self._sandbox,
+                images=self._images,
+                blobs=self._blobs,
+                fetcher=self.network,
+                search=_search_of,
+                clock=self._clock,
+                node=self._me,
+                folder=self._settings.home.jobs_path,
+            )
+        )
+
+    def _make_job_service(self) -> JobService:
+        settings, params = self._settings, self.ledger.params
+        office = Office(
+            me=self._me,
+            chain_id=chain_id(settings.genesis),
+            chain=self.ledger,
+            send=self._send,
+            workshop=self._workshop,
+            work=self._work,
+            salts=Salts(settings.keystore.salt_seed, chain_id(settings.genesis)),
+            clock=self._clock,
+            bids_max=params.finalists_max + params.reserves_max,
+            decide=settings.decide,
+        )
+        policy = read_policy(settings.home.policy_path, settings.config.work)
+        return JobService(office, job_policy(policy) if policy.work else None)
+
+    def _make_server(self) -> ApiServer:
+        view = View(
+            me=self._me,
+            ledger=self.ledger,
+            network=self.network,
+            jobs=self._jobs,
+            history=self._history(),
+            blobs=self._blobs,
+            blobs_bytes_max=self._settings.config.storage.blobs_bytes_max,
+            clock=self._clock,
+            home=self._settings.home.path,
+            capabilities=lambda: self._capabilities,
+            sandbox_problem=lambda: self._sandbox_problem,
+        )
+        counter = Counter(
+            me=self._me,
+            ledger=self.ledger,
+            sender=self._sender,
+            images=self._images,
+            blobs=self._blobs,
+            workshop=self._workshop,
+            clock=self._clock,
+            sandbox_problem=lambda: self._sandbox_problem,
+        )
+        service = NodeService(
+            view, counter, home=self._settings.home, work=self._settings.config.work
+        )
+        self._server = ApiServer(self._endpoint, service)
+        return self._server
+
+    def _history(self) -> History:
+        history = History(self._chain, self._me, self._publish)
+        self.ledger.hear(history.hear)
+        return history
+
+    def _publish(self, event: Event) -> None:
+        assert self._server is not None, "events come once the server is there"
+        self._server.publish(event)
+
+    def _handlers(self) -> PeerHandlers:
+        return PeerHandlers(
+            ledger=self.ledger,
+            agreement=self._agreement,
+            network=self.network,
+            clock=self._clock,
+        )
+
+    async def _send(self, body: Body) -> None:
+        await self._sender.send(body)
+
+    def _on_finalized(self, finalized: Finalized) -> None:
+        self._jobs.wake()
+        for event in finalized.events:
+            # A banned validator still votes until the epoch ends; others are hung up on.
+            if (
+                isinstance(event, Banned)
+                and event.key != self._me
+                and not is_validator(finalized.state.validators, event.key)
+            ):
+                self.network.ban(event.key)
+
+    def _on_evidence(self, first: Vote, second: Vote) -> None:
+        if not self._evidence.full():
+            self._evidence.put_nowait(Evidence(first=first, second=second))
+
+    async def _report_evidence(self) -> None:
+        """Bring proofs of equivocation onto the chain, one at a time."""
+        while True:
+            body = await self._evidence.get()
+            try:
+                await self._sender.send(body)
+            except LearningChainError as error:
+                _log.info("evidence not taken: %s", error)
+
+
+def _search_of(job: JobId, node: PublicKey) -> OptunaSearch:
+    """Return an empty search of one job on one node, seeded so that nodes differ."""
+    return OptunaSearch(seed=int.from_bytes(digest("lc/search/1", job, node)[:4], "big"))

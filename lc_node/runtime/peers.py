@@ -1,0 +1,52 @@
+"""What peers' messages mean to this node: votes, transactions, questions."""
+
+from lc_node.chain.codec import encode
+from lc_node.chain.errors import BadSignature, MalformedBytes, TransactionRefused, WrongChain
+from lc_node.chain.mempool import Source
+from lc_node.chain.transactions import TRANSACTION_DECODER
+from lc_node.chain.types import PublicKey
+from lc_node.ports.clock import Clock
+from lc_node.runtime.agreement import Agreement
+from lc_node.runtime.ledger import Ledger
+from lc_node.runtime.network import Network
+from lc_node.wire.score import Verdict
+
+
+class PeerHandlers:
+    """Hears peers for the network (``runtime.network.Handlers``)."""
+
+    def __init__(
+        self, *, ledger: Ledger, agreement: Agreement, network: Network, clock: Clock
+    ) -> None:
+        """Hand on to these."""
+        self._ledger = ledger
+        self._agreement = agreement
+        self._network = network
+        self._clock = clock
+
+    def on_consensus(self, peer: PublicKey, payload: bytes) -> Verdict:
+        """Give a message of the agreement to the core."""
+        return self._agreement.hear(peer, payload)
+
+    async def on_transaction(self, peer: PublicKey, raw: bytes) -> Verdict:
+        """Offer a transaction to the mempool; only what no honest peer would pass on is rejected."""
+        try:
+            signed = TRANSACTION_DECODER.decode(raw)
+            self._ledger.admit(signed, self._clock.now(), Source(peer))
+        except (MalformedBytes, BadSignature, WrongChain):
+            return Verdict.REJECT
+        except TransactionRefused:
+            # Valid where the peer stands, perhaps: its block may be a step ahead of ours.
+            return Verdict.IGNORE
+        self._agreement.work()
+        return Verdict.ACCEPT
+
+    async def on_request(self, _peer: PublicKey, _topic: int, _payload: bytes) -> bytes | None:
+        """Answer nothing: blocks and certificates are asked for on the consensus channel."""
+        return None
+
+    def on_peer(self, peer: PublicKey, *, is_up: bool) -> None:
+        """Tell a peer that has come what it cannot have heard."""
+        if is_up:
+            for pending in self._ledger.mempool.candidates():
+                self._network.send_transaction(peer, encode(pending.signed))

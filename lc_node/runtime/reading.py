@@ -1,0 +1,191 @@
+"""Questions of the owner that change nothing: the node, its peers, its credits, the jobs."""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lc_node import __version__
+from lc_node.api import calls, schema, schema_jobs
+from lc_node.chain.job import Job, get_held_credits
+from lc_node.chain.types import Height, Millis, PublicKey
+from lc_node.chain.validators import is_validator
+from lc_node.ports.clock import Clock
+from lc_node.ports.sandbox import Capabilities
+from lc_node.ports.stores import BlobStore
+from lc_node.runtime.event_texts import address, api_phase, job_name
+from lc_node.runtime.history import History
+from lc_node.runtime.job_service import JobService
+from lc_node.runtime.job_views import Viewer, activity_of, story_of, summary_of
+from lc_node.runtime.ledger import Ledger
+from lc_node.runtime.network import Network
+from lc_node.runtime.posting import find_job
+
+_BEHIND_MAX: Final = 2
+_SILENT_MS: Final = 30_000
+"""With peers connected, no block for so long means that the chain has halted: idle ones come every 10 s."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What the reading calls look at."""
+
+    me: PublicKey
+    ledger: Ledger
+    network: Network
+    jobs: JobService
+    history: History
+    blobs: BlobStore
+    blobs_bytes_max: int
+    clock: Clock
+    home: Path
+    capabilities: Callable[[], Capabilities | None]
+    sandbox_problem: Callable[[], str]
+
+
+class Reading:
+    """The calls of ``api.service.Reading``, but for the policy."""
+
+    def __init__(self, view: View) -> None:
+        """Serve the owner."""
+        self._at = view
+
+    async def hello(self) -> schema.NodeVersion:
+        """Say who answers."""
+        return schema.NodeVersion(
+            api=schema.API_VERSION,
+            software=__version__,
+            chain_id=self._chain_id,
+            address=address(self._at.me),
+        )
+
+    async def status(self) -> schema.Status:
+        """Return the node at a glance."""
+        ledger, account = self._at.ledger, self._at.ledger.state.account(self._at.me)
+        peers = [peer for peer in self._at.network.peers() if peer.is_up]
+        heights = [peer.height for peer in peers if peer.height is not None]
+        jobs = list(ledger.state.live_jobs())
+        return schema.Status(
+            address=address(self._at.me),
+            chain_id=self._chain_id,
+            software=__version__,
+            height=ledger.height,
+            block_time=schema.Millis(ledger.tip.time),
+            clock=schema.Millis(self._at.clock.now()),
+            peers=len(peers),
+            sync=self._sync(len(peers), max(heights, default=Height(0))),
+            network_height=max([*heights, ledger.height]),
+            balance=schema.MicroCredits(account.balance),
+            bonded=schema.MicroCredits(account.bond),
+            unbonding=schema.MicroCredits(account.slashable - account.bond),
+            is_validator=is_validator(ledger.state.validators, self._at.me),
+            is_banned=account.is_banned,
+            is_working=self._at.jobs.policy is not None,
+            sandbox=self._sandbox(),
+            activities=self._activities(jobs),
+            jobs_open=len(jobs),
+        )
+
+    async def peers(self) -> tuple[schema.Peer, ...]:
+        """Return the connected nodes."""
+        validators = self._at.ledger.state.validators
+        return tuple(
+            schema.Peer(
+                address=address(peer.peer),
+                endpoint=peer.address,
+                height=peer.height or 0,
+                is_validator=is_validator(validators, peer.peer),
+                is_outbound=bool(peer.address),
+                since=schema.Millis(peer.since),
+                latency_ms=None,
+                software="" if peer.refusal is None else peer.refusal.words,
+            )
+            for peer in self._at.network.peers()
+        )
+
+    async def wallet(self, call: calls.GetWallet) -> schema.Wallet:
+        """Return the own credits and their latest changes."""
+        state, me = self._at.ledger.state, self._at.me
+        account = state.account(me)
+        held = sum(get_held_credits(job) for job in state.live_jobs() if job.submitter == me)
+        bonds = sum(bid.bond for job in state.live_jobs() for bid in job.bids if bid.bidder == me)
+        return schema.Wallet(
+            address=address(me),
+            balance=schema.MicroCredits(account.balance),
+            bonded=schema.MicroCredits(account.bond),
+            unbonding=schema.MicroCredits(account.slashable - account.bond),
+            escrowed=schema.MicroCredits(held + bonds),
+            changes=self._at.history.changes(call.changes_max),
+        )
+
+    async def machine(self) -> schema.Machine:
+        """Return the load of this machine."""
+        page = os.sysconf("SC_PAGE_SIZE")
+        total, free = (page * os.sysconf(name) for name in ("SC_PHYS_PAGES", "SC_AVPHYS_PAGES"))
+        return schema.Machine(
+            cpus=os.cpu_count() or 1,
+            load_permille=int(os.getloadavg()[0] * 1000),
+            memory_bytes=total,
+            memory_used_bytes=total - free,
+            disk_free_bytes=shutil.disk_usage(self._at.home).free,
+            blobs_bytes=self._at.blobs.used,
+            blobs_bytes_max=self._at.blobs_bytes_max,
+            node_memory_bytes=None,
+            activities=self._activities(list(self._at.ledger.state.live_jobs())),
+        )
+
+    async def jobs(self, call: calls.GetJobs) -> tuple[schema_jobs.JobSummary, ...]:
+        """Return the jobs that match, newest first."""
+        viewer, history = self._viewer(()), self._at.history
+        found = [
+            summary_of(job, viewer, history.posted_at(job.id))
+            for job in self._at.ledger.state.jobs()
+            if (not call.mine or job.submitter == self._at.me)
+            and (not call.phases or api_phase(job.phase) in call.phases)
+            and job_name(job.id).startswith(call.prefix)
+        ]
+        newest = sorted(found, key=lambda one: (-one.posted, one.job))
+        return tuple(newest[: call.jobs_max])
+
+    async def job(self, call: calls.GetJob) -> schema_jobs.JobStory:
+        """Return one job's story."""
+        job = find_job(self._at.ledger, call.job)
+        viewer = self._viewer((job,))
+        history = self._at.history
+        return story_of(job, viewer, history.posted_at(job.id), history.events_of(job.id))
+
+    @property
+    def _chain_id(self) -> schema.Digest:
+        return schema.Digest(self._at.ledger.root.chain_id.hex())
+
+    def _viewer(self, jobs: tuple[Job, ...]) -> Viewer:
+        heights = {bid.height for job in jobs for bid in job.bids}
+        times: dict[Height, Millis] = {h: self._at.history.time_of(h) for h in sorted(heights)}
+        return Viewer(me=self._at.me, desks=self._at.jobs.desks, times=times)
+
+    def _activities(self, jobs: list[Job]) -> tuple[schema.Activity, ...]:
+        viewer = self._viewer(())
+        found = (activity_of(job, viewer) for job in jobs)
+        return tuple(activity for activity in found if activity is not None)
+
+    def _sandbox(self) -> schema.SandboxState:
+        found = self._at.capabilities()
+        if found is None:
+            return schema.SandboxState(
+                engine="", version="", enforced=(), problem=self._at.sandbox_problem()
+            )
+        return schema.SandboxState(
+            engine=found.engine,
+            version=found.version,
+            enforced=tuple(sorted(str(one) for one in found.enforced)),
+        )
+
+    def _sync(self, peers: int, highest: Height) -> schema.SyncState:
+        if not peers:
+            return schema.SyncState.ALONE
+        if highest > self._at.ledger.height + _BEHIND_MAX:
+            return schema.SyncState.CATCHING_UP
+        is_silent = self._at.clock.now() - self._at.ledger.tip.time > _SILENT_MS
+        return schema.SyncState.HALTED if is_silent else schema.SyncState.FOLLOWING
