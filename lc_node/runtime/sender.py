@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
 from lc_node.chain.codec import encode
 from lc_node.chain.crypto import Signer
 from lc_node.chain.errors import AlreadyPending, LearningChainError, MempoolFull, TooManyPending
@@ -94,37 +96,61 @@ class Sender:
 
     async def _attempt(self, body: Body) -> Included | None:
         """Submit once; None if it was dropped and a new one may fare better."""
-        signed = self._signed(body)
-        name = transaction_id(signed.transaction)
+        signed = self._sign(self._draft(body))
         try:
             self._ledger.admit(signed, self._clock.now(), OWN)
         except (AlreadyPending, TooManyPending, MempoolFull):
             await asyncio.sleep(REPEAT_SECONDS)
             return None
         future: asyncio.Future[Included] = asyncio.get_running_loop().create_future()
-        self._waiting[name] = future
-        raw = encode(signed)
+        names: list[TransactionId] = []
         try:
+            self._tell(signed, future, names)
             self._on_work()
             while not future.done():
-                self._gossip.broadcast_transaction(raw)
                 await asyncio.wait({future}, timeout=REPEAT_SECONDS)
-                if not future.done() and not self._ledger.is_pending(signed):
+                if future.done():
+                    break
+                if not self._ledger.is_pending(signed):
                     return None
+                self._tell(self._variant(signed, len(names)), future, names)
             return future.result()
         finally:
-            del self._waiting[name]
+            for name in names:
+                del self._waiting[name]
 
-    def _signed(self, body: Body) -> SignedTransaction:
+    def _tell(
+        self,
+        signed: SignedTransaction,
+        future: asyncio.Future[Included],
+        names: list[TransactionId],
+    ) -> None:
+        name = transaction_id(signed.transaction)
+        self._waiting[name] = future
+        names.append(name)
+        self._gossip.broadcast_transaction(encode(signed))
+
+    def _variant(self, signed: SignedTransaction, number: int) -> SignedTransaction:
+        """Return the same transaction in other bytes.
+
+        A peer that refused it, because its chain was a block behind, has seen those bytes and does not
+        look again. Of one nonce only one can become final.
+        """
+        until = Height(signed.transaction.valid_until + number)
+        return self._sign(replace(signed.transaction, valid_until=until))
+
+    def _draft(self, body: Body) -> Transaction:
         account = self._ledger.state.account(self._signer.public_key)
         self._nonce = Nonce(max(self._nonce, account.nonce) + 1)
-        transaction = Transaction(
+        return Transaction(
             chain_id=self._chain_id,
             sender=self._signer.public_key,
             nonce=self._nonce,
             valid_until=Height(self._ledger.height + VALID_BLOCKS),
             body=body,
         )
+
+    def _sign(self, transaction: Transaction) -> SignedTransaction:
         signature = self._signer.sign(transaction_id(transaction))
         return SignedTransaction(transaction=transaction, signature=signature)
 
