@@ -3,18 +3,15 @@
 import asyncio
 import json
 import os
-import secrets
-import shutil
 import sys
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 import lc_node
+from lc_node.adapters.oci_cache import Record, TreeCache
 from lc_node.chain.crypto import sha256
 from lc_node.chain.types import ByteCount, Digest
 from lc_node.oci.manifest import (
@@ -38,9 +35,6 @@ _SCRIPT: Final = (
     "from lc_node.adapters.oci_unpack import main; main()"
 )
 _PACKAGES: Final = Path(lc_node.__file__).parents[1]
-_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
-_RECORD: Final = "image.json"
-_NEW: Final = "new-"
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -61,21 +55,20 @@ class UnpackLimits:
     cpu_seconds: int = 900
 
 
-class _Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of an unpacked image, written beside it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layer:
+    """A layer as the unpacker is told of it."""
 
-    argv: tuple[str, ...]
-    environment: dict[str, str]
-    bytes: int
-    boot_id: str
-    """An image of an earlier boot is unpacked anew: who knows what of it had reached the disk."""
+    path: str
+    gzip: bool
+    diff_id: str
 
 
 class OciImageStore:
     """Unpacks each image once; see ``ports.images.ImageStore``.
 
-    Images that somebody still holds are never removed, nor is the one just prepared; of the others those used
-    longest ago go first when all of them together take more than the cache may.
+    Images that somebody still holds are never removed, nor is the one just prepared. Images of one environment
+    differ in their last layer only, so what lies below it is kept too, and shared between them by hard links.
     """
 
     def __init__(
@@ -87,18 +80,13 @@ class OciImageStore:
         limits: UnpackLimits | None = None,
     ) -> None:
         """Take over a folder of this node's own, with at most ``cache_bytes_max`` of unpacked images."""
-        self._folder = folder
+        self._cache = TreeCache(folder, bytes_max=cache_bytes_max)
         self._blobs = blobs
-        self._cache_bytes_max = cache_bytes_max
         self._limits = limits or UnpackLimits()
         self._held: weakref.WeakValueDictionary[Digest, PreparedImage] = (
             weakref.WeakValueDictionary()
         )
         self._preparing = asyncio.Lock()
-        self._boot_id = _BOOT_ID.read_text().strip()
-        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        for leftover in folder.glob(f"{_NEW}*"):
-            shutil.rmtree(leftover)
 
     def blobs_of(self, manifest: Digest) -> tuple[BlobReference, ...]:
         """Return config and layers of a manifest that the blob store holds.
@@ -120,18 +108,15 @@ class OciImageStore:
             OSError: the disk is full or broken.
         """
         async with self._preparing:
-            if (held := self._held.get(manifest)) is None:
-                record = await asyncio.to_thread(self._recorded, manifest)
-                record = record or await self._unpack(manifest)
-                held = PreparedImage(
-                    rootfs=self._place(manifest) / "rootfs",
-                    argv=record.argv,
-                    environment=record.environment,
-                )
-                self._held[manifest] = held
-            os.utime(self._place(manifest) / _RECORD)
-            await asyncio.to_thread(self._make_room, set(self._held))
-            return held
+            record = await self._cache.find(manifest) or await self._unpack(manifest)
+            image = self._held.get(manifest) or PreparedImage(
+                rootfs=self._cache.tree(manifest),
+                argv=record.argv,
+                environment=record.environment,
+            )
+            self._held[manifest] = image
+            await asyncio.to_thread(self._cache.make_room, set(self._held))
+            return image
 
     def _manifest(self, digest: Digest) -> Manifest:
         data = self._small_blob(digest, MANIFEST_BYTES_MAX, "manifest")
@@ -171,83 +156,56 @@ class OciImageStore:
             raise ImageRefused(f"its {what} sha256:{digest.hex()} is not here; fetch it first")
         return path
 
-    def _place(self, manifest: Digest) -> Path:
-        return self._folder / manifest.hex()
-
-    def _recorded(self, manifest: Digest) -> _Record | None:
-        """Return what is known of an image that is unpacked already."""
-        place = self._place(manifest)
-        try:
-            record = msgspec.json.decode((place / _RECORD).read_bytes(), type=_Record)
-        except FileNotFoundError:
-            return None
-        if record.boot_id == self._boot_id:
-            return record
-        self._discard(place)
-        return None
-
-    def _discard(self, place: Path) -> None:
-        """Remove an image in two steps, so that no half of one keeps its name."""
-        condemned = self._folder / f"{_NEW}{secrets.token_hex(8)}"
-        place.rename(condemned)
-        shutil.rmtree(condemned)
-
-    async def _unpack(self, manifest: Digest) -> _Record:
+    async def _unpack(self, manifest: Digest) -> Record:
         document = self._manifest(manifest)
         config = self._config(document)
         if not config.argv:
             raise ImageRefused("it names no program to start")
-        place = self._folder / f"{_NEW}{secrets.token_hex(8)}"
-        (place / "rootfs").mkdir(parents=True)
-        try:
-            plan = self._plan(place / "rootfs", document, config)
-            unpacked_bytes = await _unpack_apart(plan)
-            record = _Record(
-                argv=config.argv,
-                environment=config.environment,
-                bytes=unpacked_bytes,
-                boot_id=self._boot_id,
-            )
-            (place / _RECORD).write_bytes(msgspec.json.encode(record))
-            place.rename(self._place(manifest))
-        except BaseException:
-            await asyncio.to_thread(shutil.rmtree, place)
-            raise
-        return record
+        layers = self._layers(document, config)
+        below = await self._below(layers[:-1])
+        return await self._cache.add(
+            manifest,
+            lambda root: self._fill(root, layers, below),
+            argv=config.argv,
+            environment=config.environment,
+        )
 
-    def _plan(self, root: Path, document: Manifest, config: ImageConfig) -> dict[str, Any]:
-        layers = [
-            {
-                "path": str(self._layer_path(_digest(layer.digest), layer.size)),
-                "gzip": layer.media_type in GZIP_TYPES,
-                "diff_id": diff_id,
-            }
+    def _layers(self, document: Manifest, config: ImageConfig) -> list[_Layer]:
+        return [
+            _Layer(
+                path=str(self._layer_path(_digest(layer.digest), layer.size)),
+                gzip=layer.media_type in GZIP_TYPES,
+                diff_id=diff_id,
+            )
             for layer, diff_id in zip(document.layers, config.rootfs.diff_ids, strict=True)
         ]
-        return {"root": str(root), "layers": layers, "limits": asdict(self._limits)}
+
+    async def _below(self, layers: list[_Layer]) -> Path | None:
+        """Return a tree of these layers, which other images may share."""
+        if not layers:
+            return None
+        name = sha256("\n".join(layer.diff_id for layer in layers).encode())
+        if await self._cache.find(name) is None:
+            await self._cache.add(name, lambda root: self._fill(root, layers, None))
+        return self._cache.tree(name)
+
+    async def _fill(self, root: Path, layers: list[_Layer], below: Path | None) -> int:
+        """Write layers into an empty tree; given a tree of all but the last, only that one."""
+        first = 0 if below is None else len(layers) - 1
+        plan = {
+            "root": str(root),
+            "start_from": None if below is None else str(below),
+            "first_layer": first + 1,
+            "layers": [asdict(layer) for layer in layers[first:]],
+            "limits": asdict(self._limits),
+        }
+        return await _unpack_apart(plan)
 
     def _layer_path(self, digest: Digest, size: int) -> Path:
         path = self._path_of(digest, "layer")
         if path.stat().st_size != size:
             raise ImageRefused(f"a layer of {path.stat().st_size} bytes, {size} were declared")
         return path
-
-    def _make_room(self, held: set[Digest]) -> None:
-        """Remove what was used longest ago, until the rest fits."""
-        images = sorted(self._unpacked())
-        total = sum(size for _, size, _ in images)
-        for _, size, place in images:
-            if total <= self._cache_bytes_max:
-                return
-            if bytes.fromhex(place.name) not in held:
-                self._discard(place)
-                total -= size
-
-    def _unpacked(self) -> Iterator[tuple[float, int, Path]]:
-        for file in self._folder.glob(f"*/{_RECORD}"):
-            if not file.parent.name.startswith(_NEW):
-                record = msgspec.json.decode(file.read_bytes(), type=_Record)
-                yield file.stat().st_mtime, record.bytes, file.parent
 
 
 async def _unpack_apart(plan: Mapping[str, Any]) -> int:

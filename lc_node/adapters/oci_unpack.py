@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import resource
+import shutil
 import signal
 import stat
 import struct
@@ -126,13 +127,20 @@ class Tree:
     ) -> None:
         """Write below the folder ``root``, which is there."""
         self._root = os.open(root, _FOLDER)
+        self._root_path = root
         self._root_depth = _depth(self._root)
         self._file_bytes_max = file_bytes_max
         self._entries_left = entries_max
         self._bytes_max = bytes_max
         self.bytes = 0
-        """What it takes on a disk, in whole blocks; what a later layer removes counts too."""
+        """What was written, in whole blocks of a disk; what a later layer removes counts too."""
         self._of_this_layer: set[Parts] = set()
+
+    def start_from(self, other: str) -> None:
+        """Begin with all that another tree has; its files are shared, which is safe as none is written into."""
+        shutil.copytree(
+            other, self._root_path, symlinks=True, copy_function=os.link, dirs_exist_ok=True
+        )
 
     def add_layer(self, read: Callable[[int], bytes]) -> None:
         """Write the entries of one layer.
@@ -305,7 +313,9 @@ def unpack(plan: dict[str, Any]) -> dict[str, Any]:
             file_bytes_max=limits["file_bytes"],
             entries_max=limits["entries"],
         )
-        for number, layer in enumerate(plan["layers"], 1):
+        if plan["start_from"] is not None:
+            tree.start_from(plan["start_from"])
+        for number, layer in enumerate(plan["layers"], plan["first_layer"]):
             place = f"layer {number}"
             _unpack_layer(tree, layer, limits)
         place = "the image"

@@ -79,7 +79,13 @@ def plan(root: Path, *layers: bytes, compress: bool = False, **limits: int) -> d
         "ratio": 200,
         **limits,
     }
-    return {"root": str(root), "layers": described, "limits": allowed}
+    return {
+        "root": str(root),
+        "start_from": None,
+        "first_layer": 1,
+        "layers": described,
+        "limits": allowed,
+    }
 
 
 def _record(key: str, value: str) -> bytes:

@@ -65,7 +65,8 @@ async def test_a_probe_says_what_holds_with_control_groups(owner: str) -> None:
         pytest.skip("control groups need root")
     capabilities = await BubblewrapSandbox(owner).probe()
 
-    assert (capabilities.engine, capabilities.enforced) == ("bubblewrap", HARD)
+    assert capabilities.engine == "bubblewrap"
+    assert capabilities.enforced == HARD
 
 
 async def test_a_probe_says_what_holds_without_control_groups(owner: str) -> None:

@@ -125,6 +125,26 @@ def test_the_blobs_of_an_image_are_its_configuration_and_layers(shelf: Shelf) ->
     assert blobs[1].size == len(tar)
 
 
+async def test_images_share_all_layers_but_the_last(shelf: Shelf) -> None:
+    below = member("library", b"large") + END
+    store = shelf.store()
+    one = await store.prepare(shelf.put(below, member("cell", b"1") + END))
+    two = await store.prepare(shelf.put(below, member("cell", b"2") + END))
+
+    assert (one.rootfs / "library").samefile(two.rootfs / "library")
+    assert (one.rootfs / "cell").read_text() + (two.rootfs / "cell").read_text() == "12"
+
+
+async def test_a_last_layer_changes_nothing_of_what_is_shared(shelf: Shelf) -> None:
+    below = member("d/library", b"large") + END
+    store = shelf.store()
+    await store.prepare(shelf.put(below, member("d/library", b"evil") + END))
+    await store.prepare(shelf.put(below, member("d/.wh.library") + END))
+    honest = await store.prepare(shelf.put(below, member("cell", b"") + END))
+
+    assert (honest.rootfs / "d" / "library").read_text() == "large"
+
+
 async def test_an_image_is_unpacked_once(shelf: Shelf) -> None:
     manifest = shelf.put(member("a") + END)
     first = await shelf.store().prepare(manifest)

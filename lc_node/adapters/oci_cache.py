@@ -1,0 +1,109 @@
+"""Unpacked trees in a folder, each whole or not there, those used longest ago removed first."""
+
+import asyncio
+import os
+import secrets
+import shutil
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from lc_node.chain.types import ByteCount, Digest
+
+BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+_RECORD: Final = "image.json"
+_NEW: Final = "new-"
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a tree, written beside it."""
+
+    bytes: int
+    """What it added to the disk, in whole blocks."""
+    boot_id: str
+    """A tree of an earlier boot is made anew: who knows what of it had reached the disk."""
+    argv: tuple[str, ...] = ()
+    environment: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+
+class TreeCache:
+    """Trees by a digest that names their content; for one user at a time."""
+
+    def __init__(self, folder: Path, *, bytes_max: ByteCount) -> None:
+        """Take over a folder, and remove from it what a crash left half done."""
+        self._folder = folder
+        self._bytes_max = bytes_max
+        self._boot_id = BOOT_ID.read_text().strip()
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        for leftover in folder.glob(f"{_NEW}*"):
+            shutil.rmtree(leftover)
+
+    def tree(self, name: Digest) -> Path:
+        """Return where the tree of a name lies, or would lie."""
+        return self._folder / name.hex() / "rootfs"
+
+    async def find(self, name: Digest) -> Record | None:
+        """Return what is known of a tree that is there, which counts as a use."""
+        file = self._folder / name.hex() / _RECORD
+        try:
+            record = msgspec.json.decode(file.read_bytes(), type=Record)
+        except FileNotFoundError:
+            return None
+        if record.boot_id != self._boot_id:
+            await asyncio.to_thread(self._discard, file.parent)
+            return None
+        os.utime(file)
+        return record
+
+    async def add(
+        self,
+        name: Digest,
+        fill: Callable[[Path], Awaitable[int]],
+        *,
+        argv: tuple[str, ...] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> Record:
+        """Let ``fill`` write into an empty tree and return its bytes; publish it if that succeeds."""
+        place = self._new_place()
+        (place / "rootfs").mkdir(parents=True)
+        try:
+            record = Record(
+                bytes=await fill(place / "rootfs"),
+                boot_id=self._boot_id,
+                argv=argv,
+                environment=environment or {},
+            )
+            (place / _RECORD).write_bytes(msgspec.json.encode(record))
+            place.rename(self._folder / name.hex())
+        except BaseException:
+            await asyncio.to_thread(shutil.rmtree, place)
+            raise
+        return record
+
+    def make_room(self, held: Collection[Digest]) -> None:
+        """Remove what was used longest ago and is not held, until the rest fits; may take seconds."""
+        trees = sorted(self._all())
+        total = sum(size for _, size, _ in trees)
+        for _, size, place in trees:
+            if total <= self._bytes_max:
+                return
+            if bytes.fromhex(place.name) not in held:
+                self._discard(place)
+                total -= size
+
+    def _all(self) -> Iterator[tuple[int, int, Path]]:
+        for file in self._folder.glob(f"*/{_RECORD}"):
+            if not file.parent.name.startswith(_NEW):
+                record = msgspec.json.decode(file.read_bytes(), type=Record)
+                yield file.stat().st_mtime_ns, record.bytes, file.parent
+
+    def _discard(self, place: Path) -> None:
+        """Remove a tree in two steps, so that no half of one keeps its name."""
+        condemned = self._new_place()
+        place.rename(condemned)
+        shutil.rmtree(condemned)
+
+    def _new_place(self) -> Path:
+        return self._folder / f"{_NEW}{secrets.token_hex(8)}"
