@@ -70,8 +70,8 @@ class Commitment:
 
     def entries(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield all entries, bucket by bucket."""
-        for index in range(BUCKETS):
-            yield from self.bucket(index).items()
+        for _, bucket in sorted(self._buckets.items().items()):
+            yield from bucket.items()
 
     def updated(self, changes: Mapping[bytes, bytes | None]) -> "Commitment":
         """Return a commitment over this one with entries set, or removed where the change is None."""

@@ -14,7 +14,7 @@ from lc_node.chain.accounts import (
 )
 from lc_node.chain.bans import ban, release, suspend
 from lc_node.chain.context import BlockContext, Context
-from lc_node.chain.credits import charge, get_credits_total, pay, slash
+from lc_node.chain.credits import charge, get_credits_total, pay, slash, validate_balance
 from lc_node.chain.errors import (
     InsufficientBalance,
     InsufficientBond,
@@ -336,6 +336,25 @@ def test_a_second_ban_changes_nothing(state: State) -> None:
 
     assert ban(state, ANNA.public_key, Millis(START + 1)) == 0
     assert state.account(ANNA.public_key).banned_at == START
+
+
+def test_what_was_taken_can_be_paid(state: State) -> None:
+    charge(state, BERT.public_key, MicroCredits(7))
+    pay(state, ANNA.public_key, MicroCredits(7))
+
+    assert balance(state, ANNA) == 1_000 * CREDIT + 7
+    assert get_credits_total(state) == state.meta.genesis_credits
+
+
+@pytest.mark.parametrize("check", [validate_balance, charge])
+def test_nobody_is_charged_more_than_it_owns(
+    state: State, check: Callable[[State, PublicKey, MicroCredits], None]
+) -> None:
+    validate_balance(state, ANNA.public_key, MicroCredits(1_000 * CREDIT))
+
+    with pytest.raises(InsufficientBalance) as caught:
+        check(state, ANNA.public_key, MicroCredits(1_000 * CREDIT + 1))
+    assert (caught.value.balance, caught.value.needed) == (1_000 * CREDIT, 1_000 * CREDIT + 1)
 
 
 def test_what_is_paid_to_a_banned_key_is_burned(state: State) -> None:
