@@ -1,0 +1,249 @@
+"""A whole graph on this machine: homes, one genesis, and the nodes as processes."""
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from lc_node.api.calls import GetStatus
+from lc_node.api.client import ApiError, Client
+from lc_node.chain.errors import LearningChainError
+from lc_node.chain.params import CREDIT, DEVNET
+from lc_node.chain.transactions import Resources
+from lc_node.chain.types import ByteCount, Digest, Link, MicroCredits, Millis
+from lc_node.runtime.genesis_builder import Founder, build_genesis
+from lc_node.runtime.home import Home, Identity
+
+_START_SECONDS: Final = 60.0
+_STOP_SECONDS: Final = 10.0
+_POLL_SECONDS: Final = 0.1
+_OFFER: Final = Resources(
+    millicpus=1000,
+    memory_bytes=ByteCount(8 * 1024**3),
+    disk_bytes=ByteCount(8 * 1024**3),
+    gpus=0,
+)
+
+
+class NodeDied(LearningChainError):
+    """A node of the devnet ended by itself."""
+
+    def __init__(self, name: str, log: Path) -> None:
+        """Name the node and show the end of its log."""
+        words = log.read_text(errors="replace")[-2000:]
+        super().__init__(f"node {name} ended; the end of {log}:\n{words}")
+
+
+class NotReady(LearningChainError):
+    """The nodes did not find each other in time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """One node of a devnet: what it owns and what it does."""
+
+    name: str
+    balance: int = 1000
+    """Credits."""
+    bonded: int = 0
+    votes: bool = False
+    trains: bool = False
+    conduct: str = "honest"
+
+
+DEMO: Final = (
+    Role(name="submitter", bonded=100, votes=True),
+    Role(name="trainer-1", bonded=20, trains=True),
+    Role(name="trainer-2", bonded=20, trains=True),
+    Role(name="evaluator-1", bonded=100, votes=True),
+    Role(name="evaluator-2", bonded=100, votes=True),
+    Role(name="evaluator-3", bonded=100, votes=True),
+    Role(name="liar", trains=True, conduct="liar"),
+)
+"""A submitter, two trainers, three that only evaluate, and a liar without a bond."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a node of the devnet lives."""
+
+    role: Role
+    home: Home
+    identity: Identity
+    port: int
+
+
+def prepare(folder: Path, roles: Sequence[Role] = DEMO) -> tuple[Place, ...]:
+    """Make the homes, the settings and the one genesis document of a devnet."""
+    ports = free_ports(len(roles))
+    places = tuple(
+        Place(role=role, home=home, identity=home.create(None), port=port)
+        for role, port in zip(roles, ports, strict=True)
+        for home in (Home(folder / role.name),)
+    )
+    now = Millis(time.time_ns() // 1_000_000)
+    genesis = build_genesis("devnet", DEVNET, now, [_founder(place) for place in places])
+    for place in places:
+        place.home.use_genesis(genesis)
+        place.home.config_path.write_text(_config_text(place, places), encoding="utf-8")
+    return places
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of the loopback interface that nobody listens on."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+class Devnet:
+    """The processes of a devnet; they end when this one does."""
+
+    def __init__(self, places: Sequence[Place]) -> None:
+        """Manage the nodes that live at ``places``."""
+        self.places = tuple(places)
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str) -> None:
+        """Start a node, again if it was killed; returns at once."""
+        place = self.place(name)
+        with log_of(place).open("ab") as log:
+            self._processes[name] = subprocess.Popen(  # noqa: S603  # our own program
+                [
+                    *(sys.executable, "-m", "lc_node", "--home", str(place.home.path), "run"),
+                    *("--until-eof", "--conduct", place.role.conduct),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def start_all(self) -> None:
+        """Start every node."""
+        for place in self.places:
+            self.start(place.role.name)
+
+    def place(self, name: str) -> Place:
+        """Return where a node lives."""
+        return next(place for place in self.places if place.role.name == name)
+
+    def client(self, name: str) -> Client:
+        """Connect to a node."""
+        return Client(self.place(name).home.path)
+
+    def wait_ready(self, names: Sequence[str] | None = None) -> None:
+        """Return when the nodes answer and each sees all the others.
+
+        Raises:
+            NodeDied: one of them ended.
+            NotReady: they did not find each other in time.
+        """
+        wanted = [place.role.name for place in self.places] if names is None else list(names)
+        deadline = time.monotonic() + _START_SECONDS
+        while not all(self._sees(name, len(wanted) - 1) for name in wanted):
+            for name in wanted:
+                self._check_alive(name)
+            if time.monotonic() > deadline:
+                message = f"the nodes did not find each other in {_START_SECONDS:g} s"
+                raise NotReady(message)
+            time.sleep(_POLL_SECONDS)
+
+    def kill(self, name: str) -> None:
+        """End a node as a power cut would."""
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait()
+        _close(process.stdin)
+
+    def stop(self) -> None:
+        """Ask every node to stop, and end those that do not."""
+        for process in self._processes.values():
+            process.terminate()
+        deadline = time.monotonic() + _STOP_SECONDS
+        for process in self._processes.values():
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            _close(process.stdin)
+        self._processes.clear()
+
+    def _check_alive(self, name: str) -> None:
+        if self._processes[name].poll() is not None:
+            raise NodeDied(name, log_of(self.place(name)))
+
+    def _sees(self, name: str, peers: int) -> bool:
+        try:
+            with self.client(name) as client:
+                return client.call(GetStatus()).peers >= peers
+        except ApiError:
+            return False
+
+
+@contextmanager
+def running(folder: Path, roles: Sequence[Role] = DEMO) -> Iterator[Devnet]:
+    """Prepare and start a devnet in ``folder``; stop it and remove the folder at the end."""
+    devnet = Devnet(prepare(folder, roles))
+    try:
+        devnet.start_all()
+        devnet.wait_ready()
+        yield devnet
+    finally:
+        devnet.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def log_of(place: Place) -> Path:
+    """Return where a node's log is kept."""
+    return place.home.path / "node.log"
+
+
+def environment_for(place: Place) -> Mapping[str, str]:
+    """Return the variables by which a program finds a node of the devnet."""
+    return {"LC_NODE": str(place.home.path)}
+
+
+def _founder(place: Place) -> Founder:
+    role, identity = place.role, place.identity
+    return Founder(
+        key=identity.key,
+        balance=MicroCredits(role.balance * CREDIT),
+        bonded=MicroCredits(role.bonded * CREDIT),
+        link=Link(Digest(bytes.fromhex(identity.link))) if role.votes else None,
+        offers=_OFFER if role.bonded else None,
+    )
+
+
+def _config_text(place: Place, places: Sequence[Place]) -> str:
+    """Return settings for one machine: every node dials those before it."""
+    lines = [
+        "[network]",
+        'host = "127.0.0.1"',
+        f"port = {place.port}",
+        "[work]",
+        f"work = {str(place.role.trains).lower()}",
+    ]
+    for peer in places[: places.index(place)]:
+        lines += [
+            "[[network.peers]]",
+            f'address = "{peer.identity.address}"',
+            f'transport_key = "{peer.identity.transport_key}"',
+            'host = "127.0.0.1"',
+            f"port = {peer.port}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _close(stream: IO[bytes] | None) -> None:
+    if stream is not None:
+        stream.close()
