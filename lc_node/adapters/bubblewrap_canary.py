@@ -64,7 +64,7 @@ _LIMITS: Final = Limits(
 )
 _SPIN_MS: Final = 400
 _SPIN_MILLICPUS: Final = 100
-_CAPABILITY_SETS: Final = ("Inh", "Prm", "Eff", "Bnd", "Amb")
+_CAPABILITY_SETS: Final = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 _MUST_HOLD: Final = frozenset(
     {
         Enforced.NAMESPACES,
@@ -156,7 +156,7 @@ class Canary:
         return (
             fields["Uid"] == [str(INSIDE_USER)] * 4
             and fields["Gid"] == [str(INSIDE_USER)] * 4
-            and all(int(fields[f"Cap{which}"][0], 16) == 0 for which in _CAPABILITY_SETS)
+            and all(int(fields[which][0], 16) == 0 for which in _CAPABILITY_SETS)
             and fields["NoNewPrivs"] == ["1"]
             and fields["Seccomp"] == ["2"]
             and fields["Pid"] == ["2"]

@@ -11,6 +11,7 @@ import pytest
 
 from lc_node.adapters.bubblewrap_canary import canary_program
 from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from lc_node.adapters.cgroups import FAMILY, remove_groups
 from tests.adapters.jobs import Workshop
 from tests.adapters.rootfs import build_python_rootfs
 
@@ -28,9 +29,12 @@ def rootfs() -> Iterator[Path]:
 
 
 @pytest.fixture
-def owner() -> str:
-    """A node's name that no other test has."""
-    return f"tests-{uuid.uuid4().hex}"
+def owner() -> Iterator[str]:
+    """A node's name that no other test has; its control groups go with it."""
+    name = f"tests-{uuid.uuid4().hex}"
+    yield name
+    for controller in Path("/sys/fs/cgroup").glob(f"**/{FAMILY}/{name}"):
+        remove_groups(controller)
 
 
 @pytest.fixture(params=["hard", "soft"])

@@ -131,7 +131,9 @@ async def test_a_job_has_no_rights_at_all(workshop: Workshop) -> None:
 
     assert status["Uid"].split() == ["65534"] * 4
     assert status["Gid"].split() == ["65534"] * 4
-    assert {status[f"Cap{kind}"] for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
+    assert {status[kind] for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {
+        "0" * 16
+    }
     assert status["NoNewPrivs"] == "1"
     assert status["Seccomp"] == "2"
 
