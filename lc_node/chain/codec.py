@@ -22,6 +22,7 @@ class Record(
     array_like=True,
     frozen=True,
     forbid_unknown_fields=True,
+    gc=False,  # what is immutable has no reference cycles: nothing for the collector to walk
     kw_only=True,
 ):
     """Base of every value that crosses a boundary: immutable, encoded as an array."""

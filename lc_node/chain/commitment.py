@@ -6,6 +6,7 @@ differs from its parent's.
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 from lc_node.chain.bucket import EMPTY, Bucket
@@ -17,6 +18,7 @@ BUCKET_BITS: Final = 12
 BUCKETS: Final = 1 << BUCKET_BITS
 
 
+@lru_cache(maxsize=1 << 14)  # an account is read, then updated, in block after block
 def bucket_of(key: bytes) -> int:
     """Return the index of the bucket that holds a key: the first 12 bits of its SHA-256."""
     return int.from_bytes(hashlib.sha256(key).digest()[:2], "big") >> (16 - BUCKET_BITS)
