@@ -83,6 +83,16 @@ def get_new_seats(examination: Examination) -> tuple[Seat, ...]:
     return tuple(seat for seat in examination.seats if seat.size == examination.size)
 
 
+def is_commit_complete(examination: Examination) -> bool:
+    """Return whether every member that was drawn for the current size has committed."""
+    return all(seat.commitment for seat in get_new_seats(examination))
+
+
+def is_reveal_complete(examination: Examination) -> bool:
+    """Return whether every member that committed for the current size has revealed."""
+    return all(seat.verdict for seat in get_new_seats(examination) if seat.commitment)
+
+
 def get_ballots(examination: Examination) -> tuple[Ballot, ...]:
     """Return the revealed verdicts; who declined has none."""
     return tuple(

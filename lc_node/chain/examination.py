@@ -11,8 +11,9 @@ from lc_node.chain.committee import (
     get_ballots,
     get_drawable,
     get_label,
-    get_new_seats,
     grow,
+    is_commit_complete,
+    is_reveal_complete,
 )
 from lc_node.chain.context import BlockContext
 from lc_node.chain.events import CandidateDecided, CommitteeDrawn, Reason, Suspended
@@ -60,9 +61,10 @@ def examine_next(state: State, block: BlockContext, job: Job) -> None:
 def end_commit(state: State, block: BlockContext, job: Job) -> None:
     """Let those who have committed reveal."""
     window = block.params.reveal_window_ms
-    reason = Reason.WINDOW_ENDED
+    is_complete = is_commit_complete(job.examinations[-1])
+    reason = Reason.ALL_COMMITTED if is_complete else Reason.WINDOW_ENDED
     revealing = enter_phase(state, block, job, Phase.REVEAL, window=window, reason=reason)
-    if not any(seat.commitment for seat in get_new_seats(revealing.examinations[-1])):
+    if is_reveal_complete(revealing.examinations[-1]):
         complete_phase(state, block, revealing, Reason.ALL_REVEALED)
 
 

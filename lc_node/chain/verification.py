@@ -3,7 +3,13 @@
 from msgspec.structs import replace
 
 from lc_node.chain.commitments import SeatName, compute_verdict_commitment
-from lc_node.chain.committee import get_duties, get_new_seats, get_seat, set_duties
+from lc_node.chain.committee import (
+    get_duties,
+    get_seat,
+    is_commit_complete,
+    is_reveal_complete,
+    set_duties,
+)
 from lc_node.chain.context import Context
 from lc_node.chain.errors_market import (
     NotExpectedToJudge,
@@ -13,7 +19,7 @@ from lc_node.chain.errors_market import (
     VerdictMismatch,
 )
 from lc_node.chain.events import Reason, VerdictCommitted, VerdictRevealed
-from lc_node.chain.job import Examination, Job, Phase, Seat, Verdict
+from lc_node.chain.job import Job, Phase, Seat, Verdict
 from lc_node.chain.params import ProtocolParams
 from lc_node.chain.phases import complete_phase, get_job_in
 from lc_node.chain.records import Duties
@@ -67,16 +73,6 @@ def process_verdict_reveal(state: State, context: Context, body: VerdictReveal) 
     )
     if is_reveal_complete(taken.examinations[-1]):
         complete_phase(state, context, taken, Reason.ALL_REVEALED)
-
-
-def is_commit_complete(examination: Examination) -> bool:
-    """Return whether every member that was drawn for the current size has committed."""
-    return all(seat.commitment for seat in get_new_seats(examination))
-
-
-def is_reveal_complete(examination: Examination) -> bool:
-    """Return whether every member that has committed has revealed."""
-    return all(seat.verdict for seat in examination.seats if seat.commitment)
 
 
 def is_decline_free(params: ProtocolParams, duties: Duties) -> bool:
