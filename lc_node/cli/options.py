@@ -90,14 +90,17 @@ def first_line(path: Path) -> str:
 
 
 def _asked(*, confirm: bool) -> str | None:
+    """Ask for a passphrase, twice for a new one; None where there is no terminal."""
     if not sys.stdin.isatty():
         return None
     text = "Passphrase (empty: the key is kept unencrypted)" if confirm else "Passphrase"
-    answer: str = click.prompt(
-        text,
-        hide_input=True,
-        default="" if confirm else None,
-        show_default=False,
-        confirmation_prompt=confirm,
-    )
+    answer = _typed(text)
+    if confirm and answer and _typed("The same again") != answer:
+        message = "The two passphrases differ; try again."
+        raise click.UsageError(message)
+    return answer
+
+
+def _typed(text: str) -> str:
+    answer: str = click.prompt(text, hide_input=True, default="", show_default=False)
     return answer
