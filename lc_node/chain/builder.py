@@ -51,7 +51,7 @@ def build_block(
         parent_id=slot.parent_id,
         time=slot.time,
         reveal=slot.reveal,
-        transactions_root=Digest(tree_root([entry.hash for entry in chosen])),
+        transactions_root=Digest(tree_root([entry.digest for entry in chosen])),
         state_root=state.root(),
         set_hash=set_hash(parent.validators),
         next_set_hash=(),

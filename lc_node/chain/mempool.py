@@ -37,7 +37,8 @@ class Pending:
     """A transaction that was valid, alone, on the last finalised state; its signature is good."""
 
     signed: SignedTransaction
-    hash: Digest
+    digest: Digest
+    """Its ``signed_hash``."""
     size: ByteCount
     source: Source
     since: Millis
@@ -96,7 +97,7 @@ class Mempool:
         name = Digest(leaf_hash(data))
         pending = Pending(
             signed=signed,
-            hash=name,
+            digest=name,
             size=ByteCount(len(data)),
             source=source,
             since=now,
@@ -191,21 +192,21 @@ class Mempool:
 
     def _insert(self, pending: Pending) -> None:
         """Enter a transaction everywhere."""
-        self._by_hash[pending.hash] = pending
+        self._by_hash[pending.digest] = pending
         self._by_sender.setdefault(pending.sender, {})[pending.nonce] = pending
         insort(self._ranking, pending.entitlement)
-        self._turns[pending.hash] = pending
+        self._turns[pending.digest] = pending
         self._bytes += pending.size
 
     def _remove(self, pending: Pending) -> None:
         """Take a transaction out everywhere."""
-        del self._by_hash[pending.hash]
+        del self._by_hash[pending.digest]
         entries = self._by_sender[pending.sender]
         del entries[pending.nonce]
         if not entries:
             del self._by_sender[pending.sender]
         del self._ranking[bisect_left(self._ranking, pending.entitlement)]
-        del self._turns[pending.hash]
+        del self._turns[pending.digest]
         self._bytes -= pending.size
 
 

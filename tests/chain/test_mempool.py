@@ -64,8 +64,8 @@ def test_what_was_admitted_waits_and_is_found_by_its_hash(state: State) -> None:
     pending = mempool.add(pay(state, ANNA), state, START, ME)
 
     assert waiting(mempool) == [pending.signed]
-    assert pending.hash in mempool
-    assert mempool.get(pending.hash) == pending.signed
+    assert pending.digest in mempool
+    assert mempool.get(pending.digest) == pending.signed
     assert (len(mempool), mempool.bytes) == (1, len(encode(pending.signed)))
 
 
