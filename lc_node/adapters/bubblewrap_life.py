@@ -57,6 +57,7 @@ class Life:
         self._look_seconds = look_seconds
         self._began = self._loop.time()
         self._status_text = b""
+        self._init_pid = 0
         self._init_pidfd: int | None = None
         self._meter: Meter | None = None
         self.started: asyncio.Future[None] = self._loop.create_future()
@@ -128,6 +129,7 @@ class Life:
                 self.exit_code = status.exit_code
 
     def _on_started(self, init_pid: int) -> None:
+        self._init_pid = init_pid
         with contextlib.suppress(ProcessLookupError):
             self._init_pidfd = os.pidfd_open(init_pid)
         if self.ended_by is not None:
@@ -148,6 +150,10 @@ class Life:
             self._loop.add_reader(self._init_pidfd, self._on_gone)
 
     def _on_gone(self) -> None:
+        with contextlib.suppress(
+            ChildProcessError
+        ):  # ours only where the node is its machine's init
+            os.waitpid(self._init_pid or self._pid, os.WNOHANG)
         self._measure()
         self._stop_watching()
         self.wall_ms = round((self._loop.time() - self._began) * 1000)

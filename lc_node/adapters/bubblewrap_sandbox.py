@@ -99,17 +99,20 @@ class BubblewrapSandbox:
             SandboxUnavailable: there is no bubblewrap.
         """
         means = self._ready()
-        with contextlib.ExitStack() as undo:
-            slot = self._lend_slot()
-            undo.callback(self._slots.discard, slot)
-            name = f"{self._life}-{next(self._runs)}"
-            cgroup = _make_cgroup(means.tree, name, request.limits, undo)
+        slot = self._lend_slot()
+        name = f"{self._life}-{next(self._runs)}"
+        try:
+            cgroup = _make_cgroup(means.tree, name, request.limits)
             run = _spawn(means, request, cgroup, user=FIRST_USER + slot)
             try:
                 await run.start()
                 yield run
             finally:
                 await run.close()
+        finally:
+            self._slots.discard(slot)
+            if means.tree is not None:
+                await asyncio.to_thread(_remove, means.tree, name)
 
     async def reap(self) -> None:
         """Kill and remove what is left of an earlier life: mounts and processes die with a node, groups do not."""
@@ -173,18 +176,16 @@ def _leftovers(folder: Path, life: str) -> list[Path]:
     return sorted(group for group in groups if not group.name.startswith(f"{life}-"))
 
 
-def _make_cgroup(
-    tree: CgroupTree | None, name: str, limits: Limits, undo: contextlib.ExitStack
-) -> Cgroup | None:
-    if tree is None:
-        return None
+def _make_cgroup(tree: CgroupTree | None, name: str, limits: Limits) -> Cgroup | None:
     try:
-        cgroup = tree.make(name, limits)
+        return None if tree is None else tree.make(name, limits)
     except OSError as error:
         raise SandboxFailed(f"no control group: {error}") from error
-    for folder in cgroup.folders:
-        undo.callback(remove_groups, folder)
-    return cgroup
+
+
+def _remove(tree: CgroupTree, name: str) -> None:
+    for folder in tree.folders():
+        remove_groups(folder / name)
 
 
 def _spawn(

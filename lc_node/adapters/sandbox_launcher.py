@@ -113,7 +113,7 @@ def enter_namespaces(flags: int) -> None:
     """Get mounts of our own, or a user namespace that maps only ourselves, or both.
 
     Without root the second gives the right to do the first. It also counts our processes apart from all others of
-    the same user: the kernel keeps those of ended namespaces in the books for a second or two.
+    the same user, among them those of ended runs, which count until the machine's init has taken note of their end.
     """
     user, group = os.getuid(), os.getgid()
     _check(_libc.unshare(flags), "unshare")
