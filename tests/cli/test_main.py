@@ -15,8 +15,8 @@ from lc_node.ports.sandbox import SandboxUnavailable
 @pytest.mark.parametrize(
     ("mistyped", "meant"),
     [
-        (["stauts"], "status"),
-        (["key", "exprot"], "export"),
+        (["stauts"], "status"),  # codespell:ignore
+        (["key", "exprot"], "export"),  # codespell:ignore
         (["status", "--hmoe", "x"], "--home"),
         (["genesis", "new", "--acount", "x"], "--account"),
     ],

@@ -68,7 +68,7 @@ def test_a_peer_is_read(path: Path) -> None:
     ("text", "why"),
     [
         ("[work", "Expected"),
-        ("[wrok]\nwork = true", r"did you mean `work`"),
+        ("[wrok]\nwork = true", r"did you mean `work`"),  # codespell:ignore
         ("[storage]\nblob_bytes_max = 5", r"did you mean `blobs_bytes_max`"),
         ("[network]\nport = 70000", r"`\$.network.port`"),
         ('[sandbox]\nengine = "none"', r"`\$.sandbox.engine`"),
