@@ -24,7 +24,7 @@ def freeze_examination(
     excluded = {job.submitter, candidate.bidder}
     able = tuple(
         Member(key=key, weight=Weight(account.epoch_bond))
-        for key, account in state.accounts()
+        for key, account in state.staked_accounts()
         if key not in excluded and _is_able(params, account, job.spec.resources)
     )
     rivals = {bid.bidder for bid in job.bids if bid.opening}
@@ -138,8 +138,7 @@ def _is_able(params: ProtocolParams, account: Account, needed: Resources) -> boo
     """Return whether an account has enough at stake and to offer to evaluate a job."""
     bond = account.epoch_bond
     return (
-        bond > 0
-        and bond >= params.verifier_bond_min
+        bond >= params.verifier_bond_min
         and _is_admitted(account)
         and any(_covers(offered, needed) for offered in account.resources)
     )

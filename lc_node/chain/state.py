@@ -36,6 +36,8 @@ class _Final:
         """Start empty."""
         self.commitment = Commitment()
         self.due = DueOrder()
+        self.staked: set[PublicKey] = set()
+        """Who has an epoch bond: committees are drawn among few, however many accounts there are."""
 
 
 class State:
@@ -136,6 +138,13 @@ class State:
             if entry[:1] == ACCOUNT_TABLE:
                 found.setdefault(PublicKey(entry[1:]), _ACCOUNT.decode(data))
         yield from sorted(found.items())
+
+    def staked_accounts(self) -> Iterator[tuple[PublicKey, Account]]:
+        """Yield the accounts with a bond that counts in this epoch, in key order."""
+        for key in sorted(self._final.staked.union(self._accounts.items())):
+            account = self.account(key)
+            if account.epoch_bond:
+                yield key, account
 
     def job(self, job_id: JobId) -> Job | None:
         """Return a job, None if there is none of this id, or it was pruned."""
@@ -238,6 +247,9 @@ class State:
         for job_id, job in self._jobs.changed().items():
             self._final.due.set(job_id, None if job is None else job.due)
         self._jobs.flatten()
+        for key, account in self._accounts.items().items():
+            keep = self._final.staked.add if account.epoch_bond else self._final.staked.discard
+            keep(key)
         commitment.flatten()
         self._accounts.clear()
         self._parent, self._commitment, self._changes = None, self._final.commitment, {}
