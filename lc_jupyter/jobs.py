@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lc_jupyter.display import Shown
 from lc_jupyter.errors import UserError
 from lc_jupyter.models import load_model, validate_digest
+from lc_jupyter.stopwatch import Stopwatch
 from lc_jupyter.stories import show_story
 from lc_node.api.calls import Cancel, FetchModel, GetJob, GetJobs, TopUp
 from lc_node.api.client import Client
@@ -32,6 +33,8 @@ class Source:
     """What the notebook that posted a job knows of it: how it saves and loads its models."""
 
     load: Callable[..., object] | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """How long each step of posting it took."""
 
 
 class Job:
@@ -42,6 +45,7 @@ class Job:
         self._client = client
         self._source = source or Source()
         self.id = job_id
+        self.seconds = dict(self._source.seconds)
 
     def story(self) -> JobStory:
         """Return all that the node knows of it."""
@@ -113,8 +117,11 @@ class Job:
         Raises:
             UserError: there is no winner, or the format is unsafe and not trusted.
         """
-        fetched = self.fetch()
-        return load_model(fetched, self._source.load, trust=trust)
+        watch = Stopwatch()
+        model = load_model(self.fetch(), self._source.load, trust=trust)
+        watch.lap("pull")
+        self.seconds |= watch.seconds
+        return model
 
     def _repr_html_(self) -> str:
         return show_story(self.story(), _now_ms())._repr_html_()

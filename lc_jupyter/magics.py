@@ -105,11 +105,11 @@ class LearningChainMagics(Magics):
             snapshot = request_from_cell(self._shell(), cell, options)
             if snapshot is None:
                 return
-            submitted = submit(client, snapshot, terms, display)
-            if submitted is not None:
-                source = Source(load=snapshot.load)
-                self._sources[submitted.job] = source
-                self._last = Job(client, submitted.job, source)
+            posted = submit(client, snapshot, terms, display)
+            if posted is not None:
+                source = Source(load=snapshot.load, seconds=posted.seconds)
+                self._sources[posted.submitted.job] = source
+                self._last = Job(client, posted.submitted.job, source)
 
     @magic_arguments()
     @_JOB
@@ -154,6 +154,17 @@ class LearningChainMagics(Magics):
             self._shell().user_ns[name] = job.result(trust=options.trust)
             display(paragraph(f"{name} is the model that won job {job.id[:16]}.", "good"))
 
+    def posted(self) -> Job:
+        """Return the job that was posted last from this notebook.
+
+        Raises:
+            UserError: none was posted yet.
+        """
+        if self._last is None:
+            message = "No job was posted from this notebook yet; name one: %lc_jobs lists them."
+            raise UserError(message)
+        return self._last
+
     def _client(self) -> Client:
         if self._connection is None:
             self._connection = Client()
@@ -191,9 +202,26 @@ class LearningChainMagics(Magics):
             self._connection = None
 
 
-def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Serve ``%load_ext lc_jupyter``."""
-    shell.register_magics(LearningChainMagics(shell))
+def register(shell: InteractiveShell) -> None:
+    """Add the magics to a shell."""
+    magics = LearningChainMagics(shell)
+    shell.register_magics(magics)
+    _registered[:] = [magics]
+
+
+def get_last_job() -> Job:
+    """Return the job that was posted last from this notebook.
+
+    Raises:
+        UserError: none was posted yet.
+    """
+    for magics in _registered:
+        return magics.posted()
+    message = "No job was posted here: %load_ext lc_jupyter, then %%lc_submit."
+    raise UserError(message)
+
+
+_registered: Final[list[LearningChainMagics]] = []
 
 
 def _terms(options: Any) -> Terms:

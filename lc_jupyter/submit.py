@@ -1,7 +1,7 @@
 """From functions in a kernel to a posted job: package, price, send, check, post."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ from lc_jupyter.display import Shown, paragraph, stack
 from lc_jupyter.errors import UserError
 from lc_jupyter.packaging.image import BuiltImage, build_image
 from lc_jupyter.packaging.snapshot import SnapshotRequest
+from lc_jupyter.stopwatch import Stopwatch
 from lc_jupyter.stories import show_check, show_image, show_price
 from lc_jupyter.units import show_credits, show_seconds
 from lc_node.api.calls import Check, GetPrice, MissingBlobs, Submit
@@ -57,31 +58,44 @@ class Terms:
     """False: stop after the check (a dry run)."""
 
 
-def submit(client: Client, snapshot: SnapshotRequest, terms: Terms, say: Say) -> Submitted | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """A job that is final, and how long each step to it took."""
+
+    submitted: Submitted
+    seconds: Mapping[str, float]
+
+
+def submit(client: Client, snapshot: SnapshotRequest, terms: Terms, say: Say) -> Posted | None:
     """Do all of it; None after a dry run. Every step is told through ``say``.
 
     Raises:
         UserError: something has to be changed first; nothing was posted.
         ApiError: the node refused, by name; nothing was posted.
     """
+    watch = Stopwatch()
     draft = _request(snapshot, terms, _NO_IMAGE)
     validate_price(client.call(GetPrice(request=draft)))
     with tempfile.TemporaryDirectory(prefix="lc-image-") as folder:
         image = build_image(snapshot, Path(folder))
+        watch.lap("packaging")
         choice = ImageChoice(manifest=_hex(image.digest), total_bytes=image.total_bytes)
         request = replace(draft, image=choice)
         price = client.call(GetPrice(request=request))
         sent = send_image(client, image)
         say(stack(show_image(image, sent), show_price(price), paragraph(DISCLOSURE, "dim")))
         validate_price(price)
+    watch.lap("sending")
     request = _checked(client, request, terms, say)
+    watch.lap("check")
     if not terms.posts:
         say(paragraph("Dry run: nothing was posted."))
         return None
     submitted = client.call(Submit(request=request))
+    watch.lap("posting")
     left = show_seconds((submitted.expiry - submitted.time) // 1000)
     say(paragraph(f"Posted as job {submitted.job[:16]}; bidding ends in {left}.", "good"))
-    return submitted
+    return Posted(submitted=submitted, seconds=watch.seconds)
 
 
 def validate_price(price: Price) -> None:

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from lc_node.chain.job import Job, Phase
-from lc_node.chain.ranking import get_leader
+from lc_node.chain.job import Job, Phase, PlacedBid
 from lc_node.chain.types import Millis, NanoLoss, PublicKey
 from lc_node.worker.duties import (
     Action,
@@ -17,29 +16,39 @@ from lc_node.worker.duties import (
     next_actions,
 )
 
-LEAD_MS: Final = 8_000
-"""It lies this long before the expiry: late enough that nobody grows suspicious, early enough to be final."""
+LEAD_MS: Final = 6_000
+"""It lies this long before the expiry: late enough to know whom to beat, early enough to be final."""
 
 SHARE: Final = 10
 
 
 def lie(job: Job, me: PublicKey, mine: Mine, now: Millis) -> tuple[Action, ...]:
-    """Return what a liar does now: all that an honest node would, but for its one bid."""
+    """Return what a liar does now: all that an honest node would, but for its bids."""
     honest = (a for a in next_actions(job, me, mine, now) if not isinstance(a, AnnounceBid))
-    return (*honest, *_lies(job, me, mine, now))
+    if job.phase is not Phase.OPEN or not mine.solutions:
+        return tuple(honest)
+    return (*honest, *_stop(mine), *_lies(job, me, mine, now))
+
+
+def _stop(mine: Mine) -> Iterator[Action]:
+    """Yield the end of its training: one weak model is enough."""
+    stop = StopTraining()
+    if any(isinstance(a, Train) for a in mine.under_way) and stop not in mine.under_way:
+        yield stop
 
 
 def _lies(job: Job, me: PublicKey, mine: Mine, now: Millis) -> Iterator[Action]:
-    if job.phase is not Phase.OPEN or not mine.solutions:
+    """Yield a bid of a tenth of the best honest loss, and another one if that is beaten."""
+    if now < job.expiry - LEAD_MS or any(isinstance(a, AnnounceBid) for a in mine.under_way):
         return
-    if any(isinstance(action, Train) for action in mine.under_way):
-        stop = StopTraining()
-        if stop not in mine.under_way:
-            yield stop
-    leader = get_leader(job)
-    is_told = get_own_bid(job, me) is not None or any(
-        isinstance(action, AnnounceBid) for action in mine.under_way
-    )
-    if leader is not None and not is_told and now >= job.expiry - LEAD_MS:
-        loss = NanoLoss(leader.loss // SHARE)
+    honest = _best_of_others(job, me)
+    own = get_own_bid(job, me)
+    if honest is None:
+        return
+    loss = NanoLoss(honest.loss // SHARE)
+    if own is None or loss < own.loss:
         yield AnnounceBid(solution=replace(mine.solutions[0], loss=loss))
+
+
+def _best_of_others(job: Job, me: PublicKey) -> PlacedBid | None:
+    return next((bid for bid in job.bids if bid.bidder != me), None)
