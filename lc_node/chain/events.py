@@ -59,7 +59,6 @@ class Reason(StrEnum):
     FEE_REST = "fee_rest"
     FEE_KEPT = "fee_kept"
     VERIFIED = "verified"
-    SUBMITTER_BANNED = "submitter_banned"
     SILENT = "silent"
     WRONG_LOSSES = "wrong_losses"
     FORGOTTEN = "forgotten"

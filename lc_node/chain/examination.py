@@ -51,7 +51,8 @@ def examine_next(state: State, block: BlockContext, job: Job) -> None:
     examination = freeze_examination(state, block.params, job, opened[0])
     begun = replace(job, examinations=(*job.examinations, examination))
     if examination.pool:
-        _convene(state, block, begun, Reason.DRAWN)
+        reason = Reason.NEXT_CANDIDATE if job.examinations else Reason.DRAWN
+        _convene(state, block, begun, reason)
     else:
         decision = Decision(outcome=Outcome.CONFIRMED)
         decided = _record(block, begun, decision, Reason.NOBODY_TO_VERIFY)

@@ -8,9 +8,7 @@ from msgspec.structs import replace
 from lc_node.chain.duties import get_winner
 from lc_node.chain.events import Burned, CommitteeDrawn, JobEnded, Paid, Reason
 from lc_node.chain.job import Label, Outcome, Phase, Verdict
-from lc_node.chain.market_bans import ban_bidder
 from lc_node.chain.params import CREDIT
-from lc_node.chain.ranking import get_bid
 from lc_node.chain.transactions import Fault, TopUp
 from lc_node.chain.types import JobId, MicroCredits
 from tests.chain.market import SPEC, UNIT, Market, fault, flat, key, losses
@@ -328,96 +326,6 @@ def test_the_third_bid_wins_after_two_lies(market: Market) -> None:
     assert market.job(job).winner == (key("bob"),)
     assert market.is_banned("eve")
     assert market.is_banned("mia")
-
-
-def test_a_banned_submitters_refund_is_burned(market: Market) -> None:
-    job = market.post("sue")
-    ban_bidder(market.state, market.block(), job, key("sue"))
-
-    market.expire(job)
-
-    assert market.balance("sue") == 0
-    assert burned(market, Reason.BOUNTY) == 10 * CREDIT
-    assert burned(market, Reason.FEE_REST) == 3 * UNIT
-
-
-def test_a_ban_takes_bids_and_bonds_in_every_job(market: Market) -> None:
-    open_job, opening = market.post(), market.post()
-    market.bid("eve", open_job, 1)
-    market.bid("eve", opening, 1)
-    market.bid("bob", opening, 2)
-    market.expire(opening)
-    market.open("bob", opening)
-    later = market.post()
-    market.bid("eve", later, 1)
-    market.bid("bob", later, 2)
-
-    ban_bidder(market.state, market.block(), opening, key("eve"))
-
-    assert get_bid(market.job(later), key("eve")) is None
-    assert burned(market, Reason.BIDDER_BANNED) == 3 * BOND
-    market.tick()
-    assert market.candidate(opening) == "bob"
-    assert get_bid(market.job(opening), key("eve")) is None
-
-
-def test_a_ban_leaves_other_finalists_their_time_to_open(market: Market) -> None:
-    job = market.post()
-    for who in ("eve", "bob"):
-        market.bid(who, job, LOSS)
-    market.expire(job)
-
-    ban_bidder(market.state, market.block(), job, key("eve"))
-    market.tick()
-
-    assert market.job(job).phase is Phase.OPENING
-
-
-def test_when_all_finalists_are_banned_the_reserves_are_asked() -> None:
-    market = Market(["sue", *(f"p{index}" for index in range(9))])
-    job = market.post()
-    for index in range(9):
-        market.bid(f"p{index}", job, index)
-    for index in range(8):
-        ban_bidder(market.state, market.block(), job, key(f"p{index}"))
-
-    market.expire(job)
-
-    assert (market.job(job).phase, market.job(job).rounds) == (Phase.OPENING, 1)
-
-
-def test_a_place_that_a_ban_freed_goes_to_the_next_bid() -> None:
-    market = Market(["sue", *(f"p{index}" for index in range(10))])
-    job = market.post()
-    for index in range(9):
-        market.bid(f"p{index}", job, index)
-    ban_bidder(market.state, market.block(), job, key("p0"))
-
-    market.bid("p9", job, 99)
-
-    assert market.balance("p9") == START - BOND
-    assert market.balance("p8") == START
-
-
-def test_a_banned_candidate_wins_nothing_even_if_confirmed(market: Market) -> None:
-    job = auctioned(market, "eve", "bob")
-    ban_bidder(market.state, market.block(), job, key("eve"))
-
-    market.judge(job, flat(LOSS))
-    assert market.candidate(job) == "bob"
-    market.judge(job, flat(LOSS + 1))
-
-    assert market.job(job).winner == (key("bob"),)
-
-
-def test_a_banned_candidate_that_is_refuted_is_just_void(market: Market) -> None:
-    job = auctioned(market, "eve", "bob")
-    ban_bidder(market.state, market.block(), job, key("eve"))
-
-    judge_until_decided(market, job, flat(LOSS + 2_000))
-
-    assert market.job(job).suspended == ()
-    assert market.candidate(job) == "bob"
 
 
 def test_verdicts_at_the_tolerance_pay_both_sides(market: Market) -> None:

@@ -16,9 +16,9 @@ from lc_node.chain.events import CandidateDecided, CommitteeDrawn, VerdictReveal
 from lc_node.chain.job import Label, Outcome, Phase, Verdict
 from lc_node.chain.params import CREDIT, DEVNET
 from lc_node.chain.records import Duties
-from lc_node.chain.transactions import Fault, Resources, VerdictCommit, VerdictReveal
-from lc_node.chain.types import ByteCount, Epoch, JobId, MicroCredits, NanoLoss, Weight
-from tests.chain.market import NEEDS, SPEC, Market, fault, flat, key, salt
+from lc_node.chain.transactions import Fault, VerdictCommit, VerdictReveal
+from lc_node.chain.types import Epoch, JobId, NanoLoss
+from tests.chain.market import SPEC, Market, fault, flat, key, salt
 
 LOSS = 500_000_000
 
@@ -257,117 +257,6 @@ def test_without_anybody_to_judge_the_leader_wins_unverified() -> None:
     assert (market.job(job).winner, market.job(job).label) == ((key("eve"),), Label.UNVERIFIED)
     assert market.balance("eve") == 1_010 * CREDIT
     assert market.balance("sue") == 990 * CREDIT
-
-
-@pytest.mark.parametrize(
-    ("values", "label"), [(8, Label.STRONG), (7, Label.WEAK), (1, Label.WEAK)]
-)
-def test_a_short_vector_of_losses_is_weak_evidence(
-    market: Market, values: int, label: Label
-) -> None:
-    job = drawn(market)
-
-    market.judge(job, flat(LOSS, values))
-
-    assert market.job(job).label is label
-
-
-def test_a_format_that_can_execute_code_stays_unverified_though_it_is_evaluated(
-    market: Market,
-) -> None:
-    job = market.post("sue", replace(SPEC, model_format=SPEC.model_format.PICKLE))
-    market.auction(job, {"bob": LOSS})
-
-    market.judge(job, flat(LOSS))
-
-    assert (market.job(job).winner, market.job(job).label) == ((key("bob"),), Label.UNVERIFIED)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"epoch_bond": MicroCredits(10 * CREDIT - 1)},
-        {"resources": ()},
-        {"resources": (replace(NEEDS, millicpus=NEEDS.millicpus - 1),)},
-        {"resources": (replace(NEEDS, memory_bytes=ByteCount(NEEDS.memory_bytes - 1)),)},
-        {"resources": (replace(NEEDS, disk_bytes=ByteCount(NEEDS.disk_bytes - 1)),)},
-        {"suspended_by": (JobId(SPEC.image.manifest),)},
-        {"banned_at": 5},
-    ],
-)
-def test_only_who_is_able_and_in_good_standing_is_in_the_pool(
-    market: Market, changes: dict[str, object]
-) -> None:
-    for verifier in market.verifiers[1:]:
-        alter(market, verifier, **changes)
-
-    job = drawn(market)
-
-    assert market.members(job) == ["v0"]
-
-
-def test_a_job_with_a_gpu_is_judged_by_members_with_a_gpu(market: Market) -> None:
-    with_gpu: Resources = replace(NEEDS, gpus=1)
-    alter(market, "v5", resources=(with_gpu,))
-    job = market.post("sue", replace(SPEC, resources=with_gpu))
-    market.auction(job, {"bob": LOSS})
-
-    assert market.members(job) == ["v5"]
-
-
-def test_neither_the_submitter_nor_the_candidate_sits_on_the_committee() -> None:
-    market = Market(verifiers=5)
-    job = market.post("v0")
-    market.auction(job, {"v1": LOSS})
-
-    assert sorted(member.key for member in market.job(job).examinations[0].pool) == sorted(
-        key(f"v{index}") for index in (2, 3, 4)
-    )
-
-
-def test_rivals_do_not_judge_where_enough_others_can() -> None:
-    market = Market(verifiers=12)
-    job = market.post("v0")
-    market.auction(job, {"v1": LOSS, "v2": LOSS + 1, "v3": LOSS + 2})
-
-    pool = {member.key for member in market.job(job).examinations[0].pool}
-    assert pool == {key(f"v{index}") for index in range(4, 12)}
-    assert market.job(job).examinations[0].strong
-
-
-def test_rivals_judge_where_the_others_are_too_few_and_the_label_says_so() -> None:
-    market = Market(verifiers=7)
-    job = market.post("v0")
-    market.auction(job, {f"v{index}": LOSS + index for index in (1, 2, 3, 4)})
-
-    pool = {member.key for member in market.job(job).examinations[0].pool}
-    assert pool == {key(f"v{index}") for index in range(2, 7)}
-    market.judge(job, flat(LOSS + 1))
-    assert market.job(job).label is Label.WEAK
-
-
-def test_rivals_judge_where_the_others_weigh_too_little() -> None:
-    market = Market(verifiers=6)
-    alter(market, "v2", epoch_bond=MicroCredits(1_000 * CREDIT))
-    job = market.post("v0")
-    market.auction(job, {"v1": LOSS, "v2": LOSS + 1})
-
-    assert not market.job(job).examinations[0].strong
-    assert key("v2") in {member.key for member in market.job(job).examinations[0].pool}
-
-
-def test_of_a_huge_pool_the_heaviest_stay() -> None:
-    market = Market(["sue", "bob"], verifiers=9, params=replace(DEVNET, validators_max=4))
-    for index, verifier in enumerate(market.verifiers):
-        alter(market, verifier, epoch_bond=MicroCredits((100 - index) * CREDIT))
-
-    job = drawn(market)
-
-    pool = market.job(job).examinations[0].pool
-    assert {member.key for member in pool} == {key(f"v{index}") for index in range(4)}
-    assert {member.weight for member in pool} == {
-        Weight((100 - index) * CREDIT) for index in range(4)
-    }
 
 
 def test_who_is_suspended_after_the_freeze_is_not_drawn_any_more() -> None:
