@@ -52,7 +52,7 @@ async def _sandbox() -> Finding:
 def _home(home: Home) -> tuple[Finding, ...]:
     return (
         _tried("key", lambda: str(home.identity().address)),
-        _tried("settings", lambda: f"{home.config_path} is fine" if home.config() else ""),
+        _tried("settings", lambda: f"logs at level {home.config().log.level}"),
         _tried("genesis", lambda: f"graph {home.genesis().graph!r}"),
         _disk(home),
     )

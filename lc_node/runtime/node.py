@@ -83,7 +83,7 @@ class Node:
         self._clock = SystemClock()
         self._me: Final = settings.keystore.public_key
         self._votes = SqliteVoteStore.open(home.votes_path)
-        self._chain = SqliteChainStore(home.chain_path)
+        self._chain = SqliteChainStore.open(home.chain_path, chain_id(settings.genesis))
         self._work = SqliteWorkStore(home.work_path)
         blobs_max = ByteCount(settings.config.storage.blobs_bytes_max)
         self._blobs = DirectoryBlobStore(home.blobs_path, bytes_max=blobs_max)
