@@ -134,12 +134,13 @@ class Core:
                 self._answer(peer, library.finalized_blocks(message, self._application))
             case GetBlock():
                 self._answer(peer, self._block(message))
-            case Blocks():
+            case _:
                 self._on_blocks(peer, message, now)
         return self._outputs(now)
 
     def on_time(self, now: Millis) -> list[Output]:
         """Deal with the coming of a time that was set; coming early or late does no harm."""
+        self._timer = None  # it has rung: what is still to come must be set anew
         self._replica.pace.look_again()
         return self._outputs(now)
 

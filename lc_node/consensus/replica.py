@@ -177,7 +177,7 @@ class Replica:
                 self._on_notarization(certificate, now)
             case VoteKind.NULLIFY:
                 self._on_nullification(certificate, now)
-            case VoteKind.FINALIZE:
+            case _:
                 self._on_finalization(certificate, peer, now)
         if certificate.view >= self.view:
             self.enter(View(certificate.view + 1), now)

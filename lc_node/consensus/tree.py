@@ -50,10 +50,6 @@ class BlockTree:
             self._application.finalized_block(self.tip.height) if identity == self.tip_id else None
         )
 
-    def executed(self, identity: BlockId) -> Header | None:
-        """Return the header of an executed block."""
-        return self._headers.get(identity)
-
     def was_executed(self, block: Block, identity: BlockId) -> None:
         """Take note of a block that the application built, and so executed, itself."""
         self._bodies[identity] = block

@@ -75,3 +75,7 @@ class Disk:
         """Lose the whole vote store, as a disk that died or a restored backup would."""
         self._votes, self._certificates, self._blocks = {}, {}, {}
         self.may_sign = False
+
+    def lose_blocks(self) -> None:
+        """Lose the bodies of unfinalised blocks."""
+        self._blocks = {}

@@ -217,7 +217,7 @@ class World:
             case Audience.FOLLOWERS:
                 return [node for node in others if node.traits.key not in members]
             case Audience.ANYONE:
-                return [self._chance.choice(others)]
+                return [self._chance.choice(others)] if others else []
             case _:
                 return [self._by_key[to]]
 

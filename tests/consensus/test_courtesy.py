@@ -293,19 +293,23 @@ def test_a_node_asks_anyone_for_news_when_it_starts() -> None:
     assert len(sent(GetCertificates, stage.outputs, Audience.ANYONE)) == 1
 
 
-@pytest.mark.parametrize(("is_pending", "span"), [(True, PARAMS.retry), (False, PARAMS.heartbeat)])
-def test_news_is_asked_for_again_sooner_if_a_block_waits_to_be_finalised(
-    is_pending: bool,
-    span: int,
+def polls(stage: Stage, *spans: int) -> list[int]:
+    """Return how often news is asked for after each of these spans."""
+    waits = [stage.wait(span) for span in spans]
+    return [len(sent(GetCertificates, outputs, Audience.ANYONE)) for outputs in waits]
+
+
+def test_in_a_quiet_network_news_is_asked_for_after_a_heartbeat() -> None:
+    assert polls(Stage(None).start(), PARAMS.heartbeat - 1, 1) == [0, 1]
+
+
+def test_news_is_asked_for_again_and_again_while_a_block_waits_to_be_finalised(
     author: Author,
 ) -> None:
     stage = Stage(None).start()
-    if is_pending:
-        stage.adopt(stage.certificate(NOTARIZE, 1, subject_of(author.block(1), 0)))
-    early, late = stage.wait(span - 1), stage.wait(1)
+    stage.adopt(stage.certificate(NOTARIZE, 1, subject_of(author.block(1), 0)))
 
-    asked = [len(sent(GetCertificates, outputs, Audience.ANYONE)) for outputs in (early, late)]
-    assert asked == [0, 1]
+    assert polls(stage, PARAMS.retry - 1, 1, PARAMS.retry) == [0, 1, 1]
 
 
 def test_a_node_without_a_duty_wakes_up_for_news_only() -> None:
@@ -383,6 +387,25 @@ def test_large_blocks_are_handed_out_in_smaller_numbers(author: Author) -> None:
     heights, views = Shelf(author, 4, {1, 2, 3, 4}, weight=500).answer(1)
 
     assert (heights, views) == ([1, 2], [2])
+
+
+def test_a_node_that_was_away_for_a_thousand_blocks_catches_up_from_one_peer(
+    author: Author,
+) -> None:
+    shelf = Shelf(author, 1_000, set(range(1, 1_001)))
+    peer = Stage(None, disk=shelf.disk).start()
+    away = Stage(None).start()
+    questions: list[Message] = [
+        GetCertificates(epoch=Epoch(0), first=View(1), last=View(32), finalized=View(0))
+    ]
+    rounds = 0
+    while questions and rounds < 100:
+        answers = [send.message for send in of(Send, peer.tell(*questions)) if send.to == PEER]
+        sends = of(Send, away.tell(*answers))
+        questions = [send.message for send in sends if send.to == PEER]
+        rounds += 1
+
+    assert (away.core.tip.height, rounds) == (1_000, 17)
 
 
 def test_a_question_for_finalised_blocks_is_answered(author: Author) -> None:

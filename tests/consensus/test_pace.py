@@ -4,11 +4,12 @@ import pytest
 
 from lc_node.chain.params import DEVNET
 from lc_node.chain.types import BlockId, Millis, View
+from lc_node.consensus.outputs import SetTimer
 from lc_node.consensus.pace import Pace
 from lc_node.consensus.params import ConsensusParams
 from lc_node.sim.disk import Disk
 from lc_node.sim.ledger import SimLedger
-from tests.consensus.stage import MEMBERS, PARAMS, ROOT, ROOT_ID, START
+from tests.consensus.stage import MEMBERS, PARAMS, ROOT, ROOT_ID, START, Stage, of
 
 
 @pytest.mark.parametrize(
@@ -118,3 +119,9 @@ def test_work_is_looked_for_again_when_told() -> None:
 @pytest.mark.parametrize(("age", "is_recent"), [(12_300, True), (12_301, False)])
 def test_a_block_is_too_old_after_heartbeat_patience_and_drift(age: int, is_recent: bool) -> None:  # noqa: FBT001 - a column of a table
     assert pace_of(None).is_recent(Millis(START - age), START, View(0)) is is_recent
+
+
+def test_a_timer_that_rang_too_early_is_set_again() -> None:
+    stage = Stage(None).start()
+
+    assert of(SetTimer, stage.wait(1)) == [SetTimer(at=Millis(START + PARAMS.heartbeat))]
