@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -206,11 +206,6 @@ def running(folder: Path, roles: Sequence[Role] = DEMO) -> Iterator[Devnet]:
 def log_of(place: Place) -> Path:
     """Return where a node's log is kept."""
     return place.home.path / "node.log"
-
-
-def environment_for(place: Place) -> Mapping[str, str]:
-    """Return the variables by which a program finds a node of the devnet."""
-    return {"LC_NODE": str(place.home.path)}
 
 
 def _founder(place: Place) -> Founder:
