@@ -18,6 +18,7 @@ import msgspec
 
 from lc_node.api.schema import (
     CHUNK_BYTES_MAX,
+    Account,
     Address,
     BlobOffset,
     Digest,
@@ -84,6 +85,12 @@ class GetWallet(Call[Wallet], tag="wallet"):
     """The own credits and their latest changes."""
 
     changes_max: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 100
+
+
+class GetAccount(Call[Account], tag="account"):
+    """An account as this node's chain has it, anybody's; refused with ``BadAddress``."""
+
+    address: Address
 
 
 class GetMachine(Call[Machine], tag="machine"):
@@ -246,6 +253,7 @@ AnyCall: TypeAlias = (
     | GetStatus
     | GetPeers
     | GetWallet
+    | GetAccount
     | GetMachine
     | GetJobs
     | GetJob

@@ -190,6 +190,17 @@ class Wallet(Part):
     changes: tuple[CreditChange, ...]
 
 
+class Account(Part):
+    """What the chain knows of anybody's account."""
+
+    address: Address
+    balance: MicroCredits
+    bonded: MicroCredits
+    unbonding: MicroCredits
+    is_validator: bool
+    is_banned: bool
+
+
 class Resources(Part):
     """What one run of a job may use."""
 

@@ -29,6 +29,10 @@ class Reading(Protocol):
         """Return the own credits and their latest changes."""
         ...
 
+    async def account(self, call: calls.GetAccount) -> schema.Account:
+        """Return an account as the chain has it."""
+        ...
+
     async def machine(self) -> schema.Machine:
         """Return the load of this machine."""
         ...

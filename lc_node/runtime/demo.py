@@ -11,9 +11,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from lc_node.api.calls import GetJob, GetStatus, GetWallet
+from lc_node.api.calls import GetAccount, GetJob, GetStatus
 from lc_node.api.client import Client
-from lc_node.api.schema import Event
+from lc_node.api.schema import Address, Event
 from lc_node.api.schema_jobs import JobStory
 from lc_node.chain.errors import LearningChainError
 from lc_node.runtime.devnet import Devnet
@@ -165,12 +165,17 @@ def _named(event: Event, names: Mapping[str, str]) -> str:
 
 
 def _credits(devnet: Devnet) -> dict[str, float]:
-    """Return what each node owns, bonds included, escrows not."""
+    """Return what each node owns, bonds included, escrows not, as the submitter's chain has it.
+
+    A banned node's own chain may end before its ban: the others hang up on it with that very block.
+    """
     owned = {}
-    for place in devnet.places:
-        with devnet.client(place.role.name) as client:
-            wallet = client.call(GetWallet(changes_max=0))
-        owned[place.role.name] = (wallet.balance + wallet.bonded + wallet.unbonding) / _MICRO
+    with devnet.client("submitter") as client:
+        for place in devnet.places:
+            address = Address(place.identity.address)
+            account = client.call(GetAccount(address=address))
+            credit = account.balance + account.bonded + account.unbonding
+            owned[place.role.name] = credit / _MICRO
     return owned
 
 

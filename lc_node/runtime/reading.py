@@ -9,6 +9,7 @@ from typing import Final
 
 from lc_node import __version__
 from lc_node.api import calls, schema, schema_jobs
+from lc_node.chain.addresses import decode_address
 from lc_node.chain.job import Job, get_held_credits
 from lc_node.chain.types import Height, Millis, PublicKey
 from lc_node.chain.validators import is_validator
@@ -118,6 +119,23 @@ class Reading:
             unbonding=schema.MicroCredits(account.slashable - account.bond),
             escrowed=schema.MicroCredits(held + bonds),
             changes=self._at.history.changes(call.changes_max),
+        )
+
+    async def account(self, call: calls.GetAccount) -> schema.Account:
+        """Return an account as the chain has it; one that nobody has used yet owns nothing.
+
+        Raises:
+            BadAddress: it is mistyped.
+        """
+        state, key = self._at.ledger.state, decode_address(call.address)
+        found = state.account(key)
+        return schema.Account(
+            address=address(key),
+            balance=schema.MicroCredits(found.balance),
+            bonded=schema.MicroCredits(found.bond),
+            unbonding=schema.MicroCredits(found.slashable - found.bond),
+            is_validator=is_validator(state.validators, key),
+            is_banned=found.is_banned,
         )
 
     async def machine(self) -> schema.Machine:

@@ -136,6 +136,17 @@ class SampleService(BlobDoor):
             changes=(),
         )
 
+    async def account(self, call: calls.GetAccount) -> schema.Account:
+        """Return an account as the chain has it."""
+        return schema.Account(
+            address=call.address,
+            balance=schema.MicroCredits(7),
+            bonded=schema.MicroCredits(0),
+            unbonding=schema.MicroCredits(0),
+            is_validator=False,
+            is_banned=False,
+        )
+
     async def machine(self) -> schema.Machine:
         """Fail as a bug would."""
         message = "a bug with a secret in it"

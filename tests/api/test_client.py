@@ -35,6 +35,12 @@ def test_a_call_is_answered(client: Client) -> None:
     assert client.hello().api == schema.API_VERSION
 
 
+def test_an_account_is_asked_for_by_its_address(client: Client) -> None:
+    asked = schema.Address("lc1somebody")
+
+    assert client.call(calls.GetAccount(address=asked)).address == asked
+
+
 def test_a_refusal_is_raised(client: Client) -> None:
     with pytest.raises(Refused, match="balance is too low"):
         client.call(calls.Cancel(job=JOB))
