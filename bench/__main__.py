@@ -4,25 +4,34 @@ import importlib
 import sys
 from pathlib import Path
 
-from bench.harness import Measured, write_results
+from bench.harness import Measured, NothingMeasured
+from bench.report import Machine, write_report
 
 
 def main(names: list[str]) -> int:
-    """Run the named benchmarks, or all; return how many names are unknown."""
+    """Run the named benchmarks, or all; return how many could not be run."""
     found = sorted(path.stem for path in Path(__file__).parent.glob("bench_*.py"))
     chosen = [f"bench_{name.replace('.', '_')}" for name in names] or found
     unknown = [name for name in chosen if name not in found]
     if unknown:
         print("unknown:", *unknown, "- known:", *found, file=sys.stderr)
         return len(unknown)
+    machine = Machine.current()
     results: list[Measured] = []
+    missing = 0
     for name in chosen:
-        for result in importlib.import_module(f"bench.{name}").run():
+        try:
+            measured = importlib.import_module(f"bench.{name}").run()
+        except NothingMeasured as error:
+            print(f"{name}: not measured: {error}", file=sys.stderr)
+            missing += 1
+            continue
+        for result in measured:
             print(result.line(), flush=True)
             results.append(result)
-    if not names:
-        write_results(results)
-    return 0
+    if not names and not missing:
+        write_report(machine, results)
+    return missing
 
 
 if __name__ == "__main__":

@@ -1,0 +1,84 @@
+"""Where figures go: bench/results.json, and the table in docs/PERFORMANCE.md."""
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from bench.harness import Measured
+
+RESULTS: Final = Path(__file__).parent / "results.json"
+PAGE: Final = Path(__file__).parents[1] / "docs" / "PERFORMANCE.md"
+BEGIN: Final = "<!-- figures: written by `make bench` -->"
+END: Final = "<!-- end of figures -->"
+
+_QUIET: Final = 0.5
+"""A load average from which on others count as working beside us."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What the figures were measured on."""
+
+    cores: int
+    processor: str
+    system: str
+    python: str
+    load: float
+    """Runnable processes before the run began, averaged over a minute."""
+
+    @classmethod
+    def current(cls) -> Self:
+        """Describe this machine as it is now."""
+        return cls(
+            cores=len(os.sched_getaffinity(0)),
+            processor=_processor(),
+            system=f"{platform.system()} {platform.release().split('-')[0]} {platform.machine()}",
+            python=platform.python_version(),
+            load=round(os.getloadavg()[0], 2),
+        )
+
+    def sentence(self) -> str:
+        """Return the line that stands above the table."""
+        busy = "quiet" if self.load < _QUIET else "**loaded by others: take these as provisional**"
+        return (
+            f"{self.cores} cores ({self.processor}), {self.system}, Python {self.python}; "
+            f"load average {self.load:g} before the run, {busy}."
+        )
+
+
+def write_report(machine: Machine, results: Sequence[Measured]) -> None:
+    """Keep the figures for programs, and redraw the table for people."""
+    rows = [asdict(result) | {"is_met": result.is_met} for result in results]
+    RESULTS.write_text(json.dumps({"machine": asdict(machine), "results": rows}, indent=1) + "\n")
+    PAGE.write_text(redrawn(PAGE.read_text(), f"{machine.sentence()}\n\n{table(results)}"))
+
+
+def redrawn(page: str, figures: str) -> str:
+    """Return a page with what stands between its two marks replaced."""
+    head, _, rest = page.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    return f"{head}{BEGIN}\n\n{figures}\n\n{END}{tail}"
+
+
+def table(results: Sequence[Measured]) -> str:
+    """Return results as a table in Markdown."""
+    head = "| target | ratio | asked | | lowest .. highest of pairs | ours | yardstick | |"
+    rows = [
+        f"| {r.target.name} | **{r.ratio:.3g}** | {r.limit_text} | {r.verdict} "
+        f"| {r.low:.3g} .. {r.high:.3g} of {r.pairs} "
+        f"| {r.ours:.4g} | {r.yardstick:.4g} | {r.target.unit} |"
+        for r in results
+    ]
+    return "\n".join([head, "|---|---|---|---|---|---|---|---|", *rows])
+
+
+def _processor() -> str:
+    """Return the processor's name, as Linux tells it."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return "unknown processor"
