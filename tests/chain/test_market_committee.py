@@ -138,3 +138,30 @@ def test_of_a_huge_pool_the_heaviest_stay() -> None:
     assert {member.weight for member in pool} == {
         Weight((100 - index) * CREDIT) for index in range(4)
     }
+
+
+@pytest.mark.parametrize(("rivals", "strong"), [(2, True), (3, False)])
+def test_three_independent_members_of_two_thirds_of_the_weight_are_just_enough(
+    rivals: int,
+    strong: bool,  # noqa: FBT001 -- a parameter of the table above
+) -> None:
+    market = Market(["sue", "bob"], verifiers=6)
+    job = market.post()
+    market.auction(job, {"bob": LOSS, **{f"v{index}": LOSS + 1 for index in range(rivals)}})
+
+    assert market.job(job).examinations[0].strong is strong
+
+
+def test_exactly_three_independent_members_are_enough() -> None:
+    market = Market(["sue", "bob"], verifiers=4)
+    job = market.post()
+    market.auction(job, {"bob": LOSS, "v0": LOSS + 1})
+
+    assert market.job(job).examinations[0].strong
+
+
+def test_the_least_bond_is_enough_to_judge(market: Market) -> None:
+    for verifier in market.verifiers:
+        alter(market, verifier, epoch_bond=DEVNET.verifier_bond_min)
+
+    assert len(market.members(drawn(market))) == 3

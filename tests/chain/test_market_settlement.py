@@ -55,6 +55,9 @@ def test_an_honest_bid_wins_the_bounty_and_its_verifiers_are_paid(market: Market
 
     assert gained(market, "bob", "sue") == {"bob": 10 * CREDIT, "sue": -10 * CREDIT - 3 * UNIT}
     assert gained(market, *market.members(job)) == dict.fromkeys(market.members(job), UNIT)
+    (ended,) = market.told(JobEnded)
+    assert isinstance(ended, JobEnded)
+    assert (ended.winner, ended.loss) == ((key("bob"),), (LOSS,))
     winner = get_winner(market.job(job))
     assert winner
     assert (winner.bidder, market.job(job).label) == (key("bob"), Label.STRONG)
