@@ -140,14 +140,14 @@ def test_a_local_module_is_copied_with_the_local_modules_that_it_imports(
 def test_sources_of_an_editable_install_are_copied_and_its_requirements_followed(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "project" / "edited").mkdir(parents=True)
-    (tmp_path / "project" / "edited" / "__init__.py").write_text("")
-    install(site, "edited-project", {"edited.pth": "x"}, source=str(tmp_path / "project"))
+    (tmp_path / "project" / "revised").mkdir(parents=True)
+    (tmp_path / "project" / "revised" / "__init__.py").write_text("")
+    install(site, "revised-project", {"revised.pth": "x"}, source=str(tmp_path / "project"))
 
-    needed = resolved(site, tmp_path / "project", monkeypatch, ["edited"])
+    needed = resolved(site, tmp_path / "project", monkeypatch, ["revised"])
 
-    assert list(needed.local) == ["opt/local/edited/__init__.py"]
-    assert {name for name, _ in needed.distributions} == {"edited-project"}
+    assert list(needed.local) == ["opt/local/revised/__init__.py"]
+    assert {name for name, _ in needed.distributions} == {"revised-project"}
 
 
 def test_a_module_that_is_nowhere_is_reported_and_refused_nothing(
