@@ -28,6 +28,9 @@ _LAYOUT: Final = Layout(
             data BLOB NOT NULL, PRIMARY KEY (epoch, view, id)) STRICT, WITHOUT ROWID""",
     ),
 )
+VIEWS_KEPT: Final = 10_000
+"""Votes are kept for so many views below a finalised one: more than a power cut can take from the chain."""
+
 _INSERT_VOTE: Final = (
     "INSERT INTO votes (epoch, view, kind, vote, certificate) VALUES (?, ?, ?, ?, ?)"
 )
@@ -115,7 +118,7 @@ class SqliteVoteStore:
         return self._column("SELECT data FROM blocks WHERE epoch = ? ORDER BY view, id", epoch)
 
     def prune(self, *, epoch: Epoch, below: View) -> None:
-        """Forget certificates and bodies below a finalised view, and votes two epochs old."""
+        """Forget certificates and bodies below a finalised view, and votes long past."""
         with self.batch():
             self._database.execute(
                 "DELETE FROM certificates WHERE (epoch, view) < (?, ?)", (epoch, below)
@@ -124,6 +127,9 @@ class SqliteVoteStore:
                 "DELETE FROM blocks WHERE (epoch, view) < (?, ?)", (epoch, below)
             )
             self._database.execute("DELETE FROM votes WHERE epoch < ? - 1", (epoch,))
+            self._database.execute(
+                "DELETE FROM votes WHERE epoch = ? AND view < ?", (epoch, below - VIEWS_KEPT)
+            )
 
     def close(self) -> None:
         """Let go of the files and of the lock."""

@@ -209,10 +209,10 @@ class VoteStore(Protocol):
         ...
 
     def prune(self, *, epoch: Epoch, below: View) -> None:
-        """Forget certificates and bodies below a finalised view, and votes two epochs old.
+        """Forget certificates and bodies below a finalised view, and votes long past.
 
-        The votes of this and of the previous epoch are kept: after a power cut the chain store may
-        have to catch up over the last boundary again.
+        Votes of the thousands of views below it, and of the epoch before, are kept: after a power cut the
+        chain store may have to catch up again, over blocks that we have voted for.
         """
         ...
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lc_node.adapters.process_lock import ProcessLock
-from lc_node.adapters.sqlite_vote_store import SqliteVoteStore
+from lc_node.adapters.sqlite_vote_store import VIEWS_KEPT, SqliteVoteStore
 from lc_node.chain.types import BlockId, Digest, Epoch, View
 from lc_node.chain.votes import VoteKind
 from lc_node.ports.stores import ConflictingVote, NodeAlreadyRunning, StorageFull
@@ -236,3 +236,14 @@ def test_what_a_killed_process_acknowledged_is_there(path: Path) -> None:
 
     assert len(store.votes(EPOCH)) >= acknowledged
     store.close()
+
+
+def test_votes_long_past_are_forgotten_so_that_a_restart_stays_quick(
+    store: SqliteVoteStore,
+) -> None:
+    vote(store, 5)
+    vote(store, VIEWS_KEPT + 5)
+
+    store.prune(epoch=EPOCH, below=View(VIEWS_KEPT + 6))
+
+    assert store.votes(EPOCH) == [(b"vote", b"because %d" % (VIEWS_KEPT + 5))]
