@@ -117,15 +117,19 @@ class Devnet:
         place = self.place(name)
         with log_of(place).open("ab") as log:
             self._processes[name] = subprocess.Popen(  # noqa: S603  # our own program
-                [
-                    *(sys.executable, "-m", "lc_node", "--home", str(place.home.path), "run"),
-                    *("--until-eof", "--conduct", place.role.conduct),
-                ],
+                self.command(place),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+
+    def command(self, place: Place) -> list[str]:
+        """Return the command line of a node, which is to end with its stdin."""
+        return [
+            *(sys.executable, "-m", "lc_node", "--home", str(place.home.path), "run"),
+            *("--until-eof", "--conduct", place.role.conduct),
+        ]
 
     def start_all(self) -> None:
         """Start every node."""
