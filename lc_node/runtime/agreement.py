@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TypeAlias, assert_never
+from typing import Protocol, TypeAlias, assert_never
 
 from lc_node.chain.blocks import Block
 from lc_node.chain.codec import encode
@@ -29,7 +29,6 @@ from lc_node.consensus.outputs import (
 )
 from lc_node.ports.clock import Clock
 from lc_node.ports.stores import VoteStore
-from lc_node.runtime.network import Network
 from lc_node.wire.score import Verdict
 
 _log = logging.getLogger(__name__)
@@ -37,12 +36,25 @@ _log = logging.getLogger(__name__)
 Persist: TypeAlias = PersistVote | PersistCertificate | PersistBlock
 
 
+class Peers(Protocol):
+    """Whoever carries messages of the agreement (``runtime.network.Network``)."""
+
+    @property
+    def connected(self) -> tuple[PublicKey, ...]:
+        """The peers with a session."""
+        ...
+
+    def send_consensus(self, to: PublicKey | None, payload: bytes) -> int:
+        """Send a message to one peer or (None) to all; return how many took it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What the core's outputs are done with."""
 
     votes: VoteStore
-    network: Network
+    network: Peers
     clock: Clock
     validators: tuple[PublicKey, ...]
     me: PublicKey
@@ -62,7 +74,9 @@ class Agreement:
         self._changed = asyncio.Event()
         self._accused: set[PublicKey] = set()
         self._turn = 0
+        self._has_work = False
         self._started = False
+        """Between the replay and the first failure; outside of it nothing is heard, signed or sent."""
 
     async def run(self) -> None:
         """Replay what was stored, start, and keep time until cancelled."""
@@ -70,9 +84,13 @@ class Agreement:
         self.core.replay(votes.votes(epoch), votes.certificates(epoch), votes.blocks(epoch))
         self._started = True
         self._perform(self.core.start(self._with.clock.now()))
-        while True:
-            await self._wait()
-            self._perform(self.core.on_time(self._with.clock.now()))
+        while self._started:
+            if await self._is_time():
+                self._timer = None
+                self._perform(self.core.on_time(self._with.clock.now()))
+            elif self._has_work and self._started:
+                self._has_work = False
+                self._perform(self.core.on_work(self._with.clock.now()))
 
     def hear(self, peer: PublicKey, payload: bytes) -> Verdict:
         """Take a peer's message."""
@@ -87,23 +105,35 @@ class Agreement:
         return Verdict.REJECT if peer in self._accused else Verdict.ACCEPT
 
     def work(self) -> None:
-        """Say that the mempool has changed."""
-        if self._started:
-            self._perform(self.core.on_work(self._with.clock.now()))
+        """Say that the mempool has changed; what follows is done by ``run``, whose errors end the node."""
+        self._has_work = True
+        self._changed.set()
 
-    async def _wait(self) -> None:
-        """Return when the timer's time has come; a timer set meanwhile counts."""
-        while self._timer is None or self._with.clock.now() < self._timer:
-            self._changed.clear()
-            left = None if self._timer is None else self._timer - self._with.clock.now()
+    async def _is_time(self) -> bool:
+        """Return whether the timer's time has come, after waiting for that or for a change."""
+        left = None if self._timer is None else self._timer - self._with.clock.now()
+        if left is None or left > 0:
             try:
-                async with asyncio.timeout(None if left is None else max(0, left) / 1000):
+                async with asyncio.timeout(None if left is None else left / 1000):
                     await self._changed.wait()
+                self._changed.clear()
             except TimeoutError:
-                continue
-        self._timer = None
+                return False  # the machine's clock may say otherwise than the loop's: look again
+        return self._started and self._timer is not None and self._timer <= self._with.clock.now()
 
     def _perform(self, outputs: Iterable[Output]) -> None:
+        """Do what the core wants, in order; what fails ends it.
+
+        The core counts on what it put out: after a vote that could not be stored, it would repeat that vote.
+        """
+        is_done = False
+        try:
+            self._perform_groups(outputs)
+            is_done = True
+        finally:
+            self._started = is_done
+
+    def _perform_groups(self, outputs: Iterable[Output]) -> None:
         """Do what the core wants; persists that follow each other share one fsync."""
         for is_persist, group in groupby(outputs, _is_persist):
             if is_persist:

@@ -1,7 +1,7 @@
 """The chain on this node: the final state, the states of blocks on trial, the mempool, the store."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from lc_node.chain.beacon import LinkChain
@@ -59,13 +59,6 @@ class Finalized:
 OnFinalized = Callable[[Finalized], None]
 
 
-@dataclass(slots=True)
-class _Work:
-    """Since when there is something to order on a block."""
-
-    since: dict[BlockId, Millis] = field(default_factory=dict)
-
-
 class Ledger:
     """Executes, builds and delivers blocks; the consensus's application (consensus.application)."""
 
@@ -82,7 +75,8 @@ class Ledger:
         self._me = me
         self._links = links
         self._hearers: list[OnFinalized] = []
-        self._work = _Work()
+        self._work_since: dict[BlockId, Millis] = {}
+        """When transactions were first seen waiting for a block on a parent."""
         self.mempool: Final = Mempool(genesis.params)
         self.root: Final = genesis_header(genesis)
         self._begin(genesis)
@@ -109,7 +103,6 @@ class Ledger:
             TransactionRefused: it cannot become final as things stand; the class says why.
         """
         self.mempool.add(signed, self.state, now, source)
-        self._work.since.clear()
 
     def is_pending(self, signed: SignedTransaction) -> bool:
         """Return whether a transaction still waits in the mempool."""
@@ -122,8 +115,10 @@ class Ledger:
         state = self._state_of(parent)
         due = state.next_due()
         if not self.mempool.has_includable(state):
+            self._work_since.pop(parent, None)
             return due
-        since = self._work.since.setdefault(parent, now)
+        # The oldest counts: or a steady stream would put off for ever the day a dead leader is given up.
+        since = self._work_since.setdefault(parent, now)
         return since if due is None else min(since, due)
 
     def build(self, parent: BlockId, view: View, time: Millis) -> Block | None:
@@ -190,7 +185,7 @@ class Ledger:
         applied.state.flatten()
         self.state, self.tip, self._tip_id = applied.state, block.header, name
         self._trials = self._descendants(name)
-        self._work.since.clear()
+        self._work_since.clear()
         self.mempool.refresh(self.state, block.header.time)
         finalized = Finalized(block=block, events=applied.events, state=self.state)
         for hearer in self._hearers:

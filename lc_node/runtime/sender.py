@@ -2,16 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
-
-from msgspec.structs import replace
 
 from lc_node.chain.codec import encode
 from lc_node.chain.crypto import Signer
 from lc_node.chain.errors import AlreadyPending, LearningChainError, MempoolFull, TooManyPending
 from lc_node.chain.mempool import Source
-from lc_node.chain.transactions import Body, SignedTransaction, Transaction, transaction_id
+from lc_node.chain.transactions import (
+    TRANSACTION_DECODER,
+    Body,
+    SignedTransaction,
+    Transaction,
+    transaction_id,
+)
 from lc_node.chain.types import ChainId, Height, Millis, Nonce, TransactionId
 from lc_node.ports.clock import Clock
 from lc_node.runtime.ledger import Finalized, Ledger
@@ -21,6 +25,9 @@ VALID_BLOCKS: Final = 1_000
 
 REPEAT_SECONDS: Final = 1.0
 """A transaction that is not final yet is told to the peers again after this long."""
+
+VARIANTS_MAX: Final = 64
+"""A repeated transaction takes turns among so many byte strings."""
 
 OWN: Final = Source(b"")
 
@@ -53,8 +60,26 @@ class Gossip(Protocol):
         ...
 
 
+@dataclass(slots=True, kw_only=True)
+class _Errand:
+    """One body on its way; whatever is signed for it bears one nonce until that is used up.
+
+    Peers keep what they were told, even if it is dropped here: a second nonce would let a transfer be
+    paid twice. Of one nonce, only one transaction can become final.
+    """
+
+    body: Body
+    nonce: Nonce
+    done: asyncio.Future[Included]
+    pending: SignedTransaction | None = None
+    """What was last put into our mempool."""
+    names: dict[TransactionId, None] = field(default_factory=dict)
+    """All that was signed for this body."""
+    repeats: int = 0
+
+
 class Sender:
-    """Signs, submits, repeats, and signs anew what was dropped, under fresh nonces."""
+    """Signs, submits, repeats, and signs anew what was dropped."""
 
     def __init__(
         self,
@@ -73,6 +98,7 @@ class Sender:
         self._gossip = gossip
         self._clock = clock
         self._on_work = on_work
+        self.repeat_seconds = REPEAT_SECONDS
         self._nonce = Nonce(0)
         self._waiting: dict[TransactionId, asyncio.Future[Included]] = {}
         self._turn = asyncio.Semaphore(ledger.params.pending_per_account_max // 2)
@@ -83,72 +109,89 @@ class Sender:
 
         Raises:
             TransactionRefused: a rule forbids it; the class says which.
+            MalformedBytes: the body has a value that no transaction may have.
             NotFinal: the network did not take it within ``timeout_seconds``.
         """
         try:
             async with asyncio.timeout(timeout_seconds), self._turn:
-                while True:
-                    included = await self._attempt(body)
-                    if included is not None:
-                        return included
+                return await self._see_through(body)
         except TimeoutError:
             raise NotFinal(timeout_seconds or 0) from None
 
-    async def _attempt(self, body: Body) -> Included | None:
-        """Submit once; None if it was dropped and a new one may fare better."""
-        signed = self._sign(self._draft(body))
+    async def _see_through(self, body: Body) -> Included:
+        done = asyncio.get_running_loop().create_future()
+        errand = _Errand(body=body, nonce=self._next_nonce(), done=done)
         try:
-            self._ledger.admit(signed, self._clock.now(), OWN)
-        except (AlreadyPending, TooManyPending, MempoolFull):
-            await asyncio.sleep(REPEAT_SECONDS)
-            return None
-        future: asyncio.Future[Included] = asyncio.get_running_loop().create_future()
-        names: list[TransactionId] = []
-        try:
-            self._tell(signed, future, names)
-            self._on_work()
-            while not future.done():
-                await asyncio.wait({future}, timeout=REPEAT_SECONDS)
-                if future.done():
-                    break
-                if not self._ledger.is_pending(signed):
-                    return None
-                self._tell(self._variant(signed, len(names)), future, names)
-            return future.result()
+            while not done.done():
+                self._push(errand)
+                await asyncio.wait({done}, timeout=self.repeat_seconds)
+            return errand.done.result()
         finally:
-            for name in names:
+            for name in errand.names:
                 del self._waiting[name]
 
-    def _tell(
-        self,
-        signed: SignedTransaction,
-        future: asyncio.Future[Included],
-        names: list[TransactionId],
-    ) -> None:
+    def _push(self, errand: _Errand) -> None:
+        """Tell the peers again what waits in our mempool, or put it there (again)."""
+        if errand.pending is not None and self._ledger.is_pending(errand.pending):
+            errand.repeats += 1
+            self._tell(errand, self._variant(errand.pending, errand.repeats))
+            return
+        if self._has_passed(errand.nonce):
+            errand.nonce = self._next_nonce()
+        signed = self._sign(self._draft(errand))
+        TRANSACTION_DECODER.decode(encode(signed))
+        try:
+            self._ledger.admit(signed, self._clock.now(), OWN)
+        except (TooManyPending, MempoolFull):
+            return
+        except AlreadyPending:
+            # One of ours that a peer gave back, or one from before a restart: it goes first.
+            return
+        errand.pending = signed
+        self._tell(errand, signed)
+        self._on_work()
+
+    def _tell(self, errand: _Errand, signed: SignedTransaction) -> None:
         name = transaction_id(signed.transaction)
-        self._waiting[name] = future
-        names.append(name)
+        self._waiting[name] = errand.done
+        errand.names[name] = None
         self._gossip.broadcast_transaction(encode(signed))
 
     def _variant(self, signed: SignedTransaction, number: int) -> SignedTransaction:
         """Return the same transaction in other bytes.
 
         A peer that refused it, because its chain was a block behind, has seen those bytes and does not
-        look again. Of one nonce only one can become final.
+        look again.
         """
-        until = Height(signed.transaction.valid_until + number)
-        return self._sign(replace(signed.transaction, valid_until=until))
+        transaction = signed.transaction
+        until = Height(transaction.valid_until + number % VARIANTS_MAX)
+        return self._sign(
+            Transaction(
+                chain_id=transaction.chain_id,
+                sender=transaction.sender,
+                nonce=transaction.nonce,
+                valid_until=until,
+                body=transaction.body,
+            )
+        )
 
-    def _draft(self, body: Body) -> Transaction:
-        account = self._ledger.state.account(self._signer.public_key)
-        self._nonce = Nonce(max(self._nonce, account.nonce) + 1)
+    def _draft(self, errand: _Errand) -> Transaction:
         return Transaction(
             chain_id=self._chain_id,
             sender=self._signer.public_key,
-            nonce=self._nonce,
+            nonce=errand.nonce,
             valid_until=Height(self._ledger.height + VALID_BLOCKS),
-            body=body,
+            body=errand.body,
         )
+
+    def _has_passed(self, nonce: Nonce) -> bool:
+        """Return whether the final state has taken this nonce or a later one."""
+        return self._ledger.state.account(self._signer.public_key).nonce >= nonce
+
+    def _next_nonce(self) -> Nonce:
+        account = self._ledger.state.account(self._signer.public_key)
+        self._nonce = Nonce(max(self._nonce, account.nonce) + 1)
+        return self._nonce
 
     def _sign(self, transaction: Transaction) -> SignedTransaction:
         signature = self._signer.sign(transaction_id(transaction))
