@@ -14,7 +14,7 @@ from lc_node.chain.events import BidDropped, BidPlaced
 from lc_node.chain.job import Phase, Standing
 from lc_node.chain.params import CREDIT, DEVNET
 from lc_node.chain.ranking import get_bid, get_finalists, get_leader, get_rank, get_standing
-from lc_node.chain.transactions import TopUp
+from lc_node.chain.transactions import TopUp, Transfer
 from lc_node.chain.types import JobId, MicroCredits
 from tests.chain.market import SPEC, Market, key
 
@@ -179,8 +179,9 @@ def test_there_are_sixty_four_places(market: Market) -> None:
     job = market.post()
     fill(market, job)
 
-    with pytest.raises(RankingFull):
+    with pytest.raises(RankingFull) as refusal:
         market.bid("p64", job, 64)
+    assert (refusal.value.places, refusal.value.last) == (64, 63)
 
 
 def test_a_better_reserve_pushes_the_last_one_out(market: Market) -> None:
@@ -222,6 +223,16 @@ def test_a_bid_without_the_credits_for_its_bond_is_refused() -> None:
 
     with pytest.raises(BondNotCovered):
         market.bid("poor", job, 7)
+
+
+def test_the_last_credit_may_be_a_bond() -> None:
+    market = Market(["sue", "poor"], verifiers=0, balance=20 * CREDIT)
+    market.send("poor", Transfer(to=key("sue"), amount=MicroCredits(20 * CREDIT - BOND), memo=b""))
+    job = market.post("sue")
+
+    market.bid("poor", job, 7)
+
+    assert market.balance("poor") == 0
 
 
 def test_a_submitter_may_not_bid_on_its_own_job(market: Market) -> None:

@@ -169,6 +169,16 @@ def test_an_expiry_moves_only_later_and_not_too_far(market: Market, span: int) -
         market.send("sue", Extend(job=job, expiry=Millis(START + span)))
 
 
+def test_an_extended_job_leaves_bidders_the_least_time_from_now(market: Market) -> None:
+    job = market.post("sue")
+    market.skip_to(START + EXPIRES_IN - SECOND_MS)
+    earliest = market.state.meta.time + DEVNET.expiry_min_ms
+
+    with pytest.raises(ExpiryOutOfRange):
+        market.send("sue", Extend(job=job, expiry=Millis(earliest - 1)))
+    market.send("sue", Extend(job=job, expiry=Millis(earliest)))
+
+
 @pytest.mark.parametrize("kind", ["extend", "cancel"])
 def test_with_a_bid_a_job_can_no_longer_be_moved_or_taken_back(market: Market, kind: str) -> None:
     job = market.post("sue")

@@ -112,6 +112,16 @@ def test_a_model_larger_than_the_job_allows_cannot_be_opened(market: Market) -> 
         market.open("bob", job, model_bytes=10_000_001)
 
 
+def test_a_model_as_large_as_the_job_allows_can_be_opened(market: Market) -> None:
+    job = market.post()
+    market.bid("bob", job, 1, model_bytes=10_000_000)
+    market.expire(job)
+
+    market.open("bob", job, model_bytes=10_000_000)
+
+    assert market.told(BidOpened)
+
+
 def test_nobody_opens_twice(market: Market) -> None:
     job = expired(market, "bob", "eve")
     market.open("bob", job)

@@ -335,3 +335,16 @@ def test_a_whole_pool_leaves_nobody_to_appeal_to() -> None:
     market.judge(job, flat(LOSS))
 
     assert market.job(job).phase is Phase.SETTLED
+
+
+def test_what_fifteen_found_is_not_appealed() -> None:
+    params = replace(DEVNET, appeal_window_ms=60_000)
+    market = Market(["sue", "bob"], params=params)
+    job = drawn(market)
+    market.judge(job, lambda _: None)
+    market.judge(job, lambda _: None)
+
+    market.judge(job, flat(LOSS))
+
+    assert len(market.members(job)) == 15
+    assert market.job(job).phase is Phase.SETTLED
