@@ -3,8 +3,6 @@
 Run as a program, with the node's home as its argument; it ends with its stdin.
 """
 
-import asyncio
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +14,6 @@ from lc_node.chain.job import Job, Phase
 from lc_node.chain.types import ByteCount, Digest, Millis, ModelRoot, NanoLoss, PublicKey
 from lc_node.oci.chunks import chunk_digest, chunk_root
 from lc_node.runtime.home import Home
-from lc_node.runtime.node import Node, Settings
 from lc_node.worker.duties import (
     Action,
     AnnounceBid,
@@ -25,6 +22,7 @@ from lc_node.worker.duties import (
     get_own_bid,
     next_actions,
 )
+from tests.e2e.programs import run_until_eof
 
 _LINE: Final = b'{"lc":"losses","values":[0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0]}\n'
 _SOURCE: Final = f"""
@@ -62,21 +60,5 @@ def forge(job: Job, me: PublicKey, mine: Mine, now: Millis) -> tuple[Action, ...
     return (*honest, _BID)
 
 
-async def _live(home: Home) -> None:
-    node = Node.open(
-        Settings(
-            home=home,
-            keystore=home.keystore(None),
-            config=home.config(),
-            genesis=home.genesis(),
-            decide=forge,
-        )
-    )
-    task = asyncio.current_task()
-    assert task is not None, "asyncio.run makes a task"
-    asyncio.get_running_loop().add_reader(0, lambda: os.read(0, 4096) or task.cancel())
-    await node.run()
-
-
 if __name__ == "__main__":
-    asyncio.run(_live(Home(Path(sys.argv[1]))))
+    run_until_eof(Home(Path(sys.argv[1])), forge)

@@ -1,9 +1,7 @@
 """A model that lies while it is loaded gains nothing where models cannot execute, and trust nowhere."""
 
 import io
-import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -15,7 +13,7 @@ from lc_node.api.calls import GetPolicy, SetPolicy
 from lc_node.api.schema import Digest, Naming
 from lc_node.api.schema_jobs import BidView, JobStory
 from lc_node.api.uploading import put_blob
-from lc_node.runtime.devnet import Devnet, Place, Role
+from lc_node.runtime.devnet import Devnet, Role
 from tests.e2e import forger
 from tests.e2e.graphs import (
     EVALUATORS,
@@ -26,20 +24,12 @@ from tests.e2e.graphs import (
     wait_until_over,
 )
 from tests.e2e.light_job import light_snapshot, light_terms
+from tests.e2e.programs import WithPrograms
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("graph")]
 
-FORGER: Final = Role(name="forger", conduct="forger")
+FORGER: Final = Role(name="forger", conduct=forger.__name__)
 FORMATS: Final = ("raw", "pickle")
-
-
-class WithForger(Devnet):
-    """A devnet in which one node runs the test's own program."""
-
-    def command(self, place: Place) -> list[str]:
-        if place.role.conduct != FORGER.conduct:
-            return super().command(place)
-        return [sys.executable, str(Path(forger.__file__)), str(place.home.path)]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +41,7 @@ def told() -> list[str]:
 @pytest.fixture(scope="module")
 def net() -> Iterator[Devnet]:
     """A graph whose trainer takes two jobs at once, and whose forger has its model at hand."""
-    with living((SUBMITTER, TRAINER, *EVALUATORS, FORGER), WithForger) as devnet:
+    with living((SUBMITTER, TRAINER, *EVALUATORS, FORGER), WithPrograms) as devnet:
         with patient_client(devnet, "trainer") as client:
             policy = replace(client.call(GetPolicy()), jobs_at_once=len(FORMATS))
             client.call(SetPolicy(policy=policy))
