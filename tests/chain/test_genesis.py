@@ -93,5 +93,5 @@ def test_a_document_that_no_chain_can_begin_with_is_refused(fix: str, document: 
 def test_the_presets_say_what_the_protocol_page_says() -> None:
     assert DEVNET.expiry_min_ms == 20_000
     assert DEVNET.fee_base == MicroCredits(CREDIT // 10)
-    assert MAINNET.appeal_window_ms == 600_000
+    assert MAINNET.open_window_ms == 60_000
     assert MAINNET.clock_drift_ms == 2_000
