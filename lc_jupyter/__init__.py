@@ -1,18 +1,34 @@
-"""LearningChain in a notebook: ``%load_ext lc_jupyter``."""
+"""LearningChain in a notebook: ``%load_ext lc_jupyter``, or ``lc_jupyter.connect()`` in Python.
 
+Importing the package stays light; what it offers is imported when it is called.
+"""
+
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from lc_jupyter.jobs import Job
+    from lc_jupyter.session import LearningChain
 
 
 def load_ipython_extension(shell: "InteractiveShell") -> None:
     """Serve ``%load_ext lc_jupyter``."""
-    from lc_jupyter.magics import register  # noqa: PLC0415 (importing the package stays light)
+    from lc_jupyter.magics import LearningChainMagics  # noqa: PLC0415 (the import stays light)
 
-    register(shell)
+    shell.register_magics(LearningChainMagics(shell))
+
+
+def connect(where: str | Path | None = None) -> "LearningChain":
+    """Connect to a node of this machine: by its home, ``$LC_NODE``, or the default home.
+
+    Raises:
+        NodeUnreachable: none runs there; the message says how to start one.
+    """
+    from lc_jupyter import session  # noqa: PLC0415 (the import stays light)
+
+    return session.connect(where)
 
 
 def last_job() -> "Job":
@@ -21,6 +37,6 @@ def last_job() -> "Job":
     Raises:
         UserError: none was posted yet.
     """
-    from lc_jupyter.magics import get_last_job  # noqa: PLC0415 (importing the package stays light)
+    from lc_jupyter.jobs import get_last_job  # noqa: PLC0415 (the import stays light)
 
     return get_last_job()

@@ -1,68 +1,63 @@
 """What a submitted cell defines: it runs in the kernel first, so that a typo fails here."""
 
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from symtable import symtable
 
 from IPython.core.interactiveshell import InteractiveShell
 
 from lc_jupyter.errors import UserError
-from lc_jupyter.packaging.imports import (
-    codes_within,
-    imported_by_code,
-    imported_by_text,
-    top_level,
-)
-from lc_jupyter.packaging.snapshot import SnapshotRequest
-from lc_jupyter.runner.formats import FORMATS, guess_format
-
-Function = Callable[..., object]
+from lc_jupyter.functions import Function, JobFunctions
 
 
-def request_from_cell(shell: InteractiveShell, cell: str, options: Any) -> SnapshotRequest | None:
-    """Run the cell and return what to package; None if it raised, which the shell has shown.
+def functions_from_cell(shell: InteractiveShell, cell: str) -> JobFunctions:
+    """Run the cell as its notebook would, and return the job's functions that it defines.
 
     Raises:
-        UserError: it does not define what a job needs.
+        UserError: it raised, which the shell has shown, or it lacks what a job needs.
     """
-    before = frozenset(sys.modules)
-    for name in ("train", "evaluate", "save", "load"):
-        shell.user_ns.pop(name, None)
-    if not shell.run_cell(cell).success:
-        return None
-    train, evaluate = _required(shell, "train"), _required(shell, "evaluate")
-    save, load = _optional(shell, "save"), _optional(shell, "load")
-    new = frozenset(sys.modules) - before
-    return SnapshotRequest(
-        train=train,
-        evaluate=evaluate,
-        save=save,
-        load=load,
-        model_format=options.format or _guess(cell, (train, evaluate), own=load is not None),
+    _validate_synchronous(shell, cell)
+    modules = frozenset(sys.modules)
+    earlier = dict(shell.user_ns)
+    _run(shell, cell)
+    names = _assigned(shell.transform_cell(cell))
+
+    def defined(name: str) -> Function | None:
+        value = shell.user_ns.get(name)
+        is_new = name in names or value is not earlier.get(name)
+        return value if is_new and callable(value) else None
+
+    return JobFunctions(
+        train=_required("train", defined("train")),
+        evaluate=_required("evaluate", defined("evaluate")),
+        save=defined("save"),
+        load=defined("load"),
         cell=cell,
-        new_modules=new,
-        with_distributions=tuple(options.with_),
-        everything=options.all,
-        include=tuple(Path(path) for path in options.include),
-        exclude=tuple(options.exclude),
-        allowed_secrets=frozenset(options.allow_secret),
+        new_modules=frozenset(sys.modules) - modules,
     )
 
 
-def validate_format(name: str) -> None:
-    """Check the name of a model format.
-
-    Raises:
-        UserError: there is no such format.
-    """
-    if name not in FORMATS:
-        message = f"--format {name!r} is unknown; choose one of {', '.join(FORMATS)}"
+def _validate_synchronous(shell: InteractiveShell, cell: str) -> None:
+    """Refuse a cell that awaits: the kernel's loop is busy with the magic itself."""
+    if shell.should_run_async(cell, transformed_cell=shell.transform_cell(cell)):
+        message = "A submitted cell cannot await at its top level: move that to a cell of its own."
         raise UserError(message)
 
 
-def _required(shell: InteractiveShell, name: str) -> Function:
-    function = _optional(shell, name)
+def _run(shell: InteractiveShell, cell: str) -> None:
+    result = shell.run_cell(cell)
+    raised = result.error_before_exec or result.error_in_exec
+    if raised is not None:
+        message = f"The cell raised {type(raised).__name__}, see above; nothing was posted."
+        raise UserError(message)
+
+
+def _assigned(source: str) -> frozenset[str]:
+    """Return the names that a cell's source binds at its top level."""
+    symbols = symtable(source, "<cell>", "exec").get_symbols()
+    return frozenset(s.get_name() for s in symbols if s.is_assigned() or s.is_imported())
+
+
+def _required(name: str, function: Function | None) -> Function:
     if function is None:
         message = (
             f"The cell defines no function {name!r}. A job needs train(trial), which returns a "
@@ -70,18 +65,3 @@ def _required(shell: InteractiveShell, name: str) -> Function:
         )
         raise UserError(message)
     return function
-
-
-def _optional(shell: InteractiveShell, name: str) -> Function | None:
-    value = shell.user_ns.get(name)
-    return value if callable(value) else None
-
-
-def _guess(cell: str, functions: tuple[Function, ...], *, own: bool) -> str:
-    """Guess the model's format from what the cell and its functions import."""
-    imported = set(imported_by_text(cell))
-    for function in functions:
-        code = getattr(function, "__code__", None)
-        if code is not None:
-            imported |= {name for part in codes_within(code) for name in imported_by_code(part)}
-    return guess_format({top_level(name) for name in imported}, own_files=own)

@@ -1,4 +1,4 @@
-"""Tables and stories, each as HTML for a notebook and as plain text for everything else."""
+"""Tables and sentences, each as HTML for a notebook and as plain text for everything else."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,22 +6,27 @@ from html import escape
 from typing import Final
 
 _STYLE: Final = """<style>
-.lc{font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;max-width:100%;
- color:var(--jp-ui-font-color1,var(--vscode-foreground,inherit))}
-.lc h4{margin:.2em 0 .4em;font-size:14px;font-weight:600}
-.lc p{margin:.25em 0}
+.lc{font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.45;
+ max-width:960px;color:var(--jp-ui-font-color1,var(--vscode-foreground,inherit))}
+.lc h4{margin:.2em 0 .3em;font-size:14px;font-weight:600;color:inherit;overflow-wrap:anywhere}
+.lc p{margin:.25em 0;overflow-wrap:anywhere}
 .lc .lc-scroll{overflow-x:auto}
-.lc table{border-collapse:collapse;margin:.3em 0 .7em;font-variant-numeric:tabular-nums}
-.lc caption{text-align:left;font-weight:600;padding:.2em 0}
-.lc th,.lc td{text-align:left;padding:.2em .7em .2em 0;border:0;
- border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.35));white-space:nowrap;background:none;
- color:inherit}
+.lc table{border-collapse:collapse;margin:.3em 0 .7em;font-size:inherit;font-variant-numeric:tabular-nums}
+.lc caption{text-align:left;font-weight:600;padding:.2em 0;color:inherit;caption-side:top}
+.lc th,.lc td{text-align:left;vertical-align:baseline;padding:.2em 1em .2em 0;border:0;
+ border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.35));white-space:nowrap;
+ background:none;color:inherit}
 .lc th{font-weight:600;color:var(--jp-ui-font-color2,inherit)}
 .lc td.n,.lc th.n{text-align:right}
-.lc td.w{white-space:normal;min-width:14em}
-.lc .good{color:var(--jp-success-color0,#2e7d32)}
-.lc .bad{color:var(--jp-error-color1,#d32f2f)}
+.lc td.w{white-space:normal;overflow-wrap:anywhere}
+.lc summary{cursor:pointer;color:var(--jp-ui-font-color2,inherit)}
+.lc .good{color:var(--lc-good,var(--jp-success-color0,#2e7d32))}
+.lc .bad{color:var(--lc-bad,var(--jp-error-color1,#d32f2f))}
 .lc .dim{color:var(--jp-ui-font-color2,#777)}
+.lc figure{margin:.5em 0 .7em;max-width:560px}
+.lc svg{display:block;width:100%;height:110px;overflow:visible}
+.lc .lc-ends{display:flex;justify-content:space-between;gap:1em;color:var(--jp-ui-font-color2,inherit)}
+body[data-jp-theme-light="false"] .lc{--lc-good:var(--jp-success-color2,#81c784);--lc-bad:var(--jp-error-color2,#e57373)}
 </style>"""
 
 
@@ -56,19 +61,41 @@ class Cell:
     tone: str = ""
 
 
-def table(
-    caption: str, columns: Sequence[Column], rows: Iterable[Sequence[Cell | str]], *, empty: str
-) -> Shown:
+Row = Sequence[Cell | str]
+
+
+def table(caption: str, columns: Sequence[Column], rows: Iterable[Row], *, empty: str) -> Shown:
     """Return a table, or the sentence ``empty`` where there is no row."""
-    cells = [[c if isinstance(c, Cell) else Cell(c) for c in row] for row in rows]
+    cells = [_cells(row) for row in rows]
     if not cells:
-        return paragraph(empty)
-    return Shown(_table_html(caption, columns, cells), _table_text(caption, columns, cells))
+        return paragraph(empty, "dim")
+    head = "".join(
+        f'<th scope="col"{_class("n" if column.is_number else "")}>{escape(column.name)}</th>'
+        for column in columns
+    )
+    body = "".join(_row_html(row, columns) for row in cells)
+    html = _table_html(caption, f"<thead><tr>{head}</tr></thead>", body)
+    headings = [column.name for column in columns]
+    return Shown(html, _text(caption, columns, [headings, *_texts(cells)]))
+
+
+def facts(caption: str, rows: Iterable[tuple[str, Cell | str]]) -> Shown:
+    """Return names with their values, a line each."""
+    pairs = [(name, value if isinstance(value, Cell) else Cell(value)) for name, value in rows]
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>'
+        f"<td{_class(f'w {value.tone}'.strip())}>{escape(value.text)}</td></tr>"
+        for name, value in pairs
+    )
+    lines = [[name, value.text] for name, value in pairs]
+    return Shown(
+        _table_html(caption, "", body), _text(caption, (Column("name"), Column("value")), lines)
+    )
 
 
 def paragraph(text: str, tone: str = "") -> Shown:
     """Return one sentence."""
-    return Shown(f'<p class="{tone}">{escape(text)}</p>', text)
+    return Shown(f"<p{_class(tone)}>{escape(text)}</p>", text)
 
 
 def heading(text: str) -> Shown:
@@ -76,38 +103,52 @@ def heading(text: str) -> Shown:
     return Shown(f"<h4>{escape(text)}</h4>", f"{text}\n{'-' * len(text)}")
 
 
+def fold(summary: str, part: Shown) -> Shown:
+    """Return a part that a click unfolds; the text has all of it."""
+    return Shown(
+        f"<details><summary>{escape(summary)}</summary>{part.html}</details>",
+        f"{summary}\n{part.text}",
+    )
+
+
 def stack(*parts: Shown) -> Shown:
     """Return parts one below the other."""
-    return Shown("".join(p.html for p in parts), "\n".join(p.text for p in parts))
+    return Shown(
+        "".join(part.html for part in parts), "\n".join(part.text for part in parts if part.text)
+    )
 
 
-def _table_html(caption: str, columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> str:
-    head = "".join(
-        f'<th scope="col"{_class("n" if column.is_number else "")}>{escape(column.name)}</th>'
-        for column in columns
-    )
-    body = "".join(
-        "<tr>" + "".join(_cell_html(c, k) for c, k in zip(row, columns, strict=True)) + "</tr>"
-        for row in rows
-    )
+def _cells(row: Row) -> list[Cell]:
+    return [cell if isinstance(cell, Cell) else Cell(cell) for cell in row]
+
+
+def _texts(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
+    return [[cell.text for cell in row] for row in rows]
+
+
+def _table_html(caption: str, head: str, body: str) -> str:
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return (
-        f'<div class="lc-scroll"><table>{title}<thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+    return f'<div class="lc-scroll"><table>{title}{head}<tbody>{body}</tbody></table></div>'
+
+
+def _row_html(row: Sequence[Cell], columns: Sequence[Column]) -> str:
+    cells = (
+        f"<td{_class(_names(cell, column))}>{escape(cell.text)}</td>"
+        for cell, column in zip(row, columns, strict=True)
     )
+    return f"<tr>{''.join(cells)}</tr>"
 
 
-def _cell_html(cell: Cell, column: Column) -> str:
-    names = [cell.tone, "n" if column.is_number else "", "w" if column.wraps else ""]
-    return f"<td{_class(' '.join(filter(None, names)))}>{escape(cell.text)}</td>"
+def _names(cell: Cell, column: Column) -> str:
+    names = (cell.tone, "n" if column.is_number else "", "w" if column.wraps else "")
+    return " ".join(filter(None, names))
 
 
 def _class(names: str) -> str:
     return f' class="{names}"' if names else ""
 
 
-def _table_text(caption: str, columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> str:
-    lines = [[column.name for column in columns], *([c.text for c in row] for row in rows)]
+def _text(caption: str, columns: Sequence[Column], lines: Sequence[Sequence[str]]) -> str:
     widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
     set_lines = [
         "  ".join(

@@ -1,23 +1,29 @@
 """A job as an object in the kernel: look at it, wait for it, take its model."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from lc_jupyter.display import Shown
-from lc_jupyter.errors import UserError
+from lc_jupyter.display import paragraph
+from lc_jupyter.errors import StoppedWaiting, UserError
+from lc_jupyter.live import REDRAW_SECONDS, Live, tell
 from lc_jupyter.models import load_model, validate_digest
 from lc_jupyter.stopwatch import Stopwatch
-from lc_jupyter.stories import show_story
-from lc_node.api.calls import Cancel, FetchModel, GetJob, GetJobs, TopUp
-from lc_node.api.client import Client
-from lc_node.api.schema import JobId, MicroCredits, Receipt
+from lc_jupyter.stories import show_latest, show_story
+from lc_jupyter.units import (
+    Written,
+    parse_credits,
+    parse_seconds,
+    short_job,
+    show_seconds,
+)
+from lc_node.api.calls import Cancel, Extend, FetchModel, GetJob, GetJobs, TopUp
+from lc_node.api.client import ApiError, Client
+from lc_node.api.schema import JobId, MicroCredits, Phase, Receipt
 from lc_node.api.schema_jobs import BidView, FetchedModel, JobStory
-
-_REDRAW_SECONDS: Final = 0.2
-"""A waiting cell is drawn at most five times a second."""
 
 _HEARTBEAT_SECONDS: Final = 0.25
 """An interrupt reaches an awaiting cell only when its loop wakes, so it wakes this often."""
@@ -25,27 +31,29 @@ _HEARTBEAT_SECONDS: Final = 0.25
 _LOOK_SECONDS: Final = 1.0
 """Without an event the countdown is drawn this often."""
 
-Draw = Callable[[Shown], None]
+_ID_DIGITS: Final = 64
+_NAMED_MAX: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What the notebook that posted a job knows of it: how it saves and loads its models."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What only the kernel that posted a job knows of it."""
 
     load: Callable[..., object] | None = None
+    """How the job's cell loads its models, if it says so."""
     seconds: Mapping[str, float] = field(default_factory=dict)
-    """How long each step of posting it took."""
+    """How long each step of posting took."""
 
 
 class Job:
-    """A job of the graph, by its id."""
+    """A job of the graph, by its id; ``await job`` waits without blocking the kernel."""
 
-    def __init__(self, client: Client, job_id: JobId, source: Source | None = None) -> None:
+    def __init__(self, client: Client, job_id: JobId, origin: Origin | None = None) -> None:
         """Speak of job ``job_id`` with the node behind ``client``."""
         self._client = client
-        self._source = source or Source()
+        self._origin = origin or Origin()
         self.id = job_id
-        self.seconds = dict(self._source.seconds)
+        self.seconds = dict(self._origin.seconds)
 
     def story(self) -> JobStory:
         """Return all that the node knows of it."""
@@ -60,98 +68,197 @@ class Job:
         """Whether nothing more can happen to it."""
         return self.story().summary.phase.is_over
 
-    def wait(self, draw: Draw, timeout_seconds: float | None = None) -> JobStory:
-        """Draw its story whenever something happens, until it is over; interrupt to stop waiting.
+    def wait(self, timeout_seconds: float | None = None) -> JobStory:
+        """Draw its story whenever something happens, until it is over.
 
         Raises:
+            StoppedWaiting: interrupted; the job goes on.
             UserError: it is not over after ``timeout_seconds``; the job goes on.
         """
         end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        with self._client.events(job=self.id) as events:
-            while True:
-                story = self.story()
-                draw(show_story(story, _now_ms()))
-                if story.summary.phase.is_over:
-                    return story
-                if end is not None and time.monotonic() > end:
-                    message = f"Job {self.id[:8]} is not over yet; it goes on by itself."
-                    raise UserError(message)
-                if events.next(_LOOK_SECONDS) is not None:
-                    _drain(events.next)
+        try:
+            with Live() as live:
+                return self._draw_until_over(live, end)
+        except KeyboardInterrupt:
+            raise StoppedWaiting(self.id) from None
 
     def __await__(self) -> Generator[Any, None, JobStory]:
         """Wait without blocking the kernel; interrupting the cell stops the waiting, not the job."""
         return self._until_over().__await__()
 
-    async def _until_over(self) -> JobStory:
-        while True:
-            story = await asyncio.to_thread(self.story)
-            if story.summary.phase.is_over:
-                return story
-            await asyncio.sleep(_HEARTBEAT_SECONDS)
+    def top_up(self, amount: Written) -> Receipt:
+        """Raise its bounty by some credits.
 
-    def top_up(self, micro_credits: int) -> Receipt:
-        """Raise its bounty."""
-        return self._client.call(TopUp(job=self.id, amount=MicroCredits(micro_credits)))
+        Raises:
+            Malformed: it is no amount.
+            ApiError: the chain refuses, and says why.
+        """
+        micro = MicroCredits(parse_credits(amount, "the amount"))
+        return self._client.call(TopUp(job=self.id, amount=micro))
+
+    def extend(self, expires: str) -> Receipt:
+        """Let bidding end so long from now, such as ``10m``; possible while it has no bid.
+
+        Raises:
+            Malformed: it is no duration.
+            ApiError: the chain refuses, and says why.
+        """
+        seconds = parse_seconds(expires, "the time")
+        return self._client.call(Extend(job=self.id, expiry_seconds=seconds))
 
     def cancel(self) -> Receipt:
-        """Take it back; possible while it is open and has no bid."""
+        """Take it back; possible while it is open and has no bid.
+
+        Raises:
+            ApiError: the chain refuses, and says why.
+        """
         return self._client.call(Cancel(job=self.id))
 
     def fetch(self) -> FetchedModel:
         """Bring the winner's model to the node's disk, and check its digest here once more.
 
         Raises:
-            UserError: the file does not have the digest that the chain settled on.
+            UserError: there is no winner, or the file is not what the chain settled on.
         """
+        _validate_settled(self.story())
         fetched = self._client.call(FetchModel(job=self.id))
         validate_digest(fetched)
         return fetched
 
-    def result(self, *, trust: bool = False) -> object:
+    def result(self, *, trust: bool = False, load: Callable[..., object] | None = None) -> object:
         """Return the winner's model, loaded by a format that cannot run code.
 
         Args:
             trust: load a pickle all the same; it runs whatever its author put into it.
+            load: the job's own ``load``, if another kernel posted it.
 
         Raises:
             UserError: there is no winner, or the format is unsafe and not trusted.
         """
         watch = Stopwatch()
-        model = load_model(self.fetch(), self._source.load, trust=trust)
+        model = load_model(self.fetch(), load or self._origin.load, trust=trust)
         watch.lap("pull")
         self.seconds |= watch.seconds
         return model
 
-    def _repr_html_(self) -> str:
-        return show_story(self.story(), _now_ms())._repr_html_()
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """Serve IPython: the story as it stands, asked for once."""
+        try:
+            shown = show_story(self.story(), _now_ms())
+        except ApiError as error:
+            shown = paragraph(f"Job {short_job(self.id)}: {error}", "bad")
+        return {"text/html": shown._repr_html_(), "text/plain": shown.text}
 
     def __repr__(self) -> str:
-        return show_story(self.story(), _now_ms()).text
+        return f"<Job {short_job(self.id)}>"
+
+    def _draw_until_over(self, live: Live, end: float | None) -> JobStory:
+        with self._client.events(job=self.id) as events:
+            while True:
+                story = self.story()
+                shown = show_story(story, _now_ms())
+                if story.summary.phase.is_over:
+                    live.keep(shown)
+                    return story
+                live.show(shown, show_latest(story))
+                if end is not None and time.monotonic() > end:
+                    message = f"Job {short_job(self.id)} is not over yet; it goes on by itself."
+                    raise UserError(message)
+                if events.next(_LOOK_SECONDS) is not None:
+                    _drain(events.next)
+
+    async def _until_over(self) -> JobStory:
+        stop = threading.Event()
+        loop = asyncio.get_running_loop()
+        listening = loop.run_in_executor(None, self._listen, stop)
+        try:
+            while not listening.done():
+                await asyncio.wait({listening}, timeout=_HEARTBEAT_SECONDS)
+        except asyncio.CancelledError:
+            tell(paragraph(str(StoppedWaiting(self.id))))
+            raise
+        finally:
+            stop.set()
+        return listening.result()
+
+    def _listen(self, stop: threading.Event) -> JobStory:
+        """Return the story when the job is over, or when nobody waits for it any more."""
+        with self._client.events(job=self.id) as events:
+            while True:
+                story = self.story()
+                if story.summary.phase.is_over or stop.is_set():
+                    return story
+                while not stop.is_set() and events.next(_HEARTBEAT_SECONDS) is None:
+                    continue
 
 
-def find_job(client: Client, prefix: str) -> JobId:
+def note_posted(job: Job) -> None:
+    """Remember a job that this kernel has posted."""
+    _posted[job.id] = job
+
+
+def get_last_job() -> Job:
+    """Return the job that was posted last from this kernel.
+
+    Raises:
+        UserError: none was posted yet.
+    """
+    if not _posted:
+        message = "No job was posted from this notebook yet; name one: %lc_jobs --all lists them."
+        raise UserError(message)
+    return _posted[next(reversed(_posted))]
+
+
+def find_job(client: Client, prefix: str) -> Job:
     """Return the one job whose id begins so.
 
     Raises:
         UserError: there is none, or more than one.
     """
-    if not prefix or not all(digit in "0123456789abcdef" for digit in prefix):
-        message = f"{prefix!r} is no job id; %lc_jobs lists them."
+    if not 0 < len(prefix) <= _ID_DIGITS or prefix.strip("0123456789abcdef"):
+        message = f"{prefix!r} is no job id; %lc_jobs --all lists them."
         raise UserError(message)
     found = client.call(GetJobs(prefix=prefix))
     if not found:
-        message = f"No job begins with {prefix}; %lc_jobs lists them."
+        message = f"No job begins with {prefix}; %lc_jobs --all lists them."
         raise UserError(message)
     if len(found) > 1:
-        message = f"{len(found)} jobs begin with {prefix}; give more digits."
+        named = ", ".join(f"{short_job(job.job)} ({job.title})" for job in found[:_NAMED_MAX])
+        more = " ..." if len(found) > _NAMED_MAX else ""
+        message = f"{len(found)} jobs begin with {prefix}: {named}{more}; give more digits."
         raise UserError(message)
-    return found[0].job
+    return _posted.get(found[0].job) or Job(client, found[0].job)
+
+
+def forget_posted() -> None:
+    """Forget what this kernel has posted."""
+    _posted.clear()
+
+
+_posted: Final[dict[JobId, Job]] = {}
+
+
+def _validate_settled(story: JobStory) -> None:
+    job = story.summary
+    if not job.phase.is_over:
+        wait = f"%lc_wait {short_job(job.job)} waits for it"
+        ends = ""
+        if job.phase is Phase.OPEN:
+            ends = f", bidding ends in {show_seconds((job.expiry - _now_ms()) // 1000)}"
+        message = f"Job {short_job(job.job)} is not settled yet ({job.phase.value}{ends}); {wait}."
+        raise UserError(message)
+    if job.winner is None:
+        why = f": {story.reason_text}" if story.reason_text else ""
+        message = (
+            f"Job {short_job(job.job)} has no model to pull, it was {job.phase.value}{why}. "
+            "Post it again, with a longer --expires or a higher --bounty."
+        )
+        raise UserError(message)
 
 
 def _drain(take: Callable[[float], object | None]) -> None:
     """Gather what comes within one redraw, so that a storm of bids is drawn once."""
-    end = time.monotonic() + _REDRAW_SECONDS
+    end = time.monotonic() + REDRAW_SECONDS
     while (left := end - time.monotonic()) > 0:
         if take(left) is None:
             return

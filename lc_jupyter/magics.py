@@ -1,135 +1,203 @@
 """The magics: one thin method each; a mistake of the user is one message without a traceback."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import shutil
+from collections.abc import Callable
+from functools import wraps
+from keyword import iskeyword
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
-from IPython.display import DisplayHandle, display
+from IPython.core.magic_arguments import argument, magic_arguments
 
-from lc_jupyter.cells import request_from_cell
-from lc_jupyter.display import Shown, paragraph
-from lc_jupyter.errors import UserError
-from lc_jupyter.jobs import Job, Source, find_job
-from lc_jupyter.stories import show_jobs, show_status
-from lc_jupyter.submit import Terms, submit
-from lc_jupyter.units import (
-    parse_bytes,
-    parse_credits,
-    parse_millicpus,
-    parse_ppm,
-    parse_seconds,
-    show_bytes,
-)
-from lc_node.api.calls import GetJobs, GetStatus
-from lc_node.api.client import ApiError, Client
+from lc_jupyter.arguments import parse_line
+from lc_jupyter.cells import functions_from_cell
+from lc_jupyter.display import paragraph
+from lc_jupyter.errors import StoppedWaiting, UserError
+from lc_jupyter.jobs import Job
+from lc_jupyter.live import tell
+from lc_jupyter.overviews import show_jobs, show_peers, show_status, show_wallet
+from lc_jupyter.session import LearningChain, connect
+from lc_jupyter.terms import DEFAULTS, Options
+from lc_jupyter.units import short_job, show_bytes
+from lc_node.api.client import ApiError
+from lc_node.api.schema import Receipt
 
 _JOB: Final = argument(
     "job", nargs="?", help="job id, or its first digits; the last job posted here if left out"
 )
+_EXAMPLE: Final = "%%lc_submit --bounty 20 --expires 10m"
+_NOT_OPTIONS: Final = ("bounty", "expires", "dry_run")
+
+
+def _in_one_line(magic: Callable[..., None]) -> Callable[..., None]:
+    """Let what the user or the node is to blame for end a magic as one line."""
+
+    @wraps(magic)
+    def told(self: "LearningChainMagics", *texts: str) -> None:
+        try:
+            magic(self, *texts)
+        except (UserError, ApiError, StoppedWaiting) as error:
+            raise UsageError(str(error)) from None
+
+    return told
 
 
 @magics_class
 class LearningChainMagics(Magics):
-    """``%lc_status``, ``%%lc_submit``, ``%lc_jobs``, ``%lc_wait``, ``%lc_pull``."""
+    """What a notebook says to the own node."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         """Serve a shell; the node is looked for when it is needed."""
         super().__init__(shell)
-        self._connection: Client | None = None
-        self._last: Job | None = None
-        self._sources: dict[str, Source] = {}
+        self._connected: LearningChain | None = None
 
     @magic_arguments()
     @line_magic
+    @_in_one_line
     def lc_status(self, line: str) -> None:
         """Show the node at a glance."""
-        with self._speaking():
-            parse_argstring(self.lc_status, line)
-            display(show_status(self._client().call(GetStatus())))
+        parse_line(self.lc_status, line)
+        tell(show_status(self.chain.status()))
 
     @magic_arguments()
-    @argument("--mine", action="store_true", help="only jobs of this node")
+    @line_magic
+    @_in_one_line
+    def lc_wallet(self, line: str) -> None:
+        """Show the own credits, and what they were earned and spent for."""
+        parse_line(self.lc_wallet, line)
+        tell(show_wallet(self.chain.wallet()))
+
+    @magic_arguments()
+    @line_magic
+    @_in_one_line
+    def lc_peers(self, line: str) -> None:
+        """List the connected nodes."""
+        parse_line(self.lc_peers, line)
+        tell(show_peers(self.chain.peers(), self.chain.status().clock))
+
+    @magic_arguments()
+    @argument("--mine", action="store_true", help="only jobs of this node, finished ones as well")
     @argument("--all", action="store_true", help="finished jobs as well")
     @line_magic
+    @_in_one_line
     def lc_jobs(self, line: str) -> None:
         """List the jobs of the graph, newest first."""
-        with self._speaking():
-            options = parse_argstring(self.lc_jobs, line)
-            client = self._client()
-            jobs = client.call(GetJobs(mine=options.mine))
-            shown = [job for job in jobs if options.all or options.mine or not job.phase.is_over]
-            display(show_jobs(shown, client.call(GetStatus()).clock))
+        options = parse_line(self.lc_jobs, line)
+        jobs = self.chain.jobs(mine=options.mine)
+        shown = [job for job in jobs if options.all or options.mine or not job.phase.is_over]
+        tell(show_jobs(shown, self.chain.status().clock))
 
     @magic_arguments()
-    @argument("--bounty", required=True, help="credits for the best model, e.g. 20")
-    @argument("--expires", required=True, help="how long bidding lasts, e.g. 10m")
-    @argument("--name", default="untitled", help="what others see the job as")
-    @argument("--trial-time", default="10m", help="the longest a trial may take")
-    @argument("--memory", default="2G", help="memory of a run")
-    @argument("--cpus", default="1", help="processors of a run")
-    @argument("--disk", default="1G", help="scratch space of a run")
-    @argument("--model-bytes", default="100M", help="the largest model")
-    @argument("--tolerance", default="100ppm", help="how far a re-evaluated loss may lie off")
+    @_JOB
+    @line_magic
+    @_in_one_line
+    def lc_job(self, line: str) -> None:
+        """Show one job's story as it stands."""
+        job = self._job(parse_line(self.lc_job, line).job)
+        job.story()  # an unknown job is said in one line, before anything is shown
+        tell(job)
+
+    @magic_arguments()
+    @argument("--bounty", help="credits for the best model, e.g. 20")
+    @argument("--expires", help="how long bidding lasts, e.g. 10m")
+    @argument("--name", default=DEFAULTS["name"], help="what others see the job as")
+    @argument("--trial-time", default=DEFAULTS["trial_time"], help="the longest trial, e.g. 10m")
+    @argument(
+        "--evaluate-time",
+        default=DEFAULTS["evaluate_time"],
+        help="the longest evaluation; five times what the check measured if left out",
+    )
+    @argument("--memory", default=DEFAULTS["memory"], help="memory of a run, e.g. 2G")
+    @argument("--cpus", default=DEFAULTS["cpus"], help="processors of a run, e.g. 1")
+    @argument("--disk", default=DEFAULTS["disk"], help="scratch space of a run, e.g. 1G")
+    @argument("--model-bytes", default=DEFAULTS["model_bytes"], help="the largest model")
+    @argument(
+        "--tolerance",
+        default=DEFAULTS["tolerance"],
+        help="how far a re-evaluated loss may lie off, e.g. 100ppm",
+    )
     @argument(
         "--format",
-        default=None,
+        dest="model_format",
+        default=DEFAULTS["model_format"],
         help="skops, npz, safetensors, onnx, raw or pickle; guessed if left out",
     )
     @argument("--include", action="append", default=[], help="a file or folder the job reads")
     @argument("--exclude", action="append", default=[], help="a pattern left out of --include")
-    @argument("--with", dest="with_", action="append", default=[], help="a distribution to add")
-    @argument("--all", action="store_true", help="take every installed distribution")
+    @argument(
+        "--with",
+        dest="with_distributions",
+        action="append",
+        default=[],
+        help="a distribution to add",
+    )
+    @argument(
+        "--all",
+        dest="all_distributions",
+        action="store_true",
+        help="take every installed distribution",
+    )
     @argument(
         "--allow-secret",
+        dest="allow_secrets",
         action="append",
         default=[],
         help="a name that may go although it looks secret",
     )
     @argument(
-        "--check-time", default="30s", help="how long to wait for the first model in the check"
+        "--check-time",
+        default=DEFAULTS["check_time"],
+        help="how long to wait for the first model in the check",
     )
-    @argument("--no-check", action="store_true", help="post without running the job here once")
+    @argument(
+        "--no-check",
+        dest="check",
+        action="store_false",
+        help="post without running the job here once",
+    )
     @argument("--dry-run", action="store_true", help="do all but the posting")
     @cell_magic
+    @_in_one_line
     def lc_submit(self, line: str, cell: str) -> None:
-        """Run the cell, package what its ``train`` and ``evaluate`` need, and post it as a job."""
-        with self._speaking():
-            options = parse_argstring(self.lc_submit, line)
-            terms = _terms(options)
-            client = self._client()
-            snapshot = request_from_cell(self._shell(), cell, options)
-            if snapshot is None:
-                return
-            posted = submit(client, snapshot, terms, display)
-            if posted is not None:
-                source = Source(load=snapshot.load, seconds=posted.seconds)
-                self._sources[posted.submitted.job] = source
-                self._last = Job(client, posted.submitted.job, source)
+        """Run the cell, package what its ``train`` and ``evaluate`` need, and post it as a job.
+
+        The cell defines train(trial), which returns a model, and evaluate(model), which returns its
+        loss. It may define save(model, path) and load(path) where no model format fits.
+        """
+        values = vars(parse_line(self.lc_submit, line))
+        bounty, expires = _bounty_and_expires(values)
+        options = cast(
+            "Options", {name: v for name, v in values.items() if name not in _NOT_OPTIONS}
+        )
+        chain = self.chain
+        chain.validate(bounty, expires, options)  # a slip is told before the cell runs
+        try:
+            functions = functions_from_cell(self._shell, cell)
+            do = chain.rehearse if values["dry_run"] else chain.submit_functions
+            do(functions, bounty, expires, options)
+        except KeyboardInterrupt:
+            message = "Interrupted; nothing was posted."
+            raise UserError(message) from None
 
     @magic_arguments()
     @_JOB
     @line_magic
+    @_in_one_line
     def lc_wait(self, line: str) -> None:
         """Wait until a job is over, and draw its story; interrupting stops the waiting, not the job."""
-        with self._speaking():
-            job = self._job(parse_argstring(self.lc_wait, line).job)
-            handle = display(paragraph("waiting ..."), display_id=True)
-            try:
-                job.wait(_drawing(handle))
-            except KeyboardInterrupt:
-                display(paragraph("No longer waiting; the job goes on. %lc_wait waits again."))
-                raise
+        self._job(parse_line(self.lc_wait, line).job).wait()
 
     @magic_arguments()
     @argument(
-        "name", help="the variable that the model is put into; or a job id, followed by the name"
+        "words",
+        nargs="*",
+        metavar="[job] name",
+        help="the variable that the model is put into; before it the job's id, if it is not the "
+        "last one posted here",
     )
-    @argument("second", nargs="?", help="the variable, where a job id comes first")
     @argument("--to", default=None, help="save the model's file here instead of loading it")
     @argument(
         "--trust",
@@ -137,123 +205,110 @@ class LearningChainMagics(Magics):
         help="load a pickle: it runs whatever its author put into it",
     )
     @line_magic
+    @_in_one_line
     def lc_pull(self, line: str) -> None:
         """Fetch the winner's model of a job, check its digest, and load it into a variable."""
-        with self._speaking():
-            options = parse_argstring(self.lc_pull, line)
-            prefix, name = (
-                (options.name, options.second) if options.second else (None, options.name)
-            )
-            if not name.isidentifier():
-                message = f"{name!r} is no variable name; write for example %lc_pull model"
-                raise UserError(message)
-            job = self._job(prefix)
-            if options.to is not None:
-                display(paragraph(_saved(job, Path(options.to))))
-                return
-            self._shell().user_ns[name] = job.result(trust=options.trust)
-            display(paragraph(f"{name} is the model that won job {job.id[:16]}.", "good"))
+        options = parse_line(self.lc_pull, line)
+        if options.to is not None:
+            [prefix] = _at_most(options.words, 1, "%lc_pull [job] --to model.bin")
+            tell(paragraph(_saved(self._job(prefix), Path(options.to).expanduser()), "good"))
+            return
+        prefix, name = _job_first(options.words, "%lc_pull model")
+        _validate_name(name)
+        job = self._job(prefix)
+        model = self._shell.user_ns[name] = job.result(trust=options.trust)
+        text = f"{name} is the model that won job {short_job(job.id)}: a {type(model).__name__}."
+        tell(paragraph(text, "good"))
 
-    def posted(self) -> Job:
-        """Return the job that was posted last from this notebook.
+    @magic_arguments()
+    @argument("words", nargs="*", metavar="[job] amount", help="credits to add, e.g. 5")
+    @line_magic
+    @_in_one_line
+    def lc_top_up(self, line: str) -> None:
+        """Raise the bounty of an own job."""
+        words = parse_line(self.lc_top_up, line).words
+        prefix, amount = _job_first(words, "%lc_top_up 5")
+        job = self._job(prefix)
+        _show_receipt(f"Added {amount} credits to the bounty of", job, job.top_up(amount))
 
-        Raises:
-            UserError: none was posted yet.
-        """
-        if self._last is None:
-            message = "No job was posted from this notebook yet; name one: %lc_jobs lists them."
-            raise UserError(message)
-        return self._last
+    @magic_arguments()
+    @argument("words", nargs="*", metavar="[job] time", help="how long from now, e.g. 10m")
+    @line_magic
+    @_in_one_line
+    def lc_extend(self, line: str) -> None:
+        """Move the end of bidding of an own job that has no bids."""
+        words = parse_line(self.lc_extend, line).words
+        prefix, expires = _job_first(words, "%lc_extend 10m")
+        job = self._job(prefix)
+        _show_receipt(f"Bidding ends {expires} from now for", job, job.extend(expires))
 
-    def _client(self) -> Client:
-        if self._connection is None:
-            self._connection = Client()
-        return self._connection
+    @magic_arguments()
+    @_JOB
+    @line_magic
+    @_in_one_line
+    def lc_cancel(self, line: str) -> None:
+        """Take back an own job that has no bids."""
+        job = self._job(parse_line(self.lc_cancel, line).job)
+        _show_receipt("Cancelled", job, job.cancel())
 
+    @property
+    def chain(self) -> LearningChain:
+        """The connection to the own node, made at its first use."""
+        if self._connected is None:
+            self._connected = connect()
+        return self._connected
+
+    @property
     def _shell(self) -> InteractiveShell:
         assert self.shell is not None, "magics are made with a shell"
         return self.shell
 
     def _job(self, prefix: str | None) -> Job:
-        if prefix is None:
-            if self._last is None:
-                message = (
-                    "No job was posted from this notebook yet; name one: %lc_jobs lists them."
-                )
-                raise UserError(message)
-            return self._last
-        job_id = find_job(self._client(), prefix)
-        return Job(self._client(), job_id, self._sources.get(job_id))
-
-    @contextmanager
-    def _speaking(self) -> Iterator[None]:
-        """Turn what the user or the node is to blame for into one line."""
-        try:
-            yield
-        except (UserError, ApiError) as error:
-            if not isinstance(error, UserError):
-                self._drop()
-            raise UsageError(str(error)) from None
-
-    def _drop(self) -> None:
-        """Look for the node anew at the next call."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        return self.chain.job(prefix)
 
 
-def register(shell: InteractiveShell) -> None:
-    """Add the magics to a shell."""
-    magics = LearningChainMagics(shell)
-    shell.register_magics(magics)
-    _registered[:] = [magics]
+def _bounty_and_expires(values: dict[str, Any]) -> tuple[str, str]:
+    bounty, expires = values["bounty"], values["expires"]
+    if not bounty or not expires:
+        lacking = " and ".join(f"--{name}" for name in ("bounty", "expires") if not values[name])
+        message = f"{lacking} is missing; write for example {_EXAMPLE}"
+        raise UserError(message)
+    return bounty, expires
 
 
-def get_last_job() -> Job:
-    """Return the job that was posted last from this notebook.
-
-    Raises:
-        UserError: none was posted yet.
-    """
-    for magics in _registered:
-        return magics.posted()
-    message = "No job was posted here: %load_ext lc_jupyter, then %%lc_submit."
-    raise UserError(message)
+def _at_most(words: list[str], count: int, example: str) -> list[str | None]:
+    """Return the words, filled up with None in front."""
+    if len(words) > count:
+        message = f"{' '.join(words)!r} is too much; write for example {example}"
+        raise UserError(message)
+    return [*[None] * (count - len(words)), *words]
 
 
-_registered: Final[list[LearningChainMagics]] = []
+def _job_first(words: list[str], example: str) -> tuple[str | None, str]:
+    prefix, last = _at_most(words, 2, example)
+    if last is None:
+        message = f"Something is missing; write for example {example}"
+        raise UserError(message)
+    return prefix, last
 
 
-def _terms(options: Any) -> Terms:
-    return Terms(
-        title=options.name,
-        bounty=parse_credits(options.bounty, "--bounty"),
-        expiry_seconds=parse_seconds(options.expires, "--expires"),
-        trial_seconds=parse_seconds(options.trial_time, "--trial-time"),
-        memory_bytes=parse_bytes(options.memory, "--memory"),
-        disk_bytes=parse_bytes(options.disk, "--disk"),
-        millicpus=parse_millicpus(options.cpus, "--cpus"),
-        model_bytes_max=parse_bytes(options.model_bytes, "--model-bytes"),
-        tolerance_ppm=parse_ppm(options.tolerance, "--tolerance"),
-        check_seconds=parse_seconds(options.check_time, "--check-time"),
-        checks=not options.no_check,
-        posts=not options.dry_run,
-    )
-
-
-def _drawing(handle: DisplayHandle | None) -> Callable[[Shown], None]:
-    """Return what replaces a cell's output; drawing the same twice is skipped."""
-    last: list[str] = []
-
-    def draw(shown: Shown) -> None:
-        if handle is not None and last != [shown.html]:
-            last[:] = [shown.html]
-            handle.update(shown)
-
-    return draw
+def _validate_name(name: str) -> None:
+    if not name.isidentifier() or iskeyword(name):
+        message = f"{name!r} is no variable name; write for example %lc_pull model"
+        raise UserError(message)
 
 
 def _saved(job: Job, path: Path) -> str:
     fetched = job.fetch()
-    path.write_bytes(Path(fetched.path).read_bytes())
+    try:
+        shutil.copyfile(fetched.path, path)
+    except OSError as error:
+        message = (
+            f"--to {path} cannot be written: {error.strerror}; name a file in a folder of yours."
+        )
+        raise UserError(message) from error
     return f"Saved {show_bytes(fetched.size)} ({fetched.model_format.value}) to {path}."
+
+
+def _show_receipt(what: str, job: Job, receipt: Receipt) -> None:
+    tell(paragraph(f"{what} job {short_job(job.id)}, at height {receipt.height}.", "good"))

@@ -1,7 +1,7 @@
 """From functions in a kernel to a posted job: package, price, send, check, post."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,11 +10,14 @@ from msgspec.structs import replace
 
 from lc_jupyter.display import Shown, paragraph, stack
 from lc_jupyter.errors import UserError
+from lc_jupyter.functions import JobFunctions, validate_format, validate_functions
+from lc_jupyter.live import Live
 from lc_jupyter.packaging.image import BuiltImage, build_image
 from lc_jupyter.packaging.snapshot import SnapshotRequest
+from lc_jupyter.proposals import show_check, show_image, show_price
 from lc_jupyter.stopwatch import Stopwatch
-from lc_jupyter.stories import show_check, show_image, show_price
-from lc_jupyter.units import show_credits, show_seconds
+from lc_jupyter.terms import Options, Terms
+from lc_jupyter.units import short_job, show_bytes, show_credits, show_seconds
 from lc_node.api.calls import Check, GetPrice, MissingBlobs, Submit
 from lc_node.api.client import Client
 from lc_node.api.schema import Digest, MicroCredits, ModelFormat, NanoLoss, Resources
@@ -29,81 +32,137 @@ from lc_node.api.schema_jobs import (
 )
 from lc_node.api.uploading import put_blob
 
-Say = Callable[[Shown], None]
-
 EVALUATE_SECONDS_MIN: Final = 10
-_NO_IMAGE: Final = ImageChoice(manifest=Digest("0" * 64), total_bytes=1)
+EVALUATE_SECONDS_UNCHECKED: Final = 60
+"""Given to an evaluation that nobody has timed."""
+
+TOLERANCE_ABSOLUTE: Final = NanoLoss(1_000)
 DISCLOSURE: Final = (
     "Every node that takes this job can read its code and its data, the validation data included."
 )
+_NO_IMAGE: Final = ImageChoice(manifest=Digest("0" * 64), total_bytes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What the submitter decides; amounts in micro-credits, sizes in bytes."""
+class Proposal:
+    """A job that could be posted as it is, and how long each step to it took."""
 
-    title: str
-    bounty: int
-    expiry_seconds: int
-    trial_seconds: int = 600
-    memory_bytes: int = 2 * 1024**3
-    disk_bytes: int = 1024**3
-    millicpus: int = 1000
-    gpus: int = 0
-    model_bytes_max: int = 100 * 1024**2
-    tolerance_ppm: int = 100
-    check_seconds: int = 30
-    checks: bool = True
-    posts: bool = True
-    """False: stop after the check (a dry run)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Posted:
-    """A job that is final, and how long each step to it took."""
-
-    submitted: Submitted
+    request: JobRequest
     seconds: Mapping[str, float]
 
 
-def submit(client: Client, snapshot: SnapshotRequest, terms: Terms, say: Say) -> Posted | None:
-    """Do all of it; None after a dry run. Every step is told through ``say``.
+def snapshot_of(functions: JobFunctions, options: Options) -> SnapshotRequest:
+    """Return what to package.
 
     Raises:
-        UserError: something has to be changed first; nothing was posted.
-        ApiError: the node refused, by name; nothing was posted.
+        UserError: a function cannot be called as a job calls it, or the format is unknown.
+    """
+    validate_functions(functions)
+    model_format = options["model_format"] or functions.guess_format()
+    validate_format(model_format)
+    return SnapshotRequest(
+        train=functions.train,
+        evaluate=functions.evaluate,
+        save=functions.save,
+        load=functions.load,
+        model_format=model_format,
+        cell=functions.cell,
+        new_modules=functions.new_modules,
+        with_distributions=tuple(options["with_distributions"]),
+        everything=options["all_distributions"],
+        include=tuple(Path(path) for path in options["include"]),
+        exclude=tuple(options["exclude"]),
+        allowed_secrets=frozenset(options["allow_secrets"]),
+    )
+
+
+def validate_terms(client: Client, terms: Terms, model_format: str) -> None:
+    """Ask the node for what can be known before there is an image.
+
+    Raises:
+        UserError: the balance does not suffice.
+        ApiError: a rule refuses the terms, by name.
+    """
+    _validate_price(client.call(GetPrice(request=_request(terms, model_format))))
+
+
+def propose(client: Client, snapshot: SnapshotRequest, terms: Terms, live: Live) -> Proposal:
+    """Do all but the posting; every step is told.
+
+    Raises:
+        UserError: something has to be changed first.
+        ApiError: the node refused, by name.
     """
     watch = Stopwatch()
-    draft = _request(snapshot, terms, _NO_IMAGE)
-    validate_price(client.call(GetPrice(request=draft)))
+    draft = _request(terms, snapshot.model_format)
     with tempfile.TemporaryDirectory(prefix="lc-image-") as folder:
+        _step(live, "Packaging what the functions need …")
         image = build_image(snapshot, Path(folder))
         watch.lap("packaging")
         choice = ImageChoice(manifest=_hex(image.digest), total_bytes=image.total_bytes)
         request = replace(draft, image=choice)
         price = client.call(GetPrice(request=request))
-        sent = send_image(client, image)
-        say(stack(show_image(image, sent), show_price(price), paragraph(DISCLOSURE, "dim")))
-        validate_price(price)
+        sent = send_image(client, image, live)
+        live.keep(_told(image, sent, price))
+        _validate_price(price)
     watch.lap("sending")
-    request = _checked(client, request, terms, say)
+    request = _checked(client, request, terms, live)
     watch.lap("check")
-    if not terms.posts:
-        say(paragraph("Dry run: nothing was posted."))
-        return None
-    submitted = client.call(Submit(request=request))
-    watch.lap("posting")
-    left = show_seconds((submitted.expiry - submitted.time) // 1000)
-    say(paragraph(f"Posted as job {submitted.job[:16]}; bidding ends in {left}.", "good"))
-    return Posted(submitted=submitted, seconds=watch.seconds)
+    return Proposal(request=request, seconds=watch.seconds)
 
 
-def validate_price(price: Price) -> None:
-    """Check that the balance suffices.
+def post(client: Client, proposal: Proposal, live: Live) -> Submitted:
+    """Post a job, and return when it is final.
 
     Raises:
-        UserError: it does not.
+        UserError: interrupted; whether it was posted is not known.
+        ApiError: the node refused, by name; nothing was posted.
     """
+    _step(live, "Posting …")
+    try:
+        submitted = client.call(Submit(request=proposal.request))
+    except KeyboardInterrupt:
+        message = "Interrupted while it was being posted: %lc_jobs --mine shows if it was."
+        raise UserError(message) from None
+    left = show_seconds((submitted.expiry - submitted.time) // 1000)
+    text = f"Posted as job {short_job(submitted.job)}; bidding ends in {left}."
+    live.keep(paragraph(text, "good"))
+    return submitted
+
+
+def send_image(client: Client, image: BuiltImage, live: Live) -> int:
+    """Put the blobs that the own node lacks into it; return how many bytes that were."""
+    paths = {_hex(name): path for name, path in image.blobs.items()}
+    missing = client.call(MissingBlobs(digests=tuple(paths)))
+    sizes = {digest: paths[digest].stat().st_size for digest in missing}
+    total, before = sum(sizes.values()), 0
+
+    def show_progress(held: int) -> None:
+        text = f"Sending {show_bytes(before + held)} of {show_bytes(total)} to the node …"
+        live.show(paragraph(text, "dim"), "")
+
+    for digest, size in sizes.items():
+        with paths[digest].open("rb") as source:
+            put_blob(client, source, digest=digest, size=size, on_progress=show_progress)
+        before += size
+    return total
+
+
+def _checked(client: Client, request: JobRequest, terms: Terms, live: Live) -> JobRequest:
+    """Run the node's check and return the request with the time that an evaluation may take."""
+    given = terms.evaluate_seconds
+    if not terms.checks:
+        return replace(request, evaluate_seconds=given or EVALUATE_SECONDS_UNCHECKED)
+    patience = show_seconds(terms.check_seconds)
+    _step(live, f"Checking here: training until the first model, {patience} at most …")
+    report = client.call(Check(request=request, seconds=terms.check_seconds))
+    live.keep(show_check(report))
+    _validate_check(report)
+    measured = max(EVALUATE_SECONDS_MIN, report.evaluate_seconds)
+    return replace(request, evaluate_seconds=given or measured)
+
+
+def _validate_price(price: Price) -> None:
     if price.balance_after < 0:
         message = (
             f"Not enough credits: bounty {show_credits(price.bounty)} + fee "
@@ -111,30 +170,6 @@ def validate_price(price: Price) -> None:
             "Lower --bounty, or let `lc-node run` earn some by training for others."
         )
         raise UserError(message)
-
-
-def send_image(client: Client, image: BuiltImage) -> int:
-    """Put the blobs that the own node lacks into it; return how many bytes that were."""
-    paths = {_hex(name): path for name, path in image.blobs.items()}
-    missing = client.call(MissingBlobs(digests=tuple(paths)))
-    sent = 0
-    for digest in missing:
-        size = paths[digest].stat().st_size
-        with paths[digest].open("rb") as source:
-            put_blob(client, source, digest=digest, size=size)
-        sent += size
-    return sent
-
-
-def _checked(client: Client, request: JobRequest, terms: Terms, say: Say) -> JobRequest:
-    """Run the node's check and return the request with the measured evaluation time."""
-    if not terms.checks:
-        return request
-    report = client.call(Check(request=request, seconds=terms.check_seconds))
-    say(show_check(report))
-    _validate_check(report)
-    seconds = max(EVALUATE_SECONDS_MIN, report.evaluate_seconds)
-    return replace(request, evaluate_seconds=seconds)
 
 
 def _validate_check(report: CheckReport) -> None:
@@ -148,24 +183,31 @@ def _validate_check(report: CheckReport) -> None:
     raise UserError(message)
 
 
-def _request(snapshot: SnapshotRequest, terms: Terms, image: ImageChoice) -> JobRequest:
+def _request(terms: Terms, model_format: str) -> JobRequest:
     return JobRequest(
         title=terms.title,
-        image=image,
+        image=_NO_IMAGE,
         bounty=MicroCredits(terms.bounty),
         expiry_seconds=terms.expiry_seconds,
-        model_format=ModelFormat(snapshot.model_format),
+        model_format=ModelFormat(model_format),
         resources=Resources(
             millicpus=terms.millicpus,
             memory_bytes=terms.memory_bytes,
             disk_bytes=terms.disk_bytes,
-            gpus=terms.gpus,
         ),
         trial_seconds=terms.trial_seconds,
-        evaluate_seconds=EVALUATE_SECONDS_MIN,
+        evaluate_seconds=terms.evaluate_seconds or EVALUATE_SECONDS_MIN,
         model_bytes_max=terms.model_bytes_max,
-        tolerance=Tolerance(absolute=NanoLoss(1_000), relative_ppm=terms.tolerance_ppm),
+        tolerance=Tolerance(absolute=TOLERANCE_ABSOLUTE, relative_ppm=terms.tolerance_ppm),
     )
+
+
+def _told(image: BuiltImage, sent: int, price: Price) -> Shown:
+    return stack(show_image(image, sent), show_price(price), paragraph(DISCLOSURE, "dim"))
+
+
+def _step(live: Live, text: str) -> None:
+    live.show(paragraph(text, "dim"), text)
 
 
 def _hex(name: str) -> Digest:

@@ -86,6 +86,7 @@ class Client:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._idle: list[zmq.Socket[bytes]] = []
         self._lock = threading.Lock()
+        self._is_lost = False
         self._numbers = itertools.count(1)
 
     def __enter__(self) -> Self:
@@ -106,8 +107,13 @@ class Client:
             ApiError: the node refused, failed, is gone, or took longer than ``timeout_seconds``
                 (by default the call's own).
         """
+        if self._is_lost:
+            self._find_again()  # known at once, where waiting for an answer would take its time
         try:
             return self._call(call, timeout_seconds)
+        except NodeUnreachable:
+            self._is_lost = True
+            raise
         except NotAllowed:
             self._find_again()  # the node has restarted since: its token is another
             return self._call(call, timeout_seconds)
@@ -187,6 +193,7 @@ class Client:
         with self._lock:
             self._close_idle()
             self._endpoint, self._token = endpoint, read_token(endpoint)
+            self._is_lost = False
 
     def _close_idle(self) -> None:
         for socket in self._idle:

@@ -1,0 +1,109 @@
+"""The best announced loss over time as a small picture that needs no script and follows the theme."""
+
+import math
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import pairwise
+from typing import Final
+
+from lc_jupyter.display import Shown
+from lc_jupyter.units import show_loss
+from lc_jupyter.wording import show_clock
+
+_WIDTH: Final = 1000
+_HEIGHT: Final = 100
+"""The picture's own units: it is stretched to the output's width, its strokes are not."""
+
+_LOG_FROM: Final = 20
+"""A logarithmic scale is used where the largest loss is this many times the smallest."""
+
+_LINE: Final = 'fill="none" stroke="currentColor" vector-effect="non-scaling-stroke"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """A loss that somebody announced at a moment, in milliseconds."""
+
+    bidder: str
+    loss: int
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """Where a moment and a loss lie in the picture."""
+
+    x: Callable[[int], float]
+    y: Callable[[int], float]
+    is_logarithmic: bool
+
+
+def show_curve(
+    bids: Sequence[Announced], refuted: Container[str], start: int, end: int, now: int
+) -> Shown:
+    """Return the best honest loss as a step line from ``start`` to ``end``, refuted bids as crosses."""
+    ordered = sorted(bids, key=lambda bid: (bid.time, bid.loss))
+    honest = [bid for bid in ordered if bid.bidder not in refuted]
+    lies = [bid for bid in ordered if bid.bidder in refuted]
+    best = _improvements(honest)
+    if not best:
+        return Shown("", "")
+    scale = _scale([bid.loss for bid in (*best, *lies)], start, max(end, ordered[-1].time))
+    marks = _path(best, scale, min(max(now, best[-1].time), max(end, ordered[-1].time)))
+    marks += "".join(_cross(scale.x(bid.time), scale.y(bid.loss)) for bid in lies)
+    return Shown(_figure(best, marks, scale, (start, end), len(lies)), "")
+
+
+def _improvements(bids: Sequence[Announced]) -> list[Announced]:
+    """Return the bids that were the best when they came."""
+    best: list[Announced] = []
+    for bid in bids:
+        if not best or bid.loss < best[-1].loss:
+            best.append(bid)
+    return best
+
+
+def _scale(losses: Sequence[int], start: int, end: int) -> _Scale:
+    low, high = min(losses), max(losses)
+    is_logarithmic = low > 0 and high >= _LOG_FROM * low
+    height: Callable[[int], float] = math.log if is_logarithmic else float
+    bottom, span = height(low), (height(high) - height(low)) or 1.0
+
+    def x(time: int) -> float:
+        return _WIDTH * (time - start) / max(1, end - start)
+
+    def y(loss: int) -> float:
+        return _HEIGHT - _HEIGHT * (height(loss) - bottom) / span
+
+    return _Scale(x, y, is_logarithmic)
+
+
+def _path(best: Sequence[Announced], scale: _Scale, until: int) -> str:
+    """Return the step line: level until somebody is better."""
+    first = best[0]
+    steps = [f"M{scale.x(first.time):.1f} {scale.y(first.loss):.1f}"]
+    steps += [f"H{scale.x(new.time):.1f}V{scale.y(new.loss):.1f}" for _, new in pairwise(best)]
+    steps.append(f"H{scale.x(until):.1f}")
+    return f'<path d="{"".join(steps)}" {_LINE} stroke-width="2"/>'
+
+
+def _cross(x: float, y: float) -> str:
+    arms = f"M{x - 6:.1f} {y - 4:.1f}l12 8m0 -8l-12 8"
+    return f'<path class="bad" d="{arms}" {_LINE} stroke-width="2"/>'
+
+
+def _figure(
+    best: Sequence[Announced], marks: str, scale: _Scale, ends: tuple[int, int], lies: int
+) -> str:
+    title = f"Best loss, from {show_loss(best[0].loss)} to {show_loss(best[-1].loss)}"
+    title += ", logarithmic" if scale.is_logarithmic else ""
+    crosses = '; <span class="bad">×</span> refuted' if lies else ""
+    ground = f'<path d="M0 {_HEIGHT}H{_WIDTH}M0 0V{_HEIGHT}" {_LINE} opacity=".35"/>'
+    return (
+        f"<figure><figcaption>{escape(title)}{crosses}</figcaption>"
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(title)}">{ground}{marks}</svg>'
+        f'<div class="lc-ends"><span>posted {show_clock(ends[0])}</span>'
+        f"<span>expires {show_clock(ends[1])}</span></div></figure>"
+    )

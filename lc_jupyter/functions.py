@@ -1,0 +1,78 @@
+"""The functions of a job, and what can be told of them before anything is packaged."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lc_jupyter.errors import UserError
+from lc_jupyter.packaging.imports import (
+    codes_within,
+    imported_by_code,
+    imported_by_text,
+    top_level,
+)
+from lc_jupyter.runner.formats import FORMATS, guess_format
+
+Function = Callable[..., object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFunctions:
+    """What a submitter wrote, and the cell it stood in, if any."""
+
+    train: Function
+    evaluate: Function
+    save: Function | None = None
+    load: Function | None = None
+    cell: str = ""
+    new_modules: frozenset[str] = frozenset()
+    """Modules that the cell was the first to import."""
+
+    def guess_format(self) -> str:
+        """Return the format that its models will most likely need, from what it imports."""
+        imported = set(imported_by_text(self.cell))
+        for function in (self.train, self.evaluate):
+            code = getattr(function, "__code__", None)
+            if code is not None:
+                imported |= {
+                    name for part in codes_within(code) for name in imported_by_code(part)
+                }
+        modules = {top_level(name) for name in imported}
+        return guess_format(modules, own_files=self.load is not None)
+
+
+def validate_functions(functions: JobFunctions) -> None:
+    """Check that each can be called the way a job calls it.
+
+    Raises:
+        UserError: one takes other arguments, or ``save`` comes without ``load``.
+    """
+    _validate_call("train", functions.train, "trial")
+    _validate_call("evaluate", functions.evaluate, "model")
+    if (functions.save is None) != (functions.load is None):
+        there, lacking = ("save", "load") if functions.load is None else ("load", "save")
+        message = f"{there} comes without {lacking}: define both save(model, path) and load(path)."
+        raise UserError(message)
+
+
+def validate_format(name: str) -> None:
+    """Check the name of a model format.
+
+    Raises:
+        UserError: there is no such format.
+    """
+    if name not in FORMATS:
+        message = f"--format {name} is unknown; choose one of {', '.join(FORMATS)}."
+        raise UserError(message)
+
+
+def _validate_call(name: str, function: Function, argument: str) -> None:
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        return  # some built-in functions do not tell
+    try:
+        signature.bind(object())
+    except TypeError:
+        message = f"{name}{signature} is called with one argument: define {name}({argument})."
+        raise UserError(message) from None

@@ -1,0 +1,144 @@
+"""A node as a data scientist sees it: post jobs, look at them, take their models."""
+
+from pathlib import Path
+from typing import Final, Unpack
+
+from lc_jupyter.display import paragraph
+from lc_jupyter.functions import Function, JobFunctions, validate_format
+from lc_jupyter.jobs import Job, Origin, find_job, get_last_job, note_posted
+from lc_jupyter.live import Live
+from lc_jupyter.submit import Proposal, post, propose, snapshot_of, validate_terms
+from lc_jupyter.terms import Options, terms_of, with_defaults
+from lc_jupyter.units import Written
+from lc_node.api.calls import GetJobs, GetPeers, GetStatus, GetWallet
+from lc_node.api.client import Client
+from lc_node.api.schema import Peer, Status, Wallet
+from lc_node.api.schema_jobs import JobSummary
+
+_SAFE_FORMAT: Final = "raw"
+"""Stands for a format that is not known yet; the price does not depend on it."""
+
+
+class LearningChain:
+    """A connection to the own node; it finds the node again after a restart."""
+
+    def __init__(self, client: Client) -> None:
+        """Speak through ``client``."""
+        self._client = client
+
+    def submit(
+        self,
+        train: Function,
+        evaluate: Function,
+        *,
+        bounty: Written,
+        expires: str,
+        save: Function | None = None,
+        load: Function | None = None,
+        **options: Unpack[Options],
+    ) -> Job:
+        """Package two functions with all they need, check them here, and post them as a job.
+
+        Args:
+            train: called with a trial; returns a model.
+            evaluate: called with a model; returns its loss, or the losses of groups.
+            bounty: credits for the best model.
+            expires: how long bidding lasts, such as ``10m``.
+            save: called with a model and a path, where no model format fits.
+            load: called with the path; returns the model.
+            options: as ``lc_jupyter.terms.Options`` explains them.
+
+        Raises:
+            UserError: something has to be changed first; nothing was posted.
+            ApiError: the node refused, by name; nothing was posted.
+        """
+        functions = JobFunctions(train=train, evaluate=evaluate, save=save, load=load)
+        return self.submit_functions(functions, bounty, expires, options)
+
+    def submit_functions(
+        self, functions: JobFunctions, bounty: Written, expires: str, options: Options
+    ) -> Job:
+        """Do what ``submit`` does."""
+        with Live() as live:
+            proposal = self._propose(functions, bounty, expires, options, live)
+            submitted = post(self._client, proposal, live)
+        origin = Origin(load=functions.load, seconds=proposal.seconds)
+        job = Job(self._client, submitted.job, origin)
+        note_posted(job)
+        return job
+
+    def validate(self, bounty: Written, expires: str, options: Options) -> None:
+        """Check all that can be known before there is any code to package.
+
+        Raises:
+            UserError: an option is unknown or cannot be read, or the balance does not suffice.
+            ApiError: a rule of the chain refuses the terms, by name.
+        """
+        complete = with_defaults(options)
+        terms = terms_of(bounty, expires, complete)
+        if complete["model_format"]:
+            validate_format(complete["model_format"])
+        validate_terms(self._client, terms, complete["model_format"] or _SAFE_FORMAT)
+
+    def rehearse(
+        self, functions: JobFunctions, bounty: Written, expires: str, options: Options
+    ) -> None:
+        """Do all that ``submit`` does but the posting.
+
+        Raises:
+            UserError: something has to be changed before this could be posted.
+            ApiError: the node refused, by name.
+        """
+        with Live() as live:
+            self._propose(functions, bounty, expires, options, live)
+            live.keep(paragraph("Dry run: nothing was posted."))
+
+    def jobs(self, *, mine: bool = False) -> tuple[JobSummary, ...]:
+        """Return the jobs of the graph, or only those of this node, newest first."""
+        return self._client.call(GetJobs(mine=mine))
+
+    def job(self, prefix: str | None = None) -> Job:
+        """Return the job whose id begins so; the last one posted here where none is named.
+
+        Raises:
+            UserError: there is none, or more than one.
+        """
+        return get_last_job() if prefix is None else find_job(self._client, prefix)
+
+    def status(self) -> Status:
+        """Return the node at a glance."""
+        return self._client.call(GetStatus())
+
+    def wallet(self, changes_max: int = 20) -> Wallet:
+        """Return the own credits and their latest changes, newest first."""
+        return self._client.call(GetWallet(changes_max=changes_max))
+
+    def peers(self) -> tuple[Peer, ...]:
+        """Return the connected nodes."""
+        return self._client.call(GetPeers())
+
+    def close(self) -> None:
+        """Close the connection; jobs that came from it can no longer be asked."""
+        self._client.close()
+
+    def _propose(
+        self,
+        functions: JobFunctions,
+        bounty: Written,
+        expires: str,
+        options: Options,
+        live: Live,
+    ) -> Proposal:
+        self.validate(bounty, expires, options)
+        complete = with_defaults(options)
+        terms = terms_of(bounty, expires, complete)
+        return propose(self._client, snapshot_of(functions, complete), terms, live)
+
+
+def connect(where: str | Path | None = None) -> LearningChain:
+    """Connect to a node of this machine: by its home, ``$LC_NODE``, or the default home.
+
+    Raises:
+        NodeUnreachable: none runs there; the message says how to start one.
+    """
+    return LearningChain(Client(None if where is None else Path(where)))
