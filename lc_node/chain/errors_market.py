@@ -64,7 +64,9 @@ class ExpiryOutOfRange(InvalidTransaction):
 
     def __init__(self, earliest: int, latest: int, found: int) -> None:
         """All in milliseconds since the Unix epoch."""
-        super().__init__(f"the expiry {found} must lie between {earliest} and {latest}")
+        off_by_seconds = -(-max(earliest - found, found - latest) // 1000)
+        remedy = "near: choose a later one" if found < earliest else "far: choose an earlier one"
+        super().__init__(f"the expiry is {off_by_seconds} s too {remedy}")
         self.earliest = earliest
         self.latest = latest
         self.found = found

@@ -44,7 +44,7 @@ from lc_node.runtime.checking import Checker
 from lc_node.runtime.event_texts import address, job_name
 from lc_node.runtime.ledger import Ledger
 from lc_node.runtime.sender import Included, Sender
-from lc_node.runtime.workshop import Workshop
+from lc_node.runtime.workshop import Workshop, validate_size
 
 FINAL_SECONDS: Final = 60.0
 """How long an owner's transaction may take to become final before the owner is told."""
@@ -180,14 +180,16 @@ class Posting:
 
         Raises:
             Refused: a blob is not here.
-            ImageRefused: the manifest is malformed.
+            ImageRefused: the manifest is malformed, or names more bytes than the job declares.
         """
         blobs = self._with.blobs
         manifest = spec.image.manifest
         if blobs.path_of(manifest) is None:
             message = "put the image's blobs into the node first: its manifest is missing"
             raise Refused("ImageMissing", message)
-        for reference in self._with.images.blobs_of(manifest):
+        references = self._with.images.blobs_of(manifest)
+        validate_size(references, spec.image.total_bytes)
+        for reference in references:
             if blobs.path_of(reference.digest) is None:
                 message = f"put the image's blobs into the node first: {reference.digest.hex()} is missing"
                 raise Refused("ImageMissing", message)

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -11,7 +11,7 @@ from lc_node.chain.job import Job
 from lc_node.chain.types import ByteCount, Digest, JobId, Millis, PublicKey
 from lc_node.oci.manifest import MANIFEST_BYTES_MAX
 from lc_node.ports.clock import Clock
-from lc_node.ports.images import ImageRefused, ImageStore, PreparedImage
+from lc_node.ports.images import BlobReference, ImageRefused, ImageStore, PreparedImage
 from lc_node.ports.sandbox import Sandbox
 from lc_node.ports.search import Search
 from lc_node.ports.stores import BlobStore, Naming
@@ -72,10 +72,8 @@ class Workshop:
         """
         fetch, images = self._tools.fetcher.fetch_blob, self._tools.images
         await fetch(manifest, naming=Naming.SHA256, size_max=ByteCount(MANIFEST_BYTES_MAX))
-        references = images.blobs_of(manifest)
-        whole = ByteCount(sum(reference.size for reference in references))
-        if whole > total_bytes:
-            raise ImageRefused(f"its blobs have {whole} bytes, {total_bytes} were declared")
+        references = tuple(dict.fromkeys(images.blobs_of(manifest)))
+        whole = validate_size(references, total_bytes)
         done = ByteCount(0)
         for reference in references:
             await fetch(
@@ -159,6 +157,18 @@ class Workshop:
             image=image,
             folder=self.folder(job.id),
         )
+
+
+def validate_size(references: Sequence[BlobReference], declared: ByteCount) -> ByteCount:
+    """Return how many bytes an image's blobs have together.
+
+    Raises:
+        ImageRefused: more than its job declared, by which nodes chose to take it.
+    """
+    whole = ByteCount(sum(reference.size for reference in dict.fromkeys(references)))
+    if whole > declared:
+        raise ImageRefused(f"its blobs have {whole} bytes, {declared} were declared")
+    return whole
 
 
 def _after(done: ByteCount, whole: ByteCount, progress: Progress) -> Progress:

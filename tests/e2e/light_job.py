@@ -1,10 +1,18 @@
 """A job that is trained in seconds, in Python alone: a straight line through sixty-four points."""
 
+import tempfile
+from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
+from lc_jupyter.packaging.image import build_image
 from lc_jupyter.packaging.snapshot import SnapshotRequest
-from lc_jupyter.submit import Posted, Terms, submit
+from lc_node.api.calls import Submit
 from lc_node.api.client import Client
+from lc_node.api.schema import Digest, JobId, MicroCredits, ModelFormat, Resources
+from lc_node.api.schema_jobs import ImageChoice, JobRequest
+from lc_node.api.uploading import put_blob
 from lc_node.chain.params import CREDIT
 from tests.jupyter.cells import run_cell
 
@@ -36,30 +44,48 @@ def evaluate(model):
 """
 
 
-def light_snapshot(model_format: str = "raw") -> SnapshotRequest:
-    """Return what packages the light job; its model is bytes, in a pickle as well."""
-    names = run_cell(CELL)
-    return SnapshotRequest(
-        train=names["train"], evaluate=names["evaluate"], model_format=model_format, cell=CELL
-    )
-
-
-def light_terms(*, bounty: int = BOUNTY, expiry_seconds: int = 30) -> Terms:
-    """Return terms under which small machines take the light job; the bounty is in credits."""
-    return Terms(
+def light_request(
+    *, model_format: str = "raw", bounty: int = BOUNTY, expiry_seconds: int = 30
+) -> JobRequest:
+    """Return the light job without its image, as small machines take it; the bounty is in credits."""
+    return JobRequest(
         title="a line",
-        bounty=bounty * CREDIT,
+        image=_NO_IMAGE,
+        bounty=MicroCredits(bounty * CREDIT),
         expiry_seconds=expiry_seconds,
+        model_format=ModelFormat(model_format),
+        resources=Resources(millicpus=1000, memory_bytes=256 * MEBIBYTE, disk_bytes=64 * MEBIBYTE),
         trial_seconds=60,
-        memory_bytes=256 * MEBIBYTE,
-        disk_bytes=64 * MEBIBYTE,
+        evaluate_seconds=10,
         model_bytes_max=MEBIBYTE,
-        checks=False,
     )
 
 
-def post_light_job(client: Client, terms: Terms, model_format: str = "raw") -> Posted:
-    """Package and post the light job as a notebook does."""
-    posted = submit(client, light_snapshot(model_format), terms, lambda _shown: None)
-    assert posted is not None, "the terms are not those of a dry run"
-    return posted
+def send_light_image(client: Client, request: JobRequest) -> JobRequest:
+    """Package the light job, put the image into the node, and return the request with it."""
+    names = run_cell(CELL)
+    snapshot = SnapshotRequest(
+        train=names["train"],
+        evaluate=names["evaluate"],
+        model_format=request.model_format.value,
+        cell=CELL,
+    )
+    with tempfile.TemporaryDirectory(prefix="lce") as folder:
+        image = build_image(snapshot, Path(folder))
+        for name, path in image.blobs.items():
+            with path.open("rb") as source:
+                put_blob(client, source, digest=_hex(name), size=path.stat().st_size)
+    choice = ImageChoice(manifest=_hex(image.digest), total_bytes=image.total_bytes)
+    return replace(request, image=choice)
+
+
+def post_light_job(client: Client, request: JobRequest) -> JobId:
+    """Package, send and post the light job; return its id."""
+    return client.call(Submit(request=send_light_image(client, request))).job
+
+
+def _hex(name: str) -> Digest:
+    return Digest(name.removeprefix("sha256:"))
+
+
+_NO_IMAGE: Final = ImageChoice(manifest=Digest("0" * 64), total_bytes=1)

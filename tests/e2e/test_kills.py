@@ -26,7 +26,7 @@ from tests.e2e.graphs import (
     wait_until_over,
 )
 from tests.e2e.ledgers import block_ids, credits_created_or_lost, final_state, votes_signed
-from tests.e2e.light_job import light_terms, post_light_job
+from tests.e2e.light_job import light_request, post_light_job
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("graph")]
 
@@ -69,8 +69,7 @@ class Killer:
     def run_job(self) -> Ended:
         """Post a job, kill at every moment of it, and return its end as the submitter sees it."""
         with patient_client(self._devnet, "submitter") as client:
-            posted = post_light_job(client, light_terms())
-        job = posted.submitted.job
+            job = post_light_job(client, light_request())
         killed = {name: self._kill_when(job, is_there) for name, is_there in MOMENTS}
         print(f"killed: {killed}")  # noqa: T201 (pytest shows it if the test fails)
         with patient_client(self._devnet, "submitter") as client:

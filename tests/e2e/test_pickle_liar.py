@@ -7,9 +7,7 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from lc_jupyter.display import Shown
-from lc_jupyter.submit import submit
-from lc_node.api.calls import GetPolicy, SetPolicy
+from lc_node.api.calls import GetPolicy, GetPrice, SetPolicy
 from lc_node.api.schema import Digest, Naming
 from lc_node.api.schema_jobs import BidView, JobStory
 from lc_node.api.uploading import put_blob
@@ -23,19 +21,13 @@ from tests.e2e.graphs import (
     patient_client,
     wait_until_over,
 )
-from tests.e2e.light_job import light_snapshot, light_terms
+from tests.e2e.light_job import light_request, post_light_job
 from tests.e2e.programs import WithPrograms
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("graph")]
 
 FORGER: Final = Role(name="forger", conduct=forger.__name__)
 FORMATS: Final = ("raw", "pickle")
-
-
-@pytest.fixture(scope="module")
-def told() -> list[str]:
-    """What the submitter was told before the jobs were posted."""
-    return []
 
 
 @pytest.fixture(scope="module")
@@ -57,21 +49,11 @@ def net() -> Iterator[Devnet]:
 
 
 @pytest.fixture(scope="module")
-def stories(net: Devnet, told: list[str]) -> Mapping[str, JobStory]:
+def stories(net: Devnet) -> Mapping[str, JobStory]:
     """The ends of the same job in a safe format and in one that executes, by format."""
-
-    def say(shown: Shown) -> None:
-        told.append(shown.text)
-
     with patient_client(net, "submitter") as client:
-        posted = {
-            name: submit(client, light_snapshot(name), light_terms(), say) for name in FORMATS
-        }
-        return {
-            name: wait_until_over(client, one.submitted.job)
-            for name, one in posted.items()
-            if one is not None
-        }
+        jobs = {name: post_light_job(client, light_request(model_format=name)) for name in FORMATS}
+        return {name: wait_until_over(client, job) for name, job in jobs.items()}
 
 
 def _forged_bid(story: JobStory, net: Devnet) -> BidView:
@@ -108,12 +90,8 @@ def test_nobody_vouches_for_a_loss_where_models_execute(stories: Mapping[str, Jo
     assert stories["pickle"].summary.label == "unverified"
 
 
-def test_the_submitter_of_a_pickle_job_is_told_before_it_is_posted(
-    stories: Mapping[str, JobStory], told: list[str]
-) -> None:
-    assert stories
-    warned = [index for index, text in enumerate(told) if "'unverified'" in text]
-    posted = [index for index, text in enumerate(told) if "Posted as job" in text]
+def test_a_price_says_beforehand_that_nobody_will_vouch_for_a_pickle(net: Devnet) -> None:
+    with patient_client(net, "submitter") as client:
+        price = client.call(GetPrice(request=light_request(model_format="pickle")))
 
-    assert warned
-    assert warned[0] < posted[1]
+    assert "unverified" in price.note
