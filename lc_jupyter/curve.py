@@ -15,6 +15,9 @@ _WIDTH: Final = 1000
 _HEIGHT: Final = 100
 """The picture's own units: it is stretched to the output's width, its strokes are not."""
 
+_INSET: Final = 8
+"""Kept free above and below, so that no stroke touches the frame."""
+
 _LOG_FROM: Final = 20
 """A logarithmic scale is used where the largest loss is this many times the smallest."""
 
@@ -74,7 +77,7 @@ def _scale(losses: Sequence[int], start: int, end: int) -> _Scale:
         return _WIDTH * (time - start) / max(1, end - start)
 
     def y(loss: int) -> float:
-        return _HEIGHT - _HEIGHT * (height(loss) - bottom) / span
+        return _HEIGHT - _INSET - (_HEIGHT - 2 * _INSET) * (height(loss) - bottom) / span
 
     return _Scale(x, y, is_logarithmic)
 

@@ -26,6 +26,7 @@ _STYLE: Final = """<style>
 .lc figure{margin:.5em 0 .7em;max-width:560px}
 .lc svg{display:block;width:100%;height:110px;overflow:visible}
 .lc .lc-ends{display:flex;justify-content:space-between;gap:1em;color:var(--jp-ui-font-color2,inherit)}
+@media (max-width:500px){.lc{font-size:12px}.lc th,.lc td{padding-right:.6em}}
 body[data-jp-theme-light="false"] .lc{--lc-good:var(--jp-success-color2,#81c784);--lc-bad:var(--jp-error-color2,#e57373)}
 </style>"""
 

@@ -5,12 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lc_jupyter.errors import UserError
-from lc_jupyter.packaging.imports import (
-    codes_within,
-    imported_by_code,
-    imported_by_text,
-    top_level,
-)
+from lc_jupyter.packaging.capture import modules_named
+from lc_jupyter.packaging.imports import imported_by_text, top_level
 from lc_jupyter.runner.formats import FORMATS, guess_format
 
 Function = Callable[..., object]
@@ -29,15 +25,9 @@ class JobFunctions:
     """Modules that the cell was the first to import."""
 
     def guess_format(self) -> str:
-        """Return the format that its models will most likely need, from what it imports."""
-        imported = set(imported_by_text(self.cell))
-        for function in (self.train, self.evaluate):
-            code = getattr(function, "__code__", None)
-            if code is not None:
-                imported |= {
-                    name for part in codes_within(code) for name in imported_by_code(part)
-                }
-        modules = {top_level(name) for name in imported}
+        """Return the format that its models will most likely need, from the modules that it uses."""
+        named = imported_by_text(self.cell) | modules_named((self.train, self.evaluate))
+        modules = {top_level(name) for name in named}
         return guess_format(modules, own_files=self.load is not None)
 
 

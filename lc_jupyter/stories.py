@@ -72,18 +72,18 @@ def _bids_table(bids: Sequence[BidView], banned: Sequence[Address]) -> Shown:
         Column("rank", is_number=True),
         Column("node"),
         Column("loss", is_number=True),
+        Column("standing"),
         Column("time"),
         Column("opened"),
-        Column("standing"),
     )
     rows = [
         (
             str(bid.rank),
             short(bid.bidder) + (" (me)" if bid.mine else ""),
             show_loss(bid.loss),
+            _standing_cell(bid, banned),
             show_clock(bid.time),
             "yes" if bid.opened else "–",
-            _standing_cell(bid, banned),
         )
         for bid in bids[:_BIDS_SHOWN]
     ]
@@ -101,12 +101,12 @@ def _standing_cell(bid: BidView, banned: Sequence[Address]) -> Cell:
 def _verdicts_table(verdicts: Sequence[VerdictView]) -> Shown:
     columns = (
         Column("verifier"),
-        Column("of"),
-        Column("found", is_number=True),
         Column("verdict"),
+        Column("found", is_number=True),
+        Column("of"),
     )
     rows = [
-        (short(v.verifier), short(v.candidate), show_loss(v.mean), _verdict_cell(v))
+        (short(v.verifier), _verdict_cell(v), show_loss(v.mean), short(v.candidate))
         for v in verdicts
     ]
     return table("Verdicts", columns, rows, empty="")

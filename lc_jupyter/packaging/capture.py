@@ -97,6 +97,26 @@ def capture(
     )
 
 
+def modules_named(functions: Iterable[Function]) -> frozenset[str]:
+    """Return the modules that functions import, or whose things they use; nothing is pickled."""
+    holders = list(_travelling(functions))
+    imported = (imported_by_code(code) for holder in holders for code in _codes(holder))
+    homes = {
+        _home(value)
+        for holder in holders
+        for value in _held_by(holder).values()
+        if not isinstance(value, FunctionType | type) or not is_by_value(value)
+    }
+    return frozenset[str]().union(*imported) | homes
+
+
+def _home(value: object) -> str:
+    """Return the module of a module, a function, a class or an instance."""
+    if isinstance(value, ModuleType):
+        return value.__name__
+    return str(getattr(value, "__module__", None) or type(value).__module__)
+
+
 def _foreign_modules(pickled: Pickled) -> frozenset[str]:
     text = "\n".join(f"import {name}" for name in sorted(pickled.modules) if _is_dotted(name))
     return imported_by_text(text)
