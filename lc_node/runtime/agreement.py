@@ -5,12 +5,12 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Protocol, TypeAlias, assert_never
+from typing import Final, Protocol, TypeAlias, assert_never
 
 from lc_node.chain.blocks import Block
 from lc_node.chain.codec import encode
 from lc_node.chain.errors import MalformedBytes
-from lc_node.chain.types import Epoch, Millis, PublicKey
+from lc_node.chain.types import Epoch, Millis, PublicKey, View
 from lc_node.chain.votes import Certificate, Vote
 from lc_node.consensus.core import Core
 from lc_node.consensus.messages import MESSAGE_DECODER
@@ -32,6 +32,9 @@ from lc_node.ports.stores import VoteStore
 from lc_node.wire.score import Verdict
 
 _log = logging.getLogger(__name__)
+
+PRUNE_VIEWS: Final = 64
+"""Certificates and bodies of so many finalised views may wait to be forgotten."""
 
 Persist: TypeAlias = PersistVote | PersistCertificate | PersistBlock
 
@@ -74,6 +77,7 @@ class Agreement:
         self._changed = asyncio.Event()
         self._accused: set[PublicKey] = set()
         self._turn = 0
+        self._pruned = View(0)
         self._has_work = False
         self._started = False
         """Between the replay and the first failure; outside of it nothing is heard, signed or sent."""
@@ -174,7 +178,7 @@ class Agreement:
                 self._send(output)
             case Deliver(blocks=blocks, certificate=certificate):
                 self._with.deliver(blocks, certificate)
-                self._with.votes.prune(epoch=self._with.epoch, below=certificate.view)
+                self._prune(certificate.view)
             case SetTimer(at=at):
                 self._timer = at
                 self._changed.set()
@@ -189,6 +193,12 @@ class Agreement:
                 self._persist(output)
             case _:
                 assert_never(output)
+
+    def _prune(self, finalized: View) -> None:
+        """Forget what a finalised view makes needless; rarely, for each time costs an fsync."""
+        if finalized >= self._pruned + PRUNE_VIEWS:
+            self._with.votes.prune(epoch=self._with.epoch, below=finalized)
+            self._pruned = finalized
 
     def _send(self, output: Send) -> None:
         payload = encode(output.message)
