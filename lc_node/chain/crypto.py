@@ -1,6 +1,7 @@
 """Hashes and signatures, each kind of signed thing under a domain tag of its own."""
 
 import hashlib
+from functools import lru_cache
 from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -35,10 +36,17 @@ class Signer(Protocol):
 
 def digest(tag: str, *parts: bytes) -> Digest:
     """Return SHA-256 over a domain tag and parts, each prefixed by its length (8 bytes, big endian)."""
-    pieces: list[bytes] = []
-    for part in (tag.encode(), *parts):
-        pieces += (len(part).to_bytes(8, "big"), part)
-    return Digest(hashlib.sha256(b"".join(pieces)).digest())
+    state = _started(tag).copy()
+    for part in parts:
+        state.update(len(part).to_bytes(8, "big") + part)
+    return Digest(state.digest())
+
+
+@lru_cache(maxsize=256)
+def _started(tag: str) -> "hashlib._Hash":
+    """Return a hash that has taken a domain tag; copies of it go on with the parts."""
+    encoded = tag.encode()
+    return hashlib.sha256(len(encoded).to_bytes(8, "big") + encoded)
 
 
 def sha256(data: bytes) -> Digest:
