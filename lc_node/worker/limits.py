@@ -12,6 +12,10 @@ SECOND_MS: Final = 1_000
 GRACE: Final = Seconds(10)
 """How long a training may take to end after it was told to stop."""
 
+_EVALUATE_PATIENCE: Final = 3
+"""A machine that does much else gets this many times an evaluation's declared time, as many as the window for
+verdicts has room for (``ProtocolParams.commit_evaluations``): being busy is no fault of the model."""
+
 _EVALUATE_OUT_BYTES: Final = 1 * MEBIBYTE
 _LOG_BYTES: Final = 64 * MEBIBYTE
 _PIDS: Final = 256
@@ -50,7 +54,7 @@ def evaluate_limits(spec: JobSpec) -> RunLimits:
     return _limits(
         spec,
         out_bytes=ByteCount(_EVALUATE_OUT_BYTES),
-        wall=MillisSpan(spec.evaluate_seconds * SECOND_MS),
+        wall=MillisSpan(_EVALUATE_PATIENCE * spec.evaluate_seconds * SECOND_MS),
         grace=Seconds(0),
     )
 

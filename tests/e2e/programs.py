@@ -3,12 +3,18 @@
 import asyncio
 import os
 import sys
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
+from lc_node.chain.job import Job
+from lc_node.chain.types import Millis, PublicKey
 from lc_node.runtime.devnet import Devnet, Place
 from lc_node.runtime.home import Home
-from lc_node.runtime.job_service import Decide
 from lc_node.runtime.node import Node, Settings
+from lc_node.worker.duties import Action, Mine
+
+Decide: TypeAlias = Callable[[Job, PublicKey, Mine, Millis], tuple[Action, ...]]
+"""Rules of conduct."""
 
 PROGRAMS: Final = "tests."
 """What the names of our modules begin with; other conducts are the node's own."""
