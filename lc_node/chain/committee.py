@@ -25,7 +25,7 @@ def freeze_examination(
     able = tuple(
         Member(key=key, weight=Weight(account.epoch_bond))
         for key, account in state.staked_accounts()
-        if key not in excluded and _is_able(params, account, job.spec.resources)
+        if key not in excluded and is_able(params, account, job.spec.resources)
     )
     rivals = {bid.bidder for bid in job.bids if bid.opening}
     independent = tuple(member for member in able if member.key not in rivals)
@@ -70,6 +70,16 @@ def get_drawable(state: State, examination: Examination) -> tuple[Member, ...]:
         member
         for member in examination.pool
         if member.key not in seated and _is_admitted(state.account(member.key))
+    )
+
+
+def is_able(params: ProtocolParams, account: Account, needed: Resources) -> bool:
+    """Return whether an account has enough at stake and to offer to evaluate a job."""
+    bond = account.epoch_bond
+    return (
+        bond >= params.verifier_bond_min
+        and _is_admitted(account)
+        and any(_covers(offered, needed) for offered in account.resources)
     )
 
 
@@ -132,16 +142,6 @@ def _count_draw(state: State, block: BlockContext, key: PublicKey) -> None:
     """Count a seat that a key was drawn for."""
     duties = get_duties(state, block, key)
     set_duties(state, key, replace(duties, draws=duties.draws + 1))
-
-
-def _is_able(params: ProtocolParams, account: Account, needed: Resources) -> bool:
-    """Return whether an account has enough at stake and to offer to evaluate a job."""
-    bond = account.epoch_bond
-    return (
-        bond >= params.verifier_bond_min
-        and _is_admitted(account)
-        and any(_covers(offered, needed) for offered in account.resources)
-    )
 
 
 def _is_admitted(account: Account) -> bool:

@@ -6,7 +6,7 @@ from typing import Final
 from lc_node.chain.errors import LearningChainError
 from lc_node.chain.genesis import Genesis
 from lc_node.chain.params import DEVNET
-from lc_node.runtime.job_service import Decide
+from lc_node.runtime.office import Decide
 from lc_node.sim.liar import lie
 from lc_node.worker.duties import next_actions
 

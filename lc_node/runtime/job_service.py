@@ -2,28 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Final, Protocol
+from collections.abc import Mapping
+from typing import Final
 
-from lc_node.chain.commitments import (
-    Announcement,
-    SeatName,
-    compute_bid_commitment,
-    compute_verdict_commitment,
-)
 from lc_node.chain.errors import LearningChainError
-from lc_node.chain.job import Job, Verdict
-from lc_node.chain.state import State
-from lc_node.chain.transactions import Bid, Body, Open, VerdictCommit, VerdictReveal
-from lc_node.chain.types import ChainId, Digest, JobId, Millis, PublicKey
-from lc_node.ports.clock import Clock
+from lc_node.chain.job import Job, Phase, Verdict
+from lc_node.chain.types import Digest, JobId, Millis
 from lc_node.ports.images import ImageRefused
-from lc_node.ports.work import WorkStore
 from lc_node.runtime.desk import Desk
-from lc_node.runtime.salts import Salts
-from lc_node.runtime.training import Hearers, TrainingRun
-from lc_node.runtime.workshop import Workshop
+from lc_node.runtime.office import Office, body_of, note_opening, note_verdict
+from lc_node.runtime.training import NANO, Hearers, TrainingRun
 from lc_node.worker.duties import (
     Action,
     AnnounceBid,
@@ -33,64 +21,35 @@ from lc_node.worker.duties import (
     FetchModel,
     Mine,
     OpenBid,
-    Opening,
     RevealVerdict,
     Solution,
     StopTraining,
     Train,
     get_bar,
-    next_actions,
 )
 from lc_node.worker.exchange import Leader
+from lc_node.worker.keeping import get_kept_models
 from lc_node.worker.policy import JobPolicy, reason_to_decline
+from lc_node.worker.prefetch import get_prefetch_time, may_judge
 
 _log = logging.getLogger(__name__)
 
 LOOK_MS: Final = 500
 """Besides every block, time itself may make something due: so the service looks this often."""
 
-RETRY_SECONDS: Final = 1.0
-"""An action that failed is tried again after this long, while the chain still expects it."""
-
-Decide = Callable[[Job, PublicKey, Mine, Millis], tuple[Action, ...]]
-"""The rules of conduct; an adversary of the demo has others."""
-
-
-class ChainView(Protocol):
-    """What the service sees of the chain."""
-
-    @property
-    def state(self) -> State:
-        """The last finalised state."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Office:
-    """What the service works with."""
-
-    me: PublicKey
-    chain_id: ChainId
-    chain: ChainView
-    send: Callable[[Body], Awaitable[None]]
-    """Returns when the transaction is final; raises InvalidTransaction when it cannot become so."""
-    workshop: Workshop
-    work: WorkStore
-    salts: Salts
-    clock: Clock
-    bids_max: int
-    """Places in a job's ranking."""
-    decide: Decide = next_actions
+PREFETCHES_MAX: Final = 2
+"""Images that are fetched at once only because a committee may draw us."""
 
 
 class JobService:
     """Keeps a desk for each job of the chain and begins what the rules of duty ask for."""
 
     def __init__(self, office: Office, policy: JobPolicy | None) -> None:
-        """Serve under a policy; None: take no jobs, but still evaluate when drawn."""
+        """Serve under a policy; None: begin no training, but still evaluate when drawn."""
         self.policy = policy
         self._office = office
         self._desks: dict[JobId, Desk] = {}
+        self._prefetching: set[JobId] = set()
         self._wake = asyncio.Event()
 
     @property
@@ -104,14 +63,16 @@ class JobService:
 
     def stop(self, job: JobId) -> None:
         """End what runs for a job, and take it no more."""
+        why = "stopped by the owner"
+        self._office.work.put_choice(job, wanted=False, why=why)
         desk = self._desks.get(job)
         if desk is not None:
-            desk.wanted, desk.why_not = False, "stopped by the owner"
-            self._office.work.put_choice(job, wanted=False, why=desk.why_not)
+            desk.wanted, desk.is_decided, desk.why_not = False, True, why
             desk.stop.set()
 
     async def run(self) -> None:
         """Serve until cancelled."""
+        self._tidy()
         async with asyncio.TaskGroup() as group:
             while True:
                 self._look(group)
@@ -122,61 +83,130 @@ class JobService:
                 except TimeoutError:
                     continue
 
-    def _look(self, group: asyncio.TaskGroup) -> None:
-        office, now = self._office, self._office.clock.now()
-        jobs = {job.id: job for job in office.chain.state.jobs()}
-        for job in jobs.values():
-            desk = self._desks.get(job.id) or self._open_desk(job)
-            if not job.phase.is_over:
-                self._choose(desk, job, now)
-            elif not desk.under_way:
-                office.workshop.clear(job.id)
-            for action in office.decide(job, office.me, desk.mine(), now):
-                desk.under_way.add(action)
-                group.create_task(self._carry_out(desk, job, action))
-        for gone in [job_id for job_id in self._desks if job_id not in jobs]:
-            if not self._desks[gone].under_way:
-                office.work.forget(gone)
-                del self._desks[gone]
+    # Looking.
 
-    def _open_desk(self, job: Job) -> Desk:
+    def _tidy(self) -> None:
+        """Forget what an earlier life of this node kept of jobs that the chain has forgotten since."""
+        jobs = {job.id for job in self._office.chain.state.jobs()}
+        for job_id in self._office.work.jobs():
+            if job_id not in jobs:
+                self._office.work.forget(job_id)
+        self._office.workshop.tidy(jobs)
+
+    def _look(self, group: asyncio.TaskGroup) -> None:
+        now = self._office.clock.now()
+        jobs = {job.id: job for job in self._office.chain.state.jobs()}
+        for job in jobs.values():
+            desk = self._desks.get(job.id) or self._open_desk(job, now)
+            desk.phase = job.phase
+        for job in jobs.values():
+            desk = self._desks[job.id]
+            if not desk.is_cleared:
+                self._attend(group, desk, job, now)
+        for gone in [job_id for job_id in self._desks if job_id not in jobs]:
+            self._close_desk(gone)
+
+    def _attend(self, group: asyncio.TaskGroup, desk: Desk, job: Job, now: Millis) -> None:
+        """Begin what a job asks for now; clear up once it is over."""
+        if not job.phase.is_over:
+            self._choose(desk, job, now)
+        for action in self._office.decide(job, self._office.me, self._mine(desk, job), now):
+            desk.under_way.add(action)
+            if isinstance(action, StopTraining):
+                desk.stop.set()  # under way until the training has ended
+                continue
+            if isinstance(action, FetchImage) and not _is_needed(desk):
+                self._prefetching.add(job.id)
+            group.create_task(self._carry_out(desk, job, action))
+        if job.phase.is_over and not desk.under_way:
+            self._office.workshop.clear(job.id)
+            desk.image, desk.step, desk.is_cleared = None, "", True
+        self._hold(desk, job)
+
+    def _open_desk(self, job: Job, now: Millis) -> Desk:
         work = self._office.work
-        desk = Desk(job=job.id, since=self._office.clock.now())
+        desk = Desk(job=job.id, seen=now, since=now)
         choice = work.choice(job.id)
         if choice is not None:
             desk.wanted, desk.why_not = choice
+            desk.is_decided = True
         for solution in work.solutions(job.id):
             desk.solutions.append(solution)
-            self._note_opening(desk, solution)
+            note_opening(self._office, desk, solution)
         desk.verdicts.update(work.verdicts(job.id))
+        if job.submitter == self._office.me:
+            desk.image_blobs = self._office.workshop.blobs_of_image(job.spec.image.manifest)
         self._desks[job.id] = desk
         return desk
 
+    def _close_desk(self, job: JobId) -> None:
+        """Forget a job that the chain has forgotten."""
+        if not self._desks[job].under_way:
+            self._office.workshop.clear(job)
+            self._office.workshop.hold(job, frozenset())
+            self._office.work.forget(job)
+            del self._desks[job]
+
     def _choose(self, desk: Desk, job: Job, now: Millis) -> None:
-        if desk.wanted or self.policy is None:
+        if desk.is_decided or self.policy is None:
             return
-        running = sum(1 for other in self._desks.values() if _is_training(other))
+        running = sum(other.is_taking_a_place for other in self._desks.values())
         reason = reason_to_decline(self.policy, job, me=self._office.me, now=now, running=running)
-        if reason is None and self._office.work.choice(job.id) is None:
-            desk.wanted, desk.why_not = True, ""
+        desk.why_not = "" if reason is None else str(reason)
+        if reason is None:
+            desk.wanted = desk.is_decided = True
             self._office.work.put_choice(job.id, wanted=True, why="")
-        elif reason is not None:
-            desk.why_not = str(reason)
+            _log.info("job %s: taken: %s", _short(job.id), job.spec.title)
+
+    def _mine(self, desk: Desk, job: Job) -> Mine:
+        office = self._office
+        prefetch_at = None
+        is_free = job.id in self._prefetching or len(self._prefetching) < PREFETCHES_MAX
+        if job.phase < Phase.COMMIT and not desk.is_prefetched and is_free:
+            account = office.chain.state.account(office.me)
+            if may_judge(office.params, account, job, office.me):
+                prefetch_at = get_prefetch_time(job, office.me, desk.seen)
+        return desk.mine(trains=self.policy is not None, prefetch_at=prefetch_at)
+
+    def _hold(self, desk: Desk, job: Job) -> None:
+        """Keep from eviction what others will ask us for, or what we still need."""
+        models = get_kept_models(job, self._office.me, desk.mine())
+        image = frozenset[Digest]() if job.phase.is_over else desk.image_blobs
+        self._office.workshop.hold(job.id, image | models)
+
+    # Doing.
 
     async def _carry_out(self, desk: Desk, job: Job, action: Action) -> None:
+        """Do something; whatever fails is tried again after a pause, while the chain expects it."""
         try:
             await self._do(desk, job, action)
+            desk.complaints.pop(type(action).__name__, None)
         except (LearningChainError, OSError) as error:
-            _log.warning("job %s: %s failed: %s", job.id.hex()[:8], type(action).__name__, error)
-            await asyncio.sleep(RETRY_SECONDS)
+            self._complain(desk, action, str(error))
+            await asyncio.sleep(self._office.retry_seconds)
+        except Exception as error:  # noqa: BLE001  # one job's surprise is logged, and must not end the node
+            if self._complain(desk, action, repr(error)):
+                _log.exception("job %s: a mistake of this node", _short(job.id))
+            await asyncio.sleep(self._office.retry_seconds)
         finally:
             desk.under_way.discard(action)
+            if isinstance(action, Train):
+                desk.under_way.discard(StopTraining())
             self._wake.set()
+
+    def _complain(self, desk: Desk, action: Action, why: str) -> bool:
+        """Warn of a failure, but of the same one once; return whether it is a new one."""
+        kind = type(action).__name__
+        is_new = desk.complaints.get(kind) != why
+        desk.complaints[kind] = why
+        if is_new:
+            _log.warning("job %s: %s failed: %s", _short(desk.job), kind, why)
+        return is_new
 
     async def _do(self, desk: Desk, job: Job, action: Action) -> None:
         match action:
             case FetchImage():
-                await self._fetch_image(desk, action)
+                await self._fetch_image(desk, job, action)
             case Train():
                 await self._train(desk, job)
             case StopTraining():
@@ -187,20 +217,32 @@ class JobService:
             case Evaluate():
                 await self._evaluate(desk, job, action)
             case AnnounceBid() | OpenBid() | CommitVerdict() | RevealVerdict():
-                await self._office.send(self._body(desk, job, action))
+                height = await self._office.send(body_of(self._office, desk, job, action))
+                _log.info(
+                    "job %s: %s final at height %d", _short(job.id), _WORDS[type(action)], height
+                )
 
-    async def _fetch_image(self, desk: Desk, action: FetchImage) -> None:
+    async def _fetch_image(self, desk: Desk, job: Job, action: FetchImage) -> None:
         def progress(here: int, whole: int) -> None:
             desk.step = f"pulling {100 * here // max(1, whole)} %"
 
+        office, start = self._office, self._office.clock.now()
+        desk.since = start
         try:
-            desk.image = await self._office.workshop.image(
-                action.manifest, action.total_bytes, progress
-            )
+            image = await office.workshop.image(action.manifest, action.total_bytes, progress)
         except ImageRefused as error:
             desk.image_refused = str(error)
-            _log.warning("job %s: image refused: %s", desk.job.hex()[:8], error)
-        desk.step = ""
+            _log.warning("job %s: image refused: %s", _short(desk.job), error)
+            return
+        finally:
+            desk.step = ""
+            self._prefetching.discard(job.id)
+        seconds = (office.clock.now() - start) / 1000
+        _log.info("job %s: image ready in %.1f s", _short(desk.job), seconds)
+        if _is_needed(desk):
+            desk.image, desk.image_blobs = image, office.workshop.blobs_of_image(action.manifest)
+        # Else nobody holds it: it stays unpacked as long as there is room.
+        desk.is_prefetched = True
 
     async def _train(self, desk: Desk, job: Job) -> None:
         assert desk.image is not None, "duties train only with an image"
@@ -208,15 +250,24 @@ class JobService:
             on_taken=lambda: self._on_taken(desk),
             on_solution=lambda solution: self._on_solution(desk, solution),
             on_fault=lambda evaluation: _log.warning(
-                "job %s: its evaluation gave no losses: %s", job.id.hex()[:8], evaluation.text
+                "job %s: its evaluation gave no losses: %s", _short(job.id), evaluation.text
             ),
         )
         run = TrainingRun(self._office.workshop, job, desk.image, hearers)
-        desk.step, desk.since = "training", self._office.clock.now()
-        training = await run.run(desk.stop, lambda: self._leader(job.id))
-        desk.trained, desk.step = True, ""
-        if training.text:
-            _log.info("job %s: training ended: %s", job.id.hex()[:8], training.text)
+        start = self._office.clock.now()
+        desk.step, desk.since = "training", start
+        try:
+            training = await run.run(desk.stop, lambda: self._leader(job.id))
+        finally:
+            desk.step = ""
+        end = self._office.clock.now()
+        # One that its time ended goes on if the job was extended meanwhile.
+        desk.trained = end < job.expiry or desk.stop.is_set()
+        why = f": {training.text}" if training.text else ""
+        _log.info(
+            "job %s: training ended after %.1f s with %d models%s",
+            *(_short(job.id), (end - start) / 1000, training.models, why),
+        )
 
     def _on_taken(self, desk: Desk) -> None:
         desk.models_taken += 1
@@ -225,79 +276,48 @@ class JobService:
     def _on_solution(self, desk: Desk, solution: Solution) -> None:
         self._office.work.put_solution(desk.job, solution)
         desk.solutions.append(solution)
-        self._note_opening(desk, solution)
+        note_opening(self._office, desk, solution)
+        job = self._office.chain.state.job(desk.job)
+        if job is not None:
+            self._hold(desk, job)
         self._wake.set()
 
     def _leader(self, job_id: JobId) -> Leader:
         job = self._office.chain.state.job(job_id)
         if job is None or not job.bids:
             return Leader(best=None, bar=None)
-        bar = get_bar(job, self._office.me, self._office.bids_max)
+        params = self._office.params
+        bar = get_bar(job, self._office.me, params.finalists_max + params.reserves_max)
         return Leader(best=job.bids[0].loss, bar=bar)
 
     async def _evaluate(self, desk: Desk, job: Job, action: Evaluate) -> None:
         assert desk.image is not None, "duties evaluate only with an image"
         size = next(o[1] for b in job.bids for o in b.opening if o[0] == action.model_root)
         path = await self._office.workshop.model(action.model_root, size)
-        desk.step = "evaluating"
-        found = await self._office.workshop.evaluate(job, desk.image, path)
+        desk.step, desk.since = "evaluating", self._office.clock.now()
+        try:
+            found = await self._office.workshop.evaluate(job, desk.image, path)
+        finally:
+            desk.step = ""
+        said = str(found.fault) if found.loss is None else f"{found.loss / NANO:.6f}"
+        seconds = found.outcome.wall / 1000
+        _log.info("job %s: candidate evaluated: %s in %.1f s", _short(job.id), said, seconds)
         verdict = Verdict(losses=found.losses, fault=found.fault)
-        self._note_verdict(desk, action.candidate, verdict)
-        desk.step = ""
-
-    def _body(
-        self, desk: Desk, job: Job, action: AnnounceBid | OpenBid | CommitVerdict | RevealVerdict
-    ) -> Body:
-        office = self._office
-        match action:
-            case AnnounceBid(solution=solution):
-                return Bid(
-                    job=job.id,
-                    loss=solution.loss,
-                    commitment=self._note_opening(desk, solution),
-                )
-            case OpenBid(opening=opening):
-                return Open(
-                    job=job.id,
-                    model_root=opening.solution.model_root,
-                    model_bytes=opening.solution.model_bytes,
-                    salt=opening.salt,
-                )
-            case CommitVerdict(candidate=candidate, size=size, verdict=verdict):
-                verdict = self._note_verdict(desk, candidate, verdict)
-                salt = office.salts.of_verdict(job.id, candidate)
-                seat = SeatName(job=job.id, candidate=candidate, size=size, member=office.me)
-                commitment = compute_verdict_commitment(office.chain_id, seat, verdict, salt)
-                return VerdictCommit(job=job.id, candidate=candidate, commitment=commitment)
-            case RevealVerdict(candidate=candidate, verdict=verdict):
-                return VerdictReveal(
-                    job=job.id,
-                    candidate=candidate,
-                    losses=verdict.losses,
-                    fault=verdict.fault,
-                    salt=office.salts.of_verdict(job.id, candidate),
-                )
-
-    def _note_opening(self, desk: Desk, solution: Solution) -> Digest:
-        """Remember what a bid on this solution commits to, and return the commitment."""
-        office = self._office
-        salt = office.salts.of_bid(desk.job, solution.model_root)
-        announcement = Announcement(
-            job=desk.job,
-            bidder=office.me,
-            loss=solution.loss,
-            model_root=solution.model_root,
-            model_bytes=solution.model_bytes,
-        )
-        commitment = compute_bid_commitment(office.chain_id, announcement, salt)
-        desk.openings[commitment] = Opening(solution=solution, salt=salt)
-        return commitment
-
-    def _note_verdict(self, desk: Desk, candidate: PublicKey, verdict: Verdict) -> Verdict:
-        """Remember a verdict before it is told; the first one on a candidate stays."""
-        self._office.work.put_verdict(desk.job, candidate, verdict)
-        return desk.verdicts.setdefault(candidate, verdict)
+        note_verdict(self._office, desk, action.candidate, verdict)
 
 
-def _is_training(desk: Desk) -> bool:
-    return any(isinstance(action, Train | FetchImage) for action in desk.under_way) and desk.wanted
+def _is_needed(desk: Desk) -> bool:
+    """Return whether the image is to be run, rather than perhaps needed later."""
+    return desk.wanted or desk.phase is Phase.COMMIT
+
+
+def _short(job: JobId) -> str:
+    return job.hex()[:8]
+
+
+_WORDS: Final = {
+    AnnounceBid: "bid",
+    OpenBid: "opening",
+    CommitVerdict: "hidden verdict",
+    RevealVerdict: "verdict",
+}

@@ -26,7 +26,7 @@ from lc_node.chain.errors import LearningChainError
 from lc_node.chain.events import Banned
 from lc_node.chain.genesis import Genesis, chain_id
 from lc_node.chain.transactions import Body, Evidence
-from lc_node.chain.types import ByteCount, Digest, JobId, PublicKey
+from lc_node.chain.types import ByteCount, Digest, Height, JobId, PublicKey
 from lc_node.chain.validators import is_validator
 from lc_node.chain.votes import Vote
 from lc_node.consensus.core import Core
@@ -40,9 +40,10 @@ from lc_node.runtime.config import Config
 from lc_node.runtime.doors import NodeService
 from lc_node.runtime.history import History
 from lc_node.runtime.home import Home
-from lc_node.runtime.job_service import Decide, JobService, Office
+from lc_node.runtime.job_service import JobService
 from lc_node.runtime.ledger import Finalized, Ledger
 from lc_node.runtime.network import Network
+from lc_node.runtime.office import Decide, Office
 from lc_node.runtime.peers import PeerHandlers
 from lc_node.runtime.policy_file import job_policy, read_policy
 from lc_node.runtime.posting import Counter
@@ -218,7 +219,7 @@ class Node:
         )
 
     def _make_job_service(self) -> JobService:
-        settings, params = self._settings, self.ledger.params
+        settings = self._settings
         office = Office(
             me=self._me,
             chain_id=chain_id(settings.genesis),
@@ -228,7 +229,7 @@ class Node:
             work=self._work,
             salts=Salts(settings.keystore.salt_seed, chain_id(settings.genesis)),
             clock=self._clock,
-            bids_max=params.finalists_max + params.reserves_max,
+            params=self.ledger.params,
             decide=settings.decide,
         )
         policy = read_policy(settings.home.policy_path, settings.config.work)
@@ -281,8 +282,9 @@ class Node:
             clock=self._clock,
         )
 
-    async def _send(self, body: Body) -> None:
-        await self._sender.send(body)
+    async def _send(self, body: Body) -> Height:
+        included = await self._sender.send(body)
+        return included.height
 
     def _on_finalized(self, finalized: Finalized) -> None:
         self._jobs.wake()

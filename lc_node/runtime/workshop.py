@@ -2,7 +2,8 @@
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -60,6 +61,7 @@ class Workshop:
     def __init__(self, tools: Tools) -> None:
         """Work with these tools."""
         self._tools = tools
+        self._held: dict[JobId, frozenset[Digest]] = {}
 
     async def image(
         self, manifest: Digest, total_bytes: ByteCount, progress: Progress
@@ -71,20 +73,33 @@ class Workshop:
             BlobUnavailable: nobody who has it can be reached now.
         """
         fetch, images = self._tools.fetcher.fetch_blob, self._tools.images
-        await fetch(manifest, naming=Naming.SHA256, size_max=ByteCount(MANIFEST_BYTES_MAX))
-        references = tuple(dict.fromkeys(images.blobs_of(manifest)))
-        whole = validate_size(references, total_bytes)
-        done = ByteCount(0)
-        for reference in references:
-            await fetch(
-                reference.digest,
-                naming=Naming.SHA256,
-                size_max=reference.size,
-                progress=_after(done, whole, progress),
-            )
-            done = ByteCount(done + reference.size)
-            progress(done, whole)
-        return await images.prepare(manifest)
+        with self._pinned([manifest]):
+            await fetch(manifest, naming=Naming.SHA256, size_max=ByteCount(MANIFEST_BYTES_MAX))
+            references = tuple(dict.fromkeys(images.blobs_of(manifest)))
+            whole = validate_size(references, total_bytes)
+            with self._pinned([reference.digest for reference in references]):
+                await self._fetch_all(references, whole, progress)
+                return await images.prepare(manifest)
+
+    def blobs_of_image(self, manifest: Digest) -> frozenset[Digest]:
+        """Return what an image consists of, as far as it is known here."""
+        if self._tools.blobs.path_of(manifest) is None:
+            return frozenset((manifest,))
+        try:
+            references = self._tools.images.blobs_of(manifest)
+        except ImageRefused:
+            return frozenset((manifest,))
+        return frozenset((manifest, *(reference.digest for reference in references)))
+
+    def hold(self, job: JobId, blobs: frozenset[Digest]) -> None:
+        """Keep these blobs from being evicted for a job, instead of those that were held for it."""
+        before = self._held.pop(job, frozenset())
+        for digest in sorted(blobs - before):
+            self._tools.blobs.pin(digest)
+        for digest in sorted(before - blobs):
+            self._tools.blobs.unpin(digest)
+        if blobs:
+            self._held[job] = blobs
 
     async def model(self, root: Digest, size: ByteCount) -> Path:
         """Fetch a model that a bid has opened.
@@ -135,9 +150,12 @@ class Workshop:
         """Store a taken model under the root of its chunks, and return its name and size."""
         blobs, path = self._tools.blobs, taken.file.path
         root, size = await asyncio.to_thread(blobs.put_file, path, Naming.CHUNKS)
-        blobs.pin(root)
         path.unlink(missing_ok=True)
         return root, size
+
+    async def wait_until(self, at: Millis) -> None:
+        """Return at a time."""
+        await self._tools.clock.sleep_until(at)
 
     def folder(self, job: JobId) -> Path:
         """Return the job's folder, made if need be."""
@@ -148,6 +166,39 @@ class Workshop:
     def clear(self, job: JobId) -> None:
         """Remove the job's folder."""
         shutil.rmtree(self._tools.folder / job.hex(), ignore_errors=True)
+
+    def tidy(self, jobs: Collection[JobId]) -> None:
+        """Remove what an earlier life of this node left of other jobs."""
+        names = {job.hex() for job in jobs}
+        if self._tools.folder.is_dir():
+            for folder in self._tools.folder.iterdir():
+                if folder.name not in names:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    async def _fetch_all(
+        self, references: Sequence[BlobReference], whole: ByteCount, progress: Progress
+    ) -> None:
+        done = ByteCount(0)
+        for reference in references:
+            await self._tools.fetcher.fetch_blob(
+                reference.digest,
+                naming=Naming.SHA256,
+                size_max=reference.size,
+                progress=_after(done, whole, progress),
+            )
+            done = ByteCount(done + reference.size)
+            progress(done, whole)
+
+    @contextmanager
+    def _pinned(self, digests: Sequence[Digest]) -> Iterator[None]:
+        """Keep blobs while the body runs: a part must not be evicted while the next one comes."""
+        for digest in digests:
+            self._tools.blobs.pin(digest)
+        try:
+            yield
+        finally:
+            for digest in digests:
+                self._tools.blobs.unpin(digest)
 
     def _assignment(self, job: Job, image: PreparedImage) -> Assignment:
         return Assignment(

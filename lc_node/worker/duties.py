@@ -138,6 +138,8 @@ class Mine:
     """Models of others that are here complete."""
     verdicts: Mapping[PublicKey, Verdict] = field(default_factory=dict)
     """By candidate: what we found."""
+    prefetch_at: Millis | None = None
+    """When to get the image because a committee may draw us; None: it will not, or that was done."""
     under_way: frozenset[Action] = frozenset()
     """Actions begun and not yet seen on the chain; an action that failed is taken out to be tried again."""
 
@@ -227,9 +229,24 @@ def _when_open(job: Job, me: PublicKey, mine: Mine, now: Millis) -> Iterator[Act
     best = min(mine.solutions, key=lambda one: (one.loss, one.model_root), default=None)
     if best is not None and (own is None or best.loss < own.loss) and not _announcing(mine, best):
         yield AnnounceBid(solution=best)
-    if not mine.wanted or mine.trained or mine.image_refused:
-        return
-    yield Train(until=job.expiry) if mine.image_ready else _fetch_image(job)
+    if mine.wanted and not mine.trained:
+        yield from _towards_training(job, mine)
+    else:
+        yield from _prefetch(job, mine, now)
+
+
+def _towards_training(job: Job, mine: Mine) -> Iterator[Action]:
+    if not mine.image_ready:
+        yield from _get_image(job, mine)
+    elif not any(isinstance(action, Train) for action in mine.under_way):
+        # One at a time: a job that was extended goes on once the training under way has ended.
+        yield Train(until=job.expiry)
+
+
+def _prefetch(job: Job, mine: Mine, now: Millis) -> Iterator[Action]:
+    """Get the image before a committee is drawn: its window is short, and starts with the draw."""
+    if mine.prefetch_at is not None and now >= mine.prefetch_at and not mine.image_ready:
+        yield from _get_image(job, mine)
 
 
 def _announcing(mine: Mine, best: Solution) -> bool:
@@ -240,7 +257,8 @@ def _announcing(mine: Mine, best: Solution) -> bool:
     )
 
 
-def _when_opening(job: Job, me: PublicKey, mine: Mine, _now: Millis) -> Iterator[Action]:
+def _when_opening(job: Job, me: PublicKey, mine: Mine, now: Millis) -> Iterator[Action]:
+    yield from _prefetch(job, mine, now)
     own = get_own_bid(job, me)
     if own is None or own.standing not in (Standing.FINALIST, Standing.INVITED):
         return
@@ -259,7 +277,7 @@ def _when_commit(job: Job, me: PublicKey, mine: Mine, now: Millis) -> Iterator[A
             yield CommitVerdict(candidate=examination.candidate, size=seat.size, verdict=verdict)
         return
     if not mine.image_ready:
-        yield _fetch_image(job)
+        yield from _get_image(job, mine)
     yield from _towards_verdict(job, examination, mine)
 
 
@@ -317,8 +335,10 @@ def _opened(job: Job, examination: Examination) -> tuple[ModelRoot, ByteCount]:
     return bid.opening[0]
 
 
-def _fetch_image(job: Job) -> FetchImage:
-    return FetchImage(manifest=job.spec.image.manifest, total_bytes=job.spec.image.total_bytes)
+def _get_image(job: Job, mine: Mine) -> Iterator[Action]:
+    if not mine.image_refused:
+        image = job.spec.image
+        yield FetchImage(manifest=image.manifest, total_bytes=image.total_bytes)
 
 
 _PHASES: Final = {
