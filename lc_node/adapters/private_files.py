@@ -35,6 +35,21 @@ def write_private(path: Path, data: bytes, *, taken: Exception) -> None:
     _fsync_folder(path.parent)
 
 
+def read_private(path: Path) -> bytes | None:
+    """Return what a file holds that others could neither read nor write; None if there is none such.
+
+    A file that others had access to counts as absent: its content can be made again.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        is_ours = status.st_uid == os.geteuid() and not status.st_mode & _OTHERS
+        return file.read() if is_ours else None
+
+
 def check_private_file(path: Path) -> None:
     """Refuse a file that is not ours, is open to others, or lies where others could replace it.
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from lc_node.adapters.keystore import FileKeystore, ScryptCost, is_encrypted, load_keystore
+from lc_node.adapters.private_files import read_private, write_private
 from lc_node.chain.addresses import decode_address, encode_address
 from lc_node.chain.beacon import LinkChain
 from lc_node.chain.codec import encode
@@ -80,6 +81,11 @@ class Home:
     def identity_path(self) -> Path:
         """The public half of the key, for others."""
         return self.path / "identity.json"
+
+    @property
+    def links_path(self) -> Path:
+        """The kept links of the beacon chain, as secret as the key."""
+        return self.path / "links.bin"
 
     @property
     def config_path(self) -> Path:
@@ -156,15 +162,30 @@ class Home:
         return is_encrypted(self.key_path)
 
     def publish_identity(self, keystore: Keystore) -> Identity:
-        """Write and return the identity; computes the beacon chain, which takes about a second."""
+        """Write and return the identity."""
         identity = Identity(
             address=encode_address(keystore.public_key),
             transport_key=TransportKey(keystore.transport_public).hex(),
-            link=LinkChain(Digest(keystore.beacon_seed)).commitment.hex(),
+            link=self.links(keystore).commitment.hex(),
         )
         document = msgspec.json.format(msgspec.json.encode(identity), indent=2)
         self.identity_path.write_bytes(document + b"\n")
         return identity
+
+    def links(self, keystore: Keystore) -> LinkChain:
+        """Return the beacon chain; computed once, which takes about a second, and kept.
+
+        Raises:
+            KeyUnsafe: the home is open to others.
+        """
+        seed = Digest(keystore.beacon_seed)
+        data = read_private(self.links_path)
+        links = None if data is None else LinkChain.load(seed, data)
+        if links is None:
+            links = LinkChain(seed)
+            self.links_path.unlink(missing_ok=True)
+            write_private(self.links_path, links.dump(), taken=FileExistsError(self.links_path))
+        return links
 
     def identity(self) -> Identity:
         """Return the identity as it was published.

@@ -20,13 +20,12 @@ from lc_node.adapters.zmq_transport import TransportSettings, ZmqTransport
 from lc_node.api.endpoint import Endpoint, close_endpoint, open_endpoint
 from lc_node.api.schema import Event
 from lc_node.api.server import ApiServer
-from lc_node.chain.beacon import LinkChain
 from lc_node.chain.crypto import digest, verify
 from lc_node.chain.errors import LearningChainError
 from lc_node.chain.events import Banned
 from lc_node.chain.genesis import Genesis, chain_id
 from lc_node.chain.transactions import Body, Evidence
-from lc_node.chain.types import ByteCount, Digest, Height, JobId, PublicKey
+from lc_node.chain.types import ByteCount, Height, JobId, PublicKey
 from lc_node.chain.validators import is_validator
 from lc_node.chain.votes import Vote
 from lc_node.consensus.core import Core
@@ -91,7 +90,7 @@ class Node:
         self._images = OciImageStore(
             home.images_path, self._blobs, cache_bytes_max=ByteCount(_IMAGES_SHARE * blobs_max)
         )
-        links = LinkChain(Digest(settings.keystore.beacon_seed))
+        links = home.links(settings.keystore)
         self.ledger = Ledger(genesis=settings.genesis, store=self._chain, me=self._me, links=links)
         self._sandbox = BubblewrapSandbox(self._me.hex()[:16])
         self._capabilities: Capabilities | None = None

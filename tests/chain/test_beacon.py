@@ -1,5 +1,7 @@
 """Hash chains: every link opens the one above it."""
 
+from collections.abc import Callable
+
 import pytest
 
 from lc_node.chain.beacon import LinkChain, link_above, next_beacon
@@ -35,3 +37,33 @@ def test_the_beacon_depends_on_what_was_before_and_on_the_reveal() -> None:
     one, two = Digest(bytes(32)), sha256(b"")
 
     assert next_beacon(Beacon(one), Link(two)) != next_beacon(Beacon(two), Link(one))
+
+
+@pytest.mark.parametrize("links", [1, 1_024, 1_025, 3_000])
+def test_a_chain_that_was_kept_is_the_same_again(links: int) -> None:
+    chain = LinkChain(SEED, links=links)
+
+    again = LinkChain.load(SEED, chain.dump(), links=links)
+
+    assert again is not None
+    assert again.commitment == chain.commitment
+    assert again.below(again.commitment) == chain.below(chain.commitment)
+
+
+@pytest.mark.parametrize(
+    ("seed", "harm"),
+    [
+        (sha256(b"another seed"), lambda data: data),
+        (SEED, lambda data: data[:-1]),
+        (SEED, lambda data: data + b"x"),
+        (SEED, lambda data: data[:-1] + bytes([data[-1] ^ 1])),
+        (SEED, lambda data: b""),
+    ],
+    ids=["another seed", "cut", "longer", "one bit", "empty"],
+)
+def test_kept_links_that_are_harmed_or_of_another_seed_are_not_taken(
+    seed: Digest, harm: Callable[[bytes], bytes]
+) -> None:
+    data = harm(LinkChain(SEED, links=2_000).dump())
+
+    assert LinkChain.load(seed, data, links=2_000) is None

@@ -120,3 +120,35 @@ def test_a_genesis_that_no_chain_can_begin_with_is_refused() -> None:
 
     with pytest.raises(InvalidGenesis):
         decode_genesis(encode(nobody))
+
+
+def test_the_beacon_chain_is_computed_once_and_kept_for_the_owner_alone(
+    made: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def grow(_seed: Digest, _links: int) -> list[Link]:
+        message = "the chain was kept"
+        raise AssertionError(message)
+
+    monkeypatch.setattr("lc_node.chain.beacon._grow", grow)
+
+    links = made.links(made.keystore(None))
+
+    assert links.commitment.hex() == made.identity().link
+    assert made.links_path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("harm", ["cut", "shown to others", "gone"])
+def test_a_beacon_chain_that_was_harmed_is_computed_anew(made: Home, harm: str) -> None:
+    whole = made.links_path.read_bytes()
+    if harm == "cut":
+        made.links_path.write_bytes(whole[:-1])
+    elif harm == "shown to others":
+        made.links_path.chmod(0o644)
+    else:
+        made.links_path.unlink()
+
+    links = made.links(made.keystore(None))
+
+    assert links.commitment.hex() == made.identity().link
+    assert made.links_path.read_bytes() == whole
+    assert made.links_path.stat().st_mode & 0o777 == 0o600
