@@ -20,6 +20,11 @@ def load_ipython_extension(shell: "InteractiveShell") -> None:
     shell.register_magics(LearningChainMagics(shell))
 
 
+def unload_ipython_extension(shell: "InteractiveShell") -> None:
+    """Serve ``%unload_ext lc_jupyter`` and ``%reload_ext``: close the connection."""
+    shell.magics_manager.registry["LearningChainMagics"].close()
+
+
 def connect(where: str | Path | None = None) -> "LearningChain":
     """Connect to a node of this machine: by its home, ``$LC_NODE``, or the default home.
 

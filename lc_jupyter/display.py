@@ -18,7 +18,7 @@ _STYLE: Final = """<style>
  background:none;color:inherit}
 .lc th{font-weight:600;color:var(--jp-ui-font-color2,inherit)}
 .lc td.n,.lc th.n{text-align:right}
-.lc td.w{white-space:normal;overflow-wrap:anywhere}
+.lc td.w{white-space:normal;overflow-wrap:anywhere;min-width:6em}
 .lc summary{cursor:pointer;color:var(--jp-ui-font-color2,inherit)}
 .lc .good{color:var(--lc-good,var(--jp-success-color0,#2e7d32))}
 .lc .bad{color:var(--lc-bad,var(--jp-error-color1,#d32f2f))}

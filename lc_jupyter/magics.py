@@ -251,6 +251,12 @@ class LearningChainMagics(Magics):
         job = self._job(parse_line(self.lc_cancel, line).job)
         _show_receipt("Cancelled", job, job.cancel())
 
+    def close(self) -> None:
+        """Close the connection; the next command makes another."""
+        if self._connected is not None:
+            self._connected.close()
+            self._connected = None
+
     @property
     def chain(self) -> LearningChain:
         """The connection to the own node, made at its first use."""
@@ -271,7 +277,7 @@ def _bounty_and_expires(values: dict[str, Any]) -> tuple[str, str]:
     bounty, expires = values["bounty"], values["expires"]
     if not bounty or not expires:
         lacking = " and ".join(f"--{name}" for name in ("bounty", "expires") if not values[name])
-        message = f"{lacking} is missing; write for example {_EXAMPLE}"
+        message = f"missing: {lacking}; write for example {_EXAMPLE}"
         raise UserError(message)
     return bounty, expires
 

@@ -46,3 +46,11 @@ def load_model(
         )
     except (formats.WrongFormat, formats.UnsafeModel) as error:
         raise UserError(str(error)) from error
+    except Exception as error:
+        # Each library refuses a broken file in its own way, and so may the owner's load.
+        what = "the job's load" if load is not None else fetched.model_format.value
+        message = (
+            f"The winner's file cannot be read as {what} ({type(error).__name__}: {error}); "
+            "%lc_pull --to PATH saves it as it is."
+        )
+        raise UserError(message) from error

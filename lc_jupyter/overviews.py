@@ -5,7 +5,7 @@ from typing import Final
 
 from lc_jupyter.display import Cell, Column, Shown, facts, stack, table
 from lc_jupyter.units import short, short_job, show_credits, show_loss, show_seconds
-from lc_jupyter.wording import show_moment, show_time_left, words
+from lc_jupyter.wording import show_local, show_moment, show_time_left, words
 from lc_node.api.schema import Peer, Phase, Status, SyncState, Wallet
 from lc_node.api.schema_jobs import JobSummary
 
@@ -56,7 +56,7 @@ def show_jobs(jobs: Sequence[JobSummary], now_ms: int) -> Shown:
             str(job.bids),
             show_loss(job.best_loss),
             show_time_left(job, now_ms),
-            job.local,
+            show_local(job),
         )
         for job in jobs
     ]

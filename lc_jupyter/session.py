@@ -7,6 +7,7 @@ from lc_jupyter.display import paragraph
 from lc_jupyter.functions import Function, JobFunctions, validate_format
 from lc_jupyter.jobs import Job, Origin, find_job, get_last_job, note_posted
 from lc_jupyter.live import Live
+from lc_jupyter.stopwatch import Stopwatch
 from lc_jupyter.submit import Proposal, post, propose, snapshot_of, validate_terms
 from lc_jupyter.terms import Options, terms_of, with_defaults
 from lc_jupyter.units import Written
@@ -61,8 +62,10 @@ class LearningChain:
         """Do what ``submit`` does."""
         with Live() as live:
             proposal = self._propose(functions, bounty, expires, options, live)
+            watch = Stopwatch()
             submitted = post(self._client, proposal, live)
-        origin = Origin(load=functions.load, seconds=proposal.seconds)
+            watch.lap("posting")
+        origin = Origin(load=functions.load, seconds={**proposal.seconds, **watch.seconds})
         job = Job(self._client, submitted.job, origin)
         note_posted(job)
         return job

@@ -6,7 +6,7 @@ from typing import Final
 from lc_jupyter.curve import Announced, show_curve
 from lc_jupyter.display import Cell, Column, Shown, fold, heading, paragraph, stack, table
 from lc_jupyter.units import short, short_job, show_credits, show_loss
-from lc_jupyter.wording import show_clock, show_time_left, words
+from lc_jupyter.wording import show_clock, show_local, show_time_left, words
 from lc_node.api.schema import Address, Event
 from lc_node.api.schema_jobs import BidView, JobStory, JobSummary, VerdictView
 
@@ -43,8 +43,8 @@ def _state(job: JobSummary, now_ms: int) -> str:
     state = f"{words(job.phase.value)}, {show_credits(job.bounty)} credits"
     if job.phase.is_over:
         return state
-    local = f"; here: {job.local}" if job.local else ""
-    return f"{state}, {show_time_left(job, now_ms)} left in this phase{local}"
+    here = f"; here: {show_local(job)}" if show_local(job) else ""
+    return f"{state}, {show_time_left(job, now_ms)} left in this phase{here}"
 
 
 def _outcome(story: JobStory) -> list[Shown]:

@@ -21,6 +21,11 @@ def show_time_left(job: JobSummary, now_ms: int) -> str:
     return "–" if job.phase.is_over else show_seconds((job.due - now_ms) // 1000)
 
 
+def show_local(job: JobSummary) -> str:
+    """Return what this node does with a job; empty where that is nothing."""
+    return "" if job.local == "idle" else job.local
+
+
 def words(name: str) -> str:
     """Return a stable name without its underscores."""
     return name.replace("_", " ")

@@ -11,8 +11,9 @@ from tests.api.sample_service import SampleService, event, serving
 class Background:
     """A node in a thread of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kind: type[SampleService] = SampleService) -> None:
         self.home = folder / "home"
+        self._kind = kind
         self._folder = folder
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
@@ -21,7 +22,7 @@ class Background:
 
     async def _serve(self) -> None:
         self.loop, self._over = asyncio.get_running_loop(), asyncio.Event()
-        async with serving(self._folder) as (self.server, self.service):
+        async with serving(self._folder, self._kind) as (self.server, self.service):
             self._ready.set()
             await self._over.wait()
 

@@ -246,10 +246,12 @@ class SampleService(BlobDoor):
 
 
 @asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[tuple[ApiServer, SampleService]]:
+async def serving(
+    folder: Path, kind: type[SampleService] = SampleService
+) -> AsyncIterator[tuple[ApiServer, SampleService]]:
     """Run a node's door over ``folder``/home, its sockets under ``folder``/run."""
     home, runtime = _folders(folder)
-    service = SampleService(DirectoryBlobStore(home / "blobs", bytes_max=BLOBS_MAX))
+    service = kind(DirectoryBlobStore(home / "blobs", bytes_max=BLOBS_MAX))
     endpoint = open_endpoint(home, {"XDG_RUNTIME_DIR": str(runtime)})
     server = ApiServer(endpoint, service, beat_seconds=BEAT_SECONDS)
     async with asyncio.TaskGroup() as group:

@@ -1,0 +1,221 @@
+"""A job as an object: waited for, awaited, looked at; and a node that goes and comes back."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from lc_jupyter.errors import StoppedWaiting, UserError
+from lc_jupyter.jobs import Job
+from lc_jupyter.session import LearningChain, connect
+from lc_node.api import calls, schema
+from lc_node.api.client import Client, NodeUnreachable
+from lc_node.api.schema import Phase
+from tests.api.sample_service import JOB, OTHER_JOB
+from tests.jupyter.desk import Desk, bid_of, story_of
+from tests.jupyter.shells import Shell
+
+
+@pytest.fixture
+def chain(desk: Desk) -> Iterator[LearningChain]:
+    desk.tell(story_of())
+    connected = connect(desk.home)
+    yield connected
+    connected.close()
+
+
+@pytest.fixture
+def job(chain: LearningChain) -> Job:
+    return chain.job("aaaa")
+
+
+def settle_when_asked(desk: Desk, times: int) -> None:
+    """Let the job be settled when it is asked for the given time."""
+    asked = iter(range(1, times + 1))
+
+    def count() -> None:
+        if next(asked, times) == times:
+            desk.tell(story_of(Phase.SETTLED, winner=schema.Address("lc1winner")))
+
+    desk.desk.when_asked = count
+
+
+def test_the_api_of_python_answers_with_records(chain: LearningChain) -> None:
+    assert chain.status().height == 7
+    assert [job.job for job in chain.jobs()] == [JOB, OTHER_JOB]
+    assert chain.wallet().balance == 100_000_000
+    assert chain.peers() == ()
+
+
+def test_a_job_tells_its_bids(job: Job, desk: Desk) -> None:
+    bid = bid_of("lc1other", 5)
+    desk.tell(story_of(bids=[bid]))
+
+    assert job.bids() == (bid,)
+    assert not job.is_over
+
+
+def test_a_job_is_topped_up_and_extended_in_units_of_people(job: Job, desk: Desk) -> None:
+    job.top_up(0.5)
+    job.extend("10m")
+
+    assert desk.desk.asked == [
+        calls.TopUp(job=JOB, amount=schema.MicroCredits(500_000)),
+        calls.Extend(job=JOB, expiry_seconds=600),
+    ]
+
+
+def test_a_job_is_cancelled(job: Job, desk: Desk) -> None:
+    job.cancel()
+
+    assert desk.desk.asked == [calls.Cancel(job=JOB)]
+
+
+def test_waiting_ends_with_the_job(job: Job, desk: Desk) -> None:
+    settle_when_asked(desk, 2)
+
+    assert job.wait().summary.winner == "lc1winner"
+
+
+def test_waiting_is_told_by_events_and_not_by_the_clock(job: Job, desk: Desk) -> None:
+    settle_when_asked(desk, 3)
+    desk.desk.when_asked = announcing(desk)
+
+    assert job.wait(timeout_seconds=10).summary.phase is Phase.SETTLED
+
+
+def announcing(desk: Desk) -> "Announcing":
+    """Return what publishes an event whenever the job is asked for."""
+    return Announcing(desk)
+
+
+class Announcing:
+    """Publishes an event at every question but the last, when the job is settled."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._inner = desk.desk.when_asked
+        self._desk = desk
+
+    def __call__(self) -> None:
+        self._inner()
+        self._desk.publish("bid")
+
+
+def test_waiting_ends_at_its_timeout_and_the_job_goes_on(job: Job) -> None:
+    with pytest.raises(UserError, match="Job aaaaaaaaaaaa is not over yet; it goes on by itself"):
+        job.wait(timeout_seconds=0)
+
+
+def test_a_terminal_gets_each_new_event_once(notebook: Shell, desk: Desk) -> None:
+    desk.tell(story_of())
+    settle_when_asked(desk, 3)
+    ran = notebook.run("%lc_wait aaaa")
+
+    assert ran.out.count("posted happened\ndigits") == 1
+    assert "Won by lc1winner" in ran.out
+
+
+def interrupt() -> None:
+    """Do what Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def test_interrupting_the_waiting_says_that_the_job_goes_on(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "story", interrupt)
+
+    with pytest.raises(StoppedWaiting, match="job aaaaaaaaaaaa goes on by itself"):
+        job.wait()
+
+
+async def test_awaiting_ends_with_the_job(job: Job, desk: Desk) -> None:
+    settle_when_asked(desk, 2)
+
+    assert (await job).summary.phase is Phase.SETTLED
+
+
+async def test_jobs_are_awaited_together(chain: LearningChain, desk: Desk) -> None:
+    for name in (JOB, OTHER_JOB):
+        desk.tell(story_of(Phase.SETTLED, job=name))
+
+    async with asyncio.timeout(10):
+        stories = [await chain.job(prefix) for prefix in ("aa", "bb")]
+
+    assert [story.summary.job for story in stories] == [JOB, OTHER_JOB]
+
+
+async def test_awaiting_is_cancelled_at_once_and_nothing_listens_on(job: Job) -> None:
+    started = asyncio.get_running_loop().time()
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await job
+
+    assert asyncio.get_running_loop().time() - started < 0.5
+
+
+async def test_awaiting_a_job_whose_node_has_gone_fails(job: Job, desk: Desk) -> None:
+    desk.stop()
+
+    with pytest.raises(NodeUnreachable):
+        await job
+
+
+def test_a_job_in_a_cell_is_its_story(notebook: Shell, desk: Desk) -> None:
+    desk.tell(story_of())
+    notebook.run("import lc_jupyter\nlc = lc_jupyter.connect()")
+    ran = notebook.run("lc.job('aaaa')")
+    notebook.run("lc.close()")
+
+    assert "open, 20 credits" in ran.out
+
+
+def test_a_job_whose_node_has_gone_can_still_be_shown(job: Job, desk: Desk) -> None:
+    desk.stop()
+
+    assert "Start one with `lc-node run`" in job._repr_mimebundle_()["text/plain"]
+
+
+def test_a_magic_finds_a_node_that_has_started_again(
+    notebook: Shell, desk: Desk, short: Path
+) -> None:
+    notebook.run("%lc_status")
+    desk.stop()
+    gone = notebook.run("%lc_status")
+    again = Desk(short)
+    back = notebook.run("%lc_status")
+    again.stop()
+
+    assert gone.is_one_line
+    assert "lc-node run" in gone.err
+    assert back.ok
+
+
+def test_a_job_of_a_notebook_outlives_a_refusal(notebook: Shell, desk: Desk) -> None:
+    desk.tell(story_of())
+    notebook.run("import lc_jupyter\nlc = lc_jupyter.connect()\njob = lc.job('aa')")
+    notebook.run("lc.job('dd')")
+    ran = notebook.run("print(job.story().summary.title)")
+    notebook.run("lc.close()")
+
+    assert ran.out == "digits\n"
+
+
+def test_a_node_that_died_is_known_at_once_the_second_time(desk: Desk) -> None:
+    with Client(desk.home, silence_seconds=0.3) as client:
+        client.hello()
+        desk.stop()
+        with pytest.raises(NodeUnreachable, match=r"has not answered for 0\.3 s"):
+            client.hello()
+
+        with pytest.raises(NodeUnreachable, match="No node runs|does not run"):
+            client.hello()
+
+
+def test_a_job_without_events_has_a_story_all_the_same(job: Job, desk: Desk) -> None:
+    desk.tell(replace(story_of(), events=()))
+
+    assert job.story().events == ()

@@ -1,0 +1,137 @@
+"""The winner's model in the kernel: its digest checked, loaded by a format that cannot run code."""
+
+from pathlib import Path
+
+import cloudpickle
+import numpy as np
+import pytest
+
+from lc_jupyter.runner.formats import save_model
+from lc_node.api import schema
+from lc_node.api.schema import ModelFormat, Phase
+from tests.jupyter.desk import Desk, story_of
+from tests.jupyter.shells import Shell
+
+WINNER = schema.Address("lc1winner")
+
+
+@pytest.fixture
+def settled(desk: Desk) -> Desk:
+    desk.tell(story_of(Phase.SETTLED, winner=WINNER))
+    return desk
+
+
+@pytest.fixture
+def npz(settled: Desk, tmp_path: Path) -> Desk:
+    path = tmp_path / "winner"
+    save_model({"line": np.array([3.0, -1.0])}, path, "npz")
+    settled.desk.serve_model(path, ModelFormat.NPZ)
+    return settled
+
+
+@pytest.fixture
+def pickled(settled: Desk, tmp_path: Path) -> Desk:
+    path = tmp_path / "winner"
+    path.write_bytes(cloudpickle.dumps({"answer": 42}))
+    settled.desk.serve_model(path, ModelFormat.PICKLE)
+    return settled
+
+
+def test_a_model_is_pulled_into_a_variable(notebook: Shell, npz: Desk) -> None:
+    assert npz.home.exists()
+    ran = notebook.run("%lc_pull aaaa model")
+
+    assert "model is the model that won job aaaaaaaaaaaa: a dict." in ran.out
+    assert notebook.run("assert model['line'].tolist() == [3, -1]").ok
+
+
+def test_a_model_can_be_saved_instead(notebook: Shell, npz: Desk, tmp_path: Path) -> None:
+    ran = notebook.run("%lc_pull aaaa --to model.npz")
+
+    assert "(npz) to model.npz." in ran.out
+    assert (tmp_path / "model.npz").read_bytes() == npz.desk.model_path.read_bytes()
+
+
+def test_a_model_that_cannot_be_saved_there_is_one_line(notebook: Shell, npz: Desk) -> None:
+    assert npz.home.exists()
+    ran = notebook.run("%lc_pull aaaa --to nowhere/model.npz")
+
+    assert ran.is_one_line
+    assert "--to nowhere/model.npz cannot be written: No such file or directory" in ran.err
+
+
+def test_a_file_with_another_digest_is_refused(notebook: Shell, npz: Desk) -> None:
+    with npz.desk.model_path.open("ab") as file:
+        file.write(b"more")
+    ran = notebook.run("%lc_pull aaaa model")
+
+    assert ran.is_one_line
+    assert "is not the model that won: its digest differs" in ran.err
+    assert "model" not in notebook.names
+
+
+def test_a_file_of_another_format_is_refused(notebook: Shell, npz: Desk, tmp_path: Path) -> None:
+    path = tmp_path / "winner"
+    path.write_bytes(b"no archive at all")
+    npz.desk.serve_model(path, ModelFormat.NPZ)
+    ran = notebook.run("%lc_pull aaaa model")
+
+    assert ran.is_one_line
+    assert "cannot be read as npz" in ran.err
+
+
+def test_a_pickle_is_not_loaded_without_trust(notebook: Shell, pickled: Desk) -> None:
+    assert pickled.home.exists()
+    ran = notebook.run("%lc_pull aaaa model")
+
+    assert ran.is_one_line
+    assert "Add --trust if you know who trained it" in ran.err
+
+
+def test_a_pickle_is_loaded_with_trust(notebook: Shell, pickled: Desk) -> None:
+    assert pickled.home.exists()
+    assert notebook.run("%lc_pull aaaa model --trust").ok
+    assert notebook.names["model"] == {"answer": 42}
+
+
+def test_a_broken_pickle_is_one_line(notebook: Shell, settled: Desk, tmp_path: Path) -> None:
+    path = tmp_path / "winner"
+    path.write_bytes(b"\x80\x05broken")
+    settled.desk.serve_model(path, ModelFormat.PICKLE)
+    ran = notebook.run("%lc_pull aaaa model --trust")
+
+    assert ran.is_one_line
+    assert "cannot be read as pickle" in ran.err
+
+
+def test_a_model_of_the_jobs_own_format_is_loaded_by_its_own_load(
+    notebook: Shell, settled: Desk, tmp_path: Path
+) -> None:
+    path = tmp_path / "winner"
+    path.write_bytes(b"[1, 2]")
+    settled.desk.serve_model(path, ModelFormat.RAW)
+    notebook.run(
+        "%%lc_submit --bounty 5 --expires 10m\n"
+        "import json, pathlib\n"
+        "def train(trial): return [0]\n"
+        "def evaluate(model): return 0.0\n"
+        "def save(model, path): pathlib.Path(path).write_text(json.dumps(model))\n"
+        "def load(path): return json.loads(pathlib.Path(path).read_text())\n"
+    )
+
+    assert notebook.run("%lc_pull model").ok
+    assert notebook.names["model"] == [1, 2]
+
+
+def test_in_another_kernel_the_jobs_own_load_is_given_in_python(
+    notebook: Shell, settled: Desk, tmp_path: Path
+) -> None:
+    path = tmp_path / "winner"
+    path.write_bytes(b"[1, 2]")
+    settled.desk.serve_model(path, ModelFormat.RAW)
+    notebook.run("import json, lc_jupyter, pathlib\nlc = lc_jupyter.connect()")
+    notebook.run("def load(path):\n    return json.loads(pathlib.Path(path).read_text())")
+    notebook.run("model = lc.job('aaaa').result(load=load)")
+    notebook.run("lc.close()")
+
+    assert notebook.names["model"] == [1, 2]
