@@ -79,7 +79,7 @@ COMMANDS: Final = (run, doctor)
 
 
 async def _live(settings: Settings, *, until_eof: bool) -> None:
-    node = Node.open(settings)
+    # The signals first: opening a long chain takes a moment, and must not be cut off half-way.
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None, "asyncio.run makes a task"
@@ -88,6 +88,7 @@ async def _live(settings: Settings, *, until_eof: bool) -> None:
     if until_eof:
         loop.add_reader(sys.stdin.fileno(), lambda: _cancel_at_end(task))
     try:
+        node = Node.open(settings)
         await node.run(lambda: click.echo(READY))
     except asyncio.CancelledError:
         logging.getLogger(__name__).info("stopped")

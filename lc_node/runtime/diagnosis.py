@@ -51,11 +51,16 @@ async def _sandbox() -> Finding:
 
 def _home(home: Home) -> tuple[Finding, ...]:
     return (
-        _tried("key", lambda: str(home.identity().address)),
+        _tried("key", lambda: _key(home)),
         _tried("settings", lambda: f"logs at level {home.config().log.level}"),
         _tried("genesis", lambda: f"graph {home.genesis().graph!r}"),
         _disk(home),
     )
+
+
+def _key(home: Home) -> str:
+    how = "encrypted" if home.is_encrypted() else "unencrypted"
+    return f"{home.identity().address}, {how}"
 
 
 def _tried(name: str, look: Callable[[], str]) -> Finding:

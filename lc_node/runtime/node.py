@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -79,30 +80,14 @@ class Node:
         Raises:
             LearningChainError: one subclass a cause: a home in use, a full disk, a taken port ...
         """
-        home, self._settings = settings.home, settings
+        self._settings = settings
         self._clock = SystemClock()
         self._me: Final = settings.keystore.public_key
-        self._votes = SqliteVoteStore.open(home.votes_path)
-        self._chain = SqliteChainStore.open(home.chain_path, chain_id(settings.genesis))
-        self._work = SqliteWorkStore(home.work_path)
-        blobs_max = ByteCount(settings.config.storage.blobs_bytes_max)
-        self._blobs = DirectoryBlobStore(home.blobs_path, bytes_max=blobs_max)
-        self._images = OciImageStore(
-            home.images_path, self._blobs, cache_bytes_max=ByteCount(_IMAGES_SHARE * blobs_max)
-        )
-        links = home.links(settings.keystore)
-        self.ledger = Ledger(genesis=settings.genesis, store=self._chain, me=self._me, links=links)
-        self._sandbox = BubblewrapSandbox(self._me.hex()[:16])
-        self._capabilities: Capabilities | None = None
-        self._sandbox_problem = "the sandbox has not been probed yet"
-        self._transport = ZmqTransport(self._transport_settings(), self._clock)
-        self._transport.open()
-        self.network = Network(
-            transport=self._transport,
-            clock=self._clock,
-            blobs=self._blobs,
-            height=lambda: self.ledger.height,
-        )
+        with ExitStack() as opened:
+            self._open_stores(settings.home, opened)
+            self._open_doors(settings.home, opened)
+            # In this order they are closed if one of them cannot be opened, and at the end.
+            self._opened = opened.pop_all()
         self._agreement = self._make_agreement()
         self._sender = Sender(
             signer=settings.keystore,
@@ -115,23 +100,24 @@ class Node:
         self._workshop = self._make_workshop()
         self._evidence: asyncio.Queue[Evidence] = asyncio.Queue(16)
         self._jobs = self._make_job_service()
-        self._endpoint: Endpoint = open_endpoint(home.path, os.environ)
         self._server: ApiServer | None = None
 
     async def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Live until cancelled, then stop: first the work, then the door, then the chain."""
         try:
             await self._probe()
-            async with asyncio.TaskGroup() as group:
-                server = self._make_server()
-                group.create_task(self._transport.run())
-                group.create_task(self.network.run(self._handlers()))
-                group.create_task(self._agreement.run())
-                group.create_task(self._report_evidence())
-                group.create_task(self._jobs.run())
-                group.create_task(server.run())
-                _log.info("height %d, listening on port %d", self.ledger.height, self.port)
-                on_ready()
+            server = self._make_server()
+            # A group ends before the one around it: jobs can still tell the door, and the door the chain.
+            async with asyncio.TaskGroup() as chain, asyncio.TaskGroup() as door:
+                chain.create_task(self._transport.run())
+                chain.create_task(self.network.run(self._handlers()))
+                chain.create_task(self._agreement.run())
+                door.create_task(self._serve(server))
+                async with asyncio.TaskGroup() as work:
+                    work.create_task(self._report_evidence())
+                    work.create_task(self._jobs.run())
+                    _log.info("height %d, listening on port %d", self.ledger.height, self.port)
+                    on_ready()
         finally:
             self.close()
 
@@ -142,15 +128,52 @@ class Node:
 
     def close(self) -> None:
         """Let go of everything; a second call changes nothing."""
-        close_endpoint(self._settings.home.path, self._endpoint)
-        self._transport.close()
-        for store in (self._work, self._chain, self._votes):
-            store.close()
+        if self._server is not None:
+            self._server.close()
+        self._opened.close()
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
         """Return a node that is ready to run; see ``__init__``."""
         return cls(settings)
+
+    def _open_stores(self, home: Home, opened: ExitStack) -> None:
+        settings, chain = self._settings, chain_id(self._settings.genesis)
+        had_votes = home.votes_path.exists()
+        self._votes = SqliteVoteStore.open(home.votes_path)
+        opened.callback(self._votes.close)
+        self._chain = SqliteChainStore.open(home.chain_path, chain)
+        opened.callback(self._chain.close)
+        self._work = SqliteWorkStore(home.work_path)
+        opened.callback(self._work.close)
+        blobs_max = ByteCount(settings.config.storage.blobs_bytes_max)
+        self._blobs = DirectoryBlobStore(home.blobs_path, bytes_max=blobs_max)
+        self._images = OciImageStore(
+            home.images_path, self._blobs, cache_bytes_max=ByteCount(_IMAGES_SHARE * blobs_max)
+        )
+        links = home.links(settings.keystore)
+        self.ledger = Ledger(genesis=settings.genesis, store=self._chain, me=self._me, links=links)
+        self._may_sign = had_votes or self.ledger.height == 0
+        if not self._may_sign:
+            _log.error(
+                "%s is lost: without it this key votes no more in this epoch", home.votes_path
+            )
+
+    def _open_doors(self, home: Home, opened: ExitStack) -> None:
+        self._sandbox = BubblewrapSandbox(self._me.hex()[:16])
+        self._capabilities: Capabilities | None = None
+        self._sandbox_problem = "the sandbox has not been probed yet"
+        self._transport = ZmqTransport(self._transport_settings(), self._clock)
+        opened.callback(self._transport.close)
+        self._transport.open()
+        self.network = Network(
+            transport=self._transport,
+            clock=self._clock,
+            blobs=self._blobs,
+            height=lambda: self.ledger.height,
+        )
+        self._endpoint: Endpoint = open_endpoint(home.path, os.environ)
+        opened.callback(close_endpoint, home.path, self._endpoint)
 
     async def _probe(self) -> None:
         """Learn what the sandbox enforces; without one the node still relays and serves notebooks."""
@@ -189,6 +212,7 @@ class Node:
             tip=ledger.tip,
             signer=self._settings.keystore,
             params=ConsensusParams.of(ledger.params),
+            may_sign=self._may_sign,
         )
         surroundings = Surroundings(
             votes=self._votes,
@@ -269,9 +293,15 @@ class Node:
         self.ledger.hear(history.hear)
         return history
 
+    async def _serve(self, server: ApiServer) -> None:
+        try:
+            await server.run()
+        finally:
+            self._server = None
+
     def _publish(self, event: Event) -> None:
-        assert self._server is not None, "events come once the server is there"
-        self._server.publish(event)
+        if self._server is not None:
+            self._server.publish(event)
 
     def _handlers(self) -> PeerHandlers:
         return PeerHandlers(

@@ -5,6 +5,7 @@ from lc_node.chain.errors import BadSignature, MalformedBytes, TransactionRefuse
 from lc_node.chain.mempool import Source
 from lc_node.chain.transactions import TRANSACTION_DECODER
 from lc_node.chain.types import PublicKey
+from lc_node.chain.validators import is_validator
 from lc_node.ports.clock import Clock
 from lc_node.runtime.agreement import Agreement
 from lc_node.runtime.ledger import Ledger
@@ -46,7 +47,10 @@ class PeerHandlers:
         return None
 
     def on_peer(self, peer: PublicKey, *, is_up: bool) -> None:
-        """Tell a peer that has come what it cannot have heard."""
-        if is_up:
+        """Tell a peer that has come what it cannot have heard; hang up on one that the chain has banned."""
+        state = self._ledger.state
+        if is_up and state.account(peer).is_banned and not is_validator(state.validators, peer):
+            self._network.ban(peer)
+        elif is_up:
             for pending in self._ledger.mempool.candidates():
                 self._network.send_transaction(peer, encode(pending.signed))
