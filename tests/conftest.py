@@ -4,6 +4,9 @@ import os
 from collections.abc import Generator
 
 import pytest
+from xdist.remote import Producer
+
+from tests.scheduling import TogetherScheduling
 
 PURE = ("tests/chain/", "tests/consensus/", "tests/wire/", "tests/worker/", "tests/oci/")
 
@@ -18,6 +21,12 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, and in CI nothing may be"
     return report
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TogetherScheduling | None:
+    """Keep heavy tests on one worker where a run asks for groups."""
+    return TogetherScheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ import pytest
 from lc_node.runtime.devnet import Role, prepare
 from tests.e2e.graphs import short_folder
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("alone")]
+pytestmark = pytest.mark.slow
 
 NODE: Final = (sys.executable, "-m", "lc_node")
 NO_USER_NAMESPACES: Final = (

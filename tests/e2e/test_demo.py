@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("graph")]
+pytestmark = pytest.mark.slow
 
-EXPIRES: Final = "75s"
+EXPIRES: Final = "60s"
 """Longer than the notebook's own, for machines that do much else."""
 
 SECONDS_MAX: Final = 400

@@ -21,7 +21,6 @@ from tests.e2e.graphs import account_of, patient_client, short_folder
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("alone"),
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk"),
 ]
 

@@ -28,7 +28,7 @@ from tests.e2e.graphs import (
 from tests.e2e.ledgers import block_ids, credits_created_or_lost, final_state, votes_signed
 from tests.e2e.light_job import light_request, post_light_job
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("graph")]
+pytestmark = pytest.mark.slow
 
 ROLES: Final = (SUBMITTER, TRAINER, *EVALUATORS, LIAR)
 EVENTS_LET_PASS_MAX: Final = 3

@@ -24,7 +24,7 @@ from tests.e2e.graphs import (
 from tests.e2e.light_job import light_request, post_light_job
 from tests.e2e.programs import WithPrograms
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("graph")]
+pytestmark = pytest.mark.slow
 
 FORGER: Final = Role(name="forger", conduct=forger.__name__)
 FORMATS: Final = ("raw", "pickle")

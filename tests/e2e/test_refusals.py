@@ -18,7 +18,7 @@ from tests.e2e.graphs import living, patient_client, wait_for
 from tests.e2e.light_job import light_request, post_light_job
 from tests.e2e.programs import WithPrograms
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("refusals")]
+pytestmark = pytest.mark.slow
 
 ROLES: Final = (
     Role(name="submitter", balance=50, bonded=100, votes=True),

@@ -1,0 +1,26 @@
+"""Which tests a parallel run keeps together, by their files.
+
+The mark ``xdist_group`` does nothing under pytest 9.2: github.com/pytest-dev/pytest-xdist/issues/1386.
+"""
+
+from typing import Final
+
+from xdist.scheduler.loadscope import LoadScopeScheduling
+
+TOGETHER: Final = {
+    "tests/e2e/test_demo.py": "graphs",
+    "tests/e2e/test_kills.py": "graphs",
+    "tests/e2e/test_pickle_liar.py": "graphs",
+    "tests/jupyter/test_kernel.py": "kernel",
+    "tests/e2e/test_refusals.py": "nodes",
+    "tests/e2e/test_cannot_start.py": "nodes",
+    "tests/e2e/test_full_disk.py": "nodes",
+}
+"""Two whole graphs at once would starve each other; and what a module has started serves all its tests."""
+
+
+class TogetherScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
+    """Sends tests that belong together to one worker, and any other to whichever is free."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return TOGETHER.get(nodeid.partition("::")[0], nodeid)
