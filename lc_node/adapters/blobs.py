@@ -63,7 +63,10 @@ class DirectoryBlobStore:
             if size is None or not _is_file_of(path, size):
                 return None
             self._complete[digest] = size  # last in the order: used most recently
-        os.utime(path)
+        try:
+            os.utime(path)
+        except FileNotFoundError:  # evicted by another thread since
+            return None
         return path
 
     def put_bytes(self, data: bytes) -> Digest:

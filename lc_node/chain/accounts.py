@@ -25,6 +25,7 @@ from lc_node.chain.transactions import (
     Open,
     PostJob,
     Transaction,
+    TopUp,
     Transfer,
     Unbond,
     VerdictCommit,
@@ -38,8 +39,8 @@ TOKEN: Final = MilliTokens(1_000)
 DUTIES: Final = (Open, VerdictCommit, VerdictReveal)
 """What the chain expects from its sender takes no token."""
 
-BARRED_WHILE_SUSPENDED: Final = (Transfer, Bond, Unbond, PostJob, Bid)
-"""What a refuted bidder may not send until the job is over."""
+BARRED_WHILE_SUSPENDED: Final = (Transfer, Bond, Unbond, PostJob, TopUp, Bid)
+"""What a refuted bidder may not send until the job is over: nothing that moves its credits away."""
 
 
 def process_envelope(state: State, block: BlockContext, transaction: Transaction) -> None:
@@ -94,7 +95,13 @@ def process_transfer(state: State, context: Context, body: Transfer) -> None:
     charge(state, context.sender, body.amount)
     if body.to == context.sender:
         recipient = state.account(body.to)
-    paid = replace(recipient, balance=MicroCredits(recipient.balance + body.amount))
+    # The bucket is settled at the old balance: credits that come refill it from now on only.
+    paid = replace(
+        recipient,
+        balance=MicroCredits(recipient.balance + body.amount),
+        tokens=get_tokens(recipient, context.params, context.time),
+        tokens_at=context.time,
+    )
     state.set_account(body.to, paid)
 
 

@@ -85,6 +85,8 @@ class ProtocolParams(Record, kw_only=True):
     """The submitter's window to reveal hidden test groups."""
     history_kept_ms: MillisSpan
     """A settled job is pruned this long after."""
+    unfought_kept_ms: MillisSpan = MillisSpan(10 * MINUTE_MS)
+    """A job that ended without a bid cost its submitter nothing: it is pruned this long after."""
     tolerance_min: Tolerance = Tolerance(absolute=NanoLoss(1_000), relative=PartsPerMillion(1))
     run_seconds_max: Seconds = Seconds(30 * 24 * 3_600)
     """The longest trial or evaluation that a job may ask for."""
@@ -182,7 +184,9 @@ MAINNET: Final = ProtocolParams(
     open_window_ms=MillisSpan(60 * SECOND_MS),
     commit_window_ms=MillisSpan(60 * SECOND_MS),
     reveal_window_ms=MillisSpan(30 * SECOND_MS),
-    appeal_window_ms=MillisSpan(0),  # until there are appeals: nobody should wait for what cannot come
+    appeal_window_ms=MillisSpan(
+        0
+    ),  # until there are appeals: nobody should wait for what cannot come
     hidden_window_ms=MillisSpan(60 * SECOND_MS),
     history_kept_ms=MillisSpan(7 * DAY_MS),
     fee_base=MicroCredits(1 * CREDIT),

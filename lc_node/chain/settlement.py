@@ -192,10 +192,12 @@ def _random_evaluation_penalty(block: BlockContext, job: Job) -> MicroCredits:
 
 def _end(state: State, block: BlockContext, job: Job, phase: Phase, reason: Reason) -> None:
     """Store a job that is over, without what only mattered before, and lift its suspensions."""
+    params = block.params
+    kept_ms = params.history_kept_ms if job.bids else params.unfought_kept_ms
     ended = replace(
         job,
         phase=phase,
-        due=Millis(block.time + block.params.history_kept_ms),
+        due=Millis(block.time + kept_ms),
         escrow=MicroCredits(0),
         fee_held=MicroCredits(0),
         examinations=tuple(replace(done, pool=()) for done in job.examinations),

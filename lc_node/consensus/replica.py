@@ -111,7 +111,9 @@ class Replica:
         """Keep a view's first proposal, and every body that is known to be notarised."""
         vote = received.vote
         is_first = self.proposals.setdefault(vote.view, received) is received
-        if is_first or self.book.notarized(vote.view) == vote.subject.block_id:
+        # A block of a view to come is illegal here, and would be kept until that view is past.
+        is_timely = received.block.header.view <= vote.view
+        if is_timely and (is_first or self.book.notarized(vote.view) == vote.subject.block_id):
             self.tree.add(received.block, vote.subject.block_id)
 
     def count(self, vote: Vote) -> None:

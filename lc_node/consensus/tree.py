@@ -85,7 +85,12 @@ class BlockTree:
         self._recent.update(zip(branch, blocks, strict=True))
         while len(self._recent) > RECENT_BLOCKS_MAX:
             self._recent.popitem(last=False)
-        above = {i: b for i, b in self._bodies.items() if b.header.height > self.tip.height}
+        # A body of the tip's view or an earlier one can never be final any more, whatever its height.
+        above = {
+            i: b
+            for i, b in self._bodies.items()
+            if b.header.height > self.tip.height and b.header.view > self.tip.view
+        }
         self._bodies = above
         self._headers = {i: self._headers[i] for i in above if i in self._headers}
         self._headers[self.tip_id] = self.tip

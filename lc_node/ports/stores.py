@@ -139,6 +139,14 @@ class ChainStore(Protocol):
         """Replace everything by a snapshot: a certified block whose changes are the whole state."""
         ...
 
+    def secure(self) -> None:
+        """Make all that was appended survive a power cut, which a commit alone need not.
+
+        Raises:
+            StorageFull: the disk has no room.
+        """
+        ...
+
     def block_at(self, height: Height) -> bytes | None:
         """Return the finalised block at a height."""
         ...

@@ -63,6 +63,8 @@ class Surroundings:
     me: PublicKey
     epoch: Epoch
     deliver: Callable[[tuple[Block, ...], Certificate], None]
+    secure: Callable[[], None]
+    """Makes what was delivered survive a power cut."""
     on_evidence: Callable[[Vote, Vote], None]
 
 
@@ -197,6 +199,7 @@ class Agreement:
     def _prune(self, finalized: View) -> None:
         """Forget what a finalised view makes needless; rarely, for each time costs an fsync."""
         if finalized >= self._pruned + PRUNE_VIEWS:
+            self._with.secure()  # or a power cut could take blocks whose certificates are forgotten
             self._with.votes.prune(epoch=self._with.epoch, below=finalized)
             self._pruned = finalized
 

@@ -104,6 +104,10 @@ class Ledger:
         """
         self.mempool.add(signed, self.state, now, source)
 
+    def secure(self) -> None:
+        """Make every delivered block survive a power cut."""
+        self._store.secure()
+
     def is_pending(self, signed: SignedTransaction) -> bool:
         """Return whether a transaction still waits in the mempool."""
         return signed_hash(signed) in self.mempool

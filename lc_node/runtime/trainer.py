@@ -124,6 +124,8 @@ async def train(assignment: Assignment, *, until: Millis, company: Company) -> T
     Raises:
         SandboxFailed: the sandbox itself failed; not the job's fault.
     """
+    for leftover in assignment.folder.glob("model-*"):
+        leftover.unlink()  # of a training that was cut off: its models were stored or are lost
     now = company.clock.now()
     request = train_request(assignment, MillisSpan(max(0, until - now)))
     async with company.sandbox.open(request) as run:

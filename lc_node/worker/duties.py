@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from lc_node.chain.job import Examination, Job, Phase, PlacedBid, Seat, Standing, Verdict
+from lc_node.chain.duties import Duty, get_duty
+from lc_node.chain.job import Examination, Job, Phase, PlacedBid, Seat, Verdict
 from lc_node.chain.transactions import Fault
 from lc_node.chain.types import (
     ByteCount,
@@ -260,7 +261,7 @@ def _announcing(mine: Mine, best: Solution) -> bool:
 def _when_opening(job: Job, me: PublicKey, mine: Mine, now: Millis) -> Iterator[Action]:
     yield from _prefetch(job, mine, now)
     own = get_own_bid(job, me)
-    if own is None or own.standing not in (Standing.FINALIST, Standing.INVITED):
+    if own is None or get_duty(job, me) is not Duty.OPEN:
         return
     if own.commitment in mine.openings:
         yield OpenBid(opening=mine.openings[own.commitment])
@@ -268,7 +269,7 @@ def _when_opening(job: Job, me: PublicKey, mine: Mine, now: Millis) -> Iterator[
 
 def _when_commit(job: Job, me: PublicKey, mine: Mine, now: Millis) -> Iterator[Action]:
     seat = _own_seat(job, me)
-    if seat is None or seat.commitment:
+    if seat is None or get_duty(job, me) is not Duty.COMMIT:
         return
     examination = job.examinations[-1]
     verdict = mine.verdicts.get(examination.candidate) or _verdict_for_lack(job, mine, now)
@@ -311,8 +312,7 @@ def _verdict_for_lack(job: Job, mine: Mine, now: Millis) -> Verdict | None:
 
 
 def _when_reveal(job: Job, me: PublicKey, mine: Mine, _now: Millis) -> Iterator[Action]:
-    seat = _own_seat(job, me)
-    if seat is None or seat.verdict or not seat.commitment:
+    if get_duty(job, me) is not Duty.REVEAL:
         return
     candidate = job.examinations[-1].candidate
     if candidate in mine.verdicts:

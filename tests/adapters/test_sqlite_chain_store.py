@@ -252,3 +252,20 @@ def test_what_a_killed_process_acknowledged_is_there(path: Path) -> None:
     assert tip[0] >= acknowledged
     assert dict(store.entries()) == {b"height": b"%d" % tip[0]}
     store.close()
+
+
+def test_what_was_secured_does_not_wait_in_the_write_ahead_log(
+    store: SqliteChainStore, path: Path, tmp_path: Path
+) -> None:
+    store.append(block(0))
+    store.append(block(1))
+
+    store.secure()
+
+    without_log = tmp_path / "after-the-cut.db"
+    without_log.write_bytes(path.read_bytes())
+    survivor = SqliteChainStore(without_log)
+    tip = survivor.tip()
+    survivor.close()
+    assert tip is not None
+    assert tip[0] == 1

@@ -224,11 +224,22 @@ def test_a_job_without_bids_returns_bounty_and_fee_at_expiry(market: Market) -> 
     assert (ended.phase, ended.reason, ended.winner) == (Phase.REFUNDED, "no_bids", ())
 
 
-def test_a_job_that_is_over_is_forgotten_after_a_while(market: Market) -> None:
+def test_a_settled_job_is_kept_for_its_history(market: Market) -> None:
+    job = market.post("sue")
+    market.auction(job, {"bob": 2_000})
+    market.judge(job, flat(2_000))
+
+    market.skip_to(market.state.meta.time + DEVNET.history_kept_ms - 1)
+    assert market.state.job(job) is not None
+    market.tick(1)
+    assert market.state.job(job) is None
+
+
+def test_a_job_that_nobody_bid_for_is_forgotten_soon_for_it_cost_nothing(market: Market) -> None:
     job = market.post("sue")
     market.expire(job)
 
-    market.skip_to(market.state.meta.time + DEVNET.history_kept_ms - 1)
+    market.skip_to(market.state.meta.time + DEVNET.unfought_kept_ms - 1)
     assert market.state.job(job) is not None
     market.tick(1)
     assert market.state.job(job) is None
@@ -238,6 +249,7 @@ def test_a_job_that_is_over_is_forgotten_after_a_while(market: Market) -> None:
 def test_a_suspended_account_posts_bids_and_moves_nothing_until_the_job_is_over() -> None:
     market = Market(["sue", "bob", "eve"])
     job, other = market.post("sue"), market.post("sue")
+    own = market.post("eve")
     market.auction(job, {"eve": 1_000, "bob": 2_000})
     market.judge(job, flat(5_000))
     assert market.candidate(job) == "bob"
@@ -245,6 +257,7 @@ def test_a_suspended_account_posts_bids_and_moves_nothing_until_the_job_is_over(
     for act in (
         lambda: market.post("eve"),
         lambda: market.bid("eve", other, 1),
+        lambda: market.send("eve", TopUp(job=own, amount=MicroCredits(1))),
         lambda: market.send("eve", Transfer(to=key("bob"), amount=MicroCredits(1), memo=b"")),
     ):
         with pytest.raises(SenderSuspended):

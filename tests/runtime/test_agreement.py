@@ -157,6 +157,7 @@ def stage(
         me=me.public_key,
         epoch=Epoch(0),
         deliver=ledger.deliver,
+        secure=ledger.secure,
         on_evidence=lambda first, second: evidence.append((first, second)),
     )
     core = Core(setting, ledger, tip=ledger.tip, signer=me, params=params)

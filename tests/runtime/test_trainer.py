@@ -38,6 +38,17 @@ async def test_what_was_taken_stays_taken_when_the_job_dies(tmp_path: Path) -> N
     assert (training.fault, training.models) == (Fault.CRASHED, 1)
 
 
+async def test_models_left_by_a_training_that_was_cut_off_are_in_nobodys_way(
+    tmp_path: Path,
+) -> None:
+    bench = program_bench(tmp_path, *GOOD)
+    await bench.train()
+
+    again = await bench.train()
+
+    assert (again.fault, again.models) == (Fault.NONE, 1)
+
+
 async def test_lines_that_are_no_messages_are_logs(tmp_path: Path) -> None:
     bench = program_bench(tmp_path, "print('epoch 1')")
 
