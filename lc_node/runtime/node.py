@@ -222,6 +222,7 @@ class Node:
             me=self._me,
             epoch=state.meta.epoch,
             deliver=ledger.deliver,
+            secure=ledger.secure,
             on_evidence=self._on_evidence,
         )
         ledger.hear(self._on_finalized)
