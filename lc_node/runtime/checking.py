@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec.structs import replace
+
 from lc_node.api.schema import NanoLoss
 from lc_node.api.schema_jobs import CheckProblem, CheckReport
 from lc_node.chain.agreement import is_matching
@@ -65,9 +67,10 @@ class Checker:
         except ImageRefused as error:
             return _report(CheckProblem.IMAGE_REFUSED, f"The image is refused: {error}")
         try:
-            return await self._run(job, image)
+            report = await self._run(job, image)
         finally:
             self._workshop.clear(job.id)
+        return replace(report, takes_seconds=(self._clock.now() - start) / 1000)
 
     async def _run(self, job: Job, image: PreparedImage) -> CheckReport:
         start = self._clock.now()
@@ -104,11 +107,14 @@ class Checker:
             finally:
                 done.set()
 
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(train())
-            await done.wait()
-            if first.model is not None:
-                task.cancel()
+        try:
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(train())
+                await done.wait()
+                if first.model is not None:
+                    task.cancel()
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from errors  # there is one task only
         return None if task.cancelled() else task.result()
 
 

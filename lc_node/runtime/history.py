@@ -1,27 +1,27 @@
 """What happened, for the owner: events of jobs, changes of the own credits, times of blocks."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from lc_node.api import schema
-from lc_node.chain.blocks import BLOCK_DECODER
+from lc_node.chain.blocks import BLOCK_DECODER, Block
 from lc_node.chain.codec import Record
 from lc_node.chain.events import (
     MARKET_EVENT_DECODER,
     Banned,
-    Burned,
-    JobPosted,
+    Locked,
     Paid,
 )
-from lc_node.chain.transactions import Transfer
+from lc_node.chain.transactions import Bond, Transaction, Transfer
 from lc_node.chain.types import Height, JobId, Millis, PublicKey
 from lc_node.ports.stores import ChainStore
 from lc_node.runtime.event_texts import event_of, job_name
 from lc_node.runtime.ledger import Finalized
 
 _CHANGES_MAX: Final = 10_000
+_TIMES_MAX: Final = 10_000
 _REPLAYED_MAX: Final = 2_000
 """Blocks that are read again at the start, so that the wallet's story survives a restart."""
 
@@ -51,10 +51,8 @@ class History:
     def hear(self, finalized: Finalized) -> None:
         """Take a block that has become final."""
         header = finalized.block.header
-        self._times[header.height] = header.time
-        self._note_transfers(finalized)
+        self._note_block(finalized.block, finalized.events)
         for record in finalized.events:
-            self._note(record, header.height, header.time)
             event = event_of(record, header.height, header.time)
             if event is not None:
                 self._publish(event)
@@ -71,9 +69,8 @@ class History:
         """Return a final block's time; 0 if it is not kept."""
         if height not in self._times:
             data = self._store.block_at(height)
-            self._times[height] = (
-                Millis(0) if data is None else BLOCK_DECODER.decode(data).header.time
-            )
+            time = Millis(0) if data is None else BLOCK_DECODER.decode(data).header.time
+            self._note_time(height, time)
         return self._times[height]
 
     def posted_at(self, job: JobId) -> Millis:
@@ -90,15 +87,29 @@ class History:
         tip = self._store.tip()
         last = 0 if tip is None else tip[0]
         for height in range(max(1, last - _REPLAYED_MAX), last + 1):
+            data = self._store.block_at(Height(height))
             receipts = self._store.receipts_at(Height(height))
-            for _, data in receipts:
-                record = MARKET_EVENT_DECODER.decode(data)
-                self._note(record, Height(height), self.time_of(Height(height)))
+            if data is not None:
+                records = [MARKET_EVENT_DECODER.decode(receipt) for _, receipt in receipts]
+                self._note_block(BLOCK_DECODER.decode(data), records)
 
-    def _note(self, record: Record, height: Height, time: Millis) -> None:
-        change = self._change(record)
-        if change is not None:
-            self._add(change, height, time)
+    def _note_block(self, block: Block, records: Sequence[Record]) -> None:
+        """Take what a block tells of the own credits."""
+        header = block.header
+        self._note_time(header.height, header.time)
+        for signed in block.transactions:
+            change = self._sent(signed.transaction)
+            if change is not None:
+                self._add(change, header.height, header.time)
+        for record in records:
+            change = self._change(record)
+            if change is not None:
+                self._add(change, header.height, header.time)
+
+    def _note_time(self, height: Height, time: Millis) -> None:
+        self._times[height] = time
+        if len(self._times) > _TIMES_MAX:
+            del self._times[next(iter(self._times))]
 
     def _add(self, change: _Change, height: Height, time: Millis) -> None:
         self._changes.append(
@@ -113,31 +124,35 @@ class History:
         )
 
     def _change(self, record: Record) -> _Change | None:
-        """Return what a receipt did to our balance, None if nothing."""
+        """Return what a receipt did to our balance, None if nothing.
+
+        What a job holds has left the balance already when it is burned.
+        """
         match record:
             case Paid(to=self._me, amount=amount, reason=reason, job=job):
                 return _Change(amount=amount, code=str(reason), text=_words(reason), job=job)
-            case JobPosted(submitter=self._me, bounty=bounty, fee=fee, job=job):
-                text = "bounty and fee of a job"
-                return _Change(amount=-bounty - fee, code="job_posted", text=text, job=job)
+            case Locked(key=self._me, amount=amount, reason=reason, job=job):
+                return _Change(amount=-amount, code=str(reason), text=_words(reason), job=job)
             case Banned(key=self._me, burned=amount, job=job):
                 return _Change(amount=-amount, code="banned", text="banned", job=job)
-            case Burned(key=self._me, amount=amount, reason=reason, job=job):
-                return _Change(amount=-amount, code=str(reason), text=_words(reason), job=job)
             case _:
                 return None
 
-    def _note_transfers(self, finalized: Finalized) -> None:
-        header = finalized.block.header
-        for signed in finalized.block.transactions:
-            transaction = signed.transaction
-            body = transaction.body
-            if not isinstance(body, Transfer) or self._me not in {transaction.sender, body.to}:
-                continue
-            sign = -1 if transaction.sender == self._me else 1
-            text = body.memo.decode(errors="replace")
-            change = _Change(amount=sign * body.amount, code="transfer", text=text, job=None)
-            self._add(change, header.height, header.time)
+    def _sent(self, transaction: Transaction) -> _Change | None:
+        """Return what a transaction did to our balance, None if a receipt tells it, or nothing."""
+        match transaction.body:
+            case Transfer(to=to, amount=amount, memo=memo):
+                gained = amount * ((to == self._me) - (transaction.sender == self._me))
+                text = memo.decode(errors="replace")
+                return (
+                    _Change(amount=gained, code="transfer", text=text, job=None)
+                    if gained
+                    else None
+                )
+            case Bond(amount=amount) if transaction.sender == self._me and amount:
+                return _Change(amount=-amount, code="bonded", text="bonded", job=None)
+            case _:
+                return None
 
 
 def _words(reason: str) -> str:

@@ -148,7 +148,6 @@ class Posting:
         bid = next(bid for bid in job.bids if bid.bidder == job.winner[0])
         root, size = bid.opening[0]
         path = await self._with.workshop.model(root, size)
-        self._with.blobs.pin(root)
         return schema_jobs.FetchedModel(
             path=str(path),
             root=schema.Digest(root.hex()),

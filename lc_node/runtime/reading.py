@@ -10,7 +10,7 @@ from typing import Final
 from lc_node import __version__
 from lc_node.api import calls, schema, schema_jobs
 from lc_node.chain.addresses import decode_address
-from lc_node.chain.job import Job, get_held_credits
+from lc_node.chain.job import Job
 from lc_node.chain.types import Height, Millis, PublicKey
 from lc_node.chain.validators import is_validator
 from lc_node.ports.clock import Clock
@@ -110,7 +110,8 @@ class Reading:
         """Return the own credits and their latest changes."""
         state, me = self._at.ledger.state, self._at.me
         account = state.account(me)
-        held = sum(get_held_credits(job) for job in state.live_jobs() if job.submitter == me)
+        mine = [job for job in state.live_jobs() if job.submitter == me]
+        held = sum(job.escrow + job.fee_held for job in mine)  # the bonds in it are the bidders'
         bonds = sum(bid.bond for job in state.live_jobs() for bid in job.bids if bid.bidder == me)
         return schema.Wallet(
             address=address(me),
