@@ -14,6 +14,7 @@ from typing import IO, Final
 from lc_node.api.calls import GetStatus
 from lc_node.api.client import ApiError, Client
 from lc_node.chain.errors import LearningChainError
+from lc_node.chain.genesis import Genesis
 from lc_node.chain.params import CREDIT, DEVNET
 from lc_node.chain.transactions import Resources
 from lc_node.chain.types import ByteCount, Digest, Link, MicroCredits, Millis
@@ -80,15 +81,17 @@ class Place:
 
 
 def prepare(folder: Path, roles: Sequence[Role] = DEMO) -> tuple[Place, ...]:
-    """Make the homes, the settings and the one genesis document of a devnet."""
+    """Make the homes, the settings and the one genesis document of a devnet.
+
+    What is there of it already is kept: its chain goes on, on other ports.
+    """
     ports = free_ports(len(roles))
     places = tuple(
-        Place(role=role, home=home, identity=home.create(None), port=port)
+        Place(role=role, home=home, identity=_identity(home), port=port)
         for role, port in zip(roles, ports, strict=True)
         for home in (Home(folder / role.name),)
     )
-    now = Millis(time.time_ns() // 1_000_000)
-    genesis = build_genesis("devnet", DEVNET, now, [_founder(place) for place in places])
+    genesis = _genesis(places)
     for place in places:
         place.home.use_genesis(genesis)
         place.home.config_path.write_text(_config_text(place, places), encoding="utf-8")
@@ -210,6 +213,19 @@ def running(folder: Path, roles: Sequence[Role] = DEMO) -> Iterator[Devnet]:
 def log_of(place: Place) -> Path:
     """Return where a node's log is kept."""
     return place.home.path / "node.log"
+
+
+def _identity(home: Home) -> Identity:
+    return home.identity() if home.key_path.exists() else home.create(None)
+
+
+def _genesis(places: Sequence[Place]) -> Genesis:
+    """Return the document that one of the homes has; a new one if none has."""
+    for place in places:
+        if place.home.genesis_path.exists():
+            return place.home.genesis()
+    now = Millis(time.time_ns() // 1_000_000)
+    return build_genesis("devnet", DEVNET, now, [_founder(place) for place in places])
 
 
 def _founder(place: Place) -> Founder:

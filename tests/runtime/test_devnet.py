@@ -1,0 +1,75 @@
+"""A devnet's homes are made once; what is there goes on."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lc_node.chain.genesis import chain_id
+from lc_node.runtime.devnet import Place, Role, free_ports, prepare
+
+ROLES = (
+    Role(name="one", bonded=100, votes=True),
+    Role(name="two", bonded=20, trains=True),
+    Role(name="three", conduct="liar"),
+)
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, ...]:
+    """Growing a beacon chain for each home takes a second, so they are made once."""
+    return prepare(tmp_path_factory.mktemp("devnet"), ROLES)
+
+
+def chains(places: tuple[Place, ...]) -> set[bytes]:
+    return {chain_id(place.home.genesis()) for place in places}
+
+
+def test_all_nodes_follow_one_chain_whose_voters_are_those_that_vote(
+    places: tuple[Place, ...],
+) -> None:
+    genesis = places[0].home.genesis()
+
+    assert len(chains(places)) == 1
+    assert genesis.members == (places[0].identity.key,)
+
+
+def test_every_node_dials_those_before_it(places: tuple[Place, ...]) -> None:
+    dialed = [place.home.config().network.peers for place in places]
+
+    assert [[peer.port for peer in peers] for peers in dialed] == [
+        [],
+        [places[0].port],
+        [places[0].port, places[1].port],
+    ]
+
+
+def test_only_trainers_take_work(places: tuple[Place, ...]) -> None:
+    assert [place.home.config().work.work for place in places] == [False, True, False]
+
+
+def test_a_devnet_that_is_there_goes_on(tmp_path: Path, places: tuple[Place, ...]) -> None:
+    folder = tmp_path / "devnet"
+    shutil.copytree(places[0].home.path.parent, folder)
+
+    after = prepare(folder, ROLES)
+
+    assert [place.identity for place in after] == [place.identity for place in places]
+    assert chains(after) == chains(places)
+
+
+def test_a_devnet_whose_making_was_cut_off_is_completed(
+    tmp_path: Path, places: tuple[Place, ...]
+) -> None:
+    folder = tmp_path / "devnet"
+    shutil.copytree(places[0].home.path.parent, folder)
+    (folder / "two" / "genesis.bin").unlink()
+
+    assert chains(prepare(folder, ROLES)) == chains(places)
+
+
+def test_ports_are_free_and_differ() -> None:
+    ports = free_ports(5)
+
+    assert len(set(ports)) == 5
+    assert min(ports) > 1_023
