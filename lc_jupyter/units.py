@@ -8,6 +8,7 @@ from lc_jupyter.errors import UserError
 
 MICRO_PER_CREDIT: Final = 1_000_000
 NANO: Final = 1_000_000_000
+_SMALL_NANO: Final = 1_000_000
 CREDITS_MAX: Final = 10**12
 SECONDS_MAX: Final = 10**9
 BYTES_MAX: Final = 2**50
@@ -85,8 +86,11 @@ def show_credits(micro: int) -> str:
 
 
 def show_loss(nano: int | None) -> str:
-    """Return a loss with six digits behind the point."""
-    return "–" if nano is None else f"{Decimal(nano) / NANO:.6f}"
+    """Return a loss with six digits behind the point, a small one with six significant ones."""
+    if nano is None:
+        return "–"
+    loss = nano / NANO
+    return f"{loss:.6g}" if 0 < abs(nano) < _SMALL_NANO else f"{loss:.6f}"
 
 
 def show_bytes(size: int) -> str:

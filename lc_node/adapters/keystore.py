@@ -178,9 +178,10 @@ def is_encrypted(path: Path) -> bool:
     """Tell whether a key file takes a passphrase.
 
     Raises:
-        KeyMissing, KeyMalformed: there is none, or it is damaged.
+        KeyMissing, KeyUnsafe, KeyMalformed: there is none, others could read it, or it is damaged.
     """
     try:
+        check_private_file(path)
         return msgspec.json.decode(_read(path), type=_KeyFile).kdf is not None
     except FileNotFoundError as error:
         raise KeyMissing(path) from error

@@ -97,8 +97,6 @@ class WorkConfig(Section):
     """Disk for the outputs of all running jobs together."""
     gpus: _Natural = 0
     """GPUs for all jobs together."""
-    newcomers: bool = False
-    """true: spend processor time on a stamp where no bond can be paid."""
 
     @property
     def bounty_min(self) -> MicroCredits:
@@ -126,8 +124,8 @@ class StorageConfig(Section):
 class SandboxConfig(Section):
     """What isolates strangers' code."""
 
-    engine: Literal["auto", "bubblewrap", "docker"] = "auto"
-    """auto: the first that works here."""
+    engine: Literal["auto", "bubblewrap"] = "auto"
+    """auto: the first that works here; so far there is one."""
 
 
 class LogConfig(Section):

@@ -16,7 +16,7 @@ DEFAULT_CONFIG_TEXT: Final = """\
 #: listen = true
 
 # Which jobs this node takes, and what they may use of this machine.
-# `lc-node policy`, a notebook or the side panel replace this section while the node runs.
+# `lc-node policy`, a notebook replace this section while the node runs.
 [work]
 # false: follow, validate and serve notebooks, but train and evaluate nothing.
 #: work = true
@@ -38,8 +38,6 @@ DEFAULT_CONFIG_TEXT: Final = """\
 #: disk_bytes = 20_000_000_000
 # GPUs for all jobs together.
 #: gpus = 0
-# true: spend processor time on a stamp where no bond can be paid.
-#: newcomers = false
 
 # What the node keeps on disk.
 [storage]
@@ -48,7 +46,7 @@ DEFAULT_CONFIG_TEXT: Final = """\
 
 # What isolates strangers' code.
 [sandbox]
-# "auto": the first that works here; or "bubblewrap", "docker".
+# "auto": the first that works here; or "bubblewrap".
 #: engine = "auto"
 
 # What the node says on stderr.

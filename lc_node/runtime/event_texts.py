@@ -31,6 +31,7 @@ from lc_node.chain.types import Height, JobId, Millis, PublicKey
 
 _CREDIT: Final = 1_000_000
 _NANO: Final = 1_000_000_000
+_SMALL_LOSS: Final = 0.001
 _SHOWN: Final = 8
 
 
@@ -72,8 +73,9 @@ def credits_text(micro: int) -> str:
 
 
 def loss_text(nano: int) -> str:
-    """Return a loss with six digits behind the point."""
-    return f"{nano / _NANO:.6f}"
+    """Return a loss with six digits behind the point, a small one with six significant ones."""
+    loss = nano / _NANO
+    return f"{loss:.6g}" if 0 < abs(loss) < _SMALL_LOSS else f"{loss:.6f}"
 
 
 def _short(key: PublicKey) -> str:

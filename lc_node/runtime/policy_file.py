@@ -37,7 +37,7 @@ def policy_of(work: WorkConfig) -> schema.Policy:
             disk_bytes=offer.disk_bytes,
             gpus=offer.gpus,
         ),
-        newcomers=work.newcomers,
+        newcomers=False,  # until bids can carry stamps
     )
 
 

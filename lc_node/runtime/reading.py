@@ -52,6 +52,7 @@ class Reading:
     def __init__(self, view: View) -> None:
         """Serve the owner."""
         self._at = view
+        self._started = view.clock.now()
 
     async def hello(self) -> schema.NodeVersion:
         """Say who answers."""
@@ -206,5 +207,6 @@ class Reading:
             return schema.SyncState.ALONE
         if highest > self._at.ledger.height + _BEHIND_MAX:
             return schema.SyncState.CATCHING_UP
-        is_silent = self._at.clock.now() - self._at.ledger.tip.time > _SILENT_MS
+        since = max(self._at.ledger.tip.time, self._started)
+        is_silent = self._at.clock.now() - since > _SILENT_MS
         return schema.SyncState.HALTED if is_silent else schema.SyncState.FOLLOWING

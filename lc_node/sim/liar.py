@@ -1,4 +1,4 @@
-"""A node that lies about its loss: it announces a tenth of the leader's, and serves a weak model."""
+"""A node that lies about its loss: it announces a tenth of the best there is, and serves a weak model."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -45,9 +45,15 @@ def _lies(job: Job, me: PublicKey, mine: Mine, now: Millis) -> Iterator[Action]:
     own = get_own_bid(job, me)
     if honest is None:
         return
-    loss = NanoLoss(honest.loss // SHARE)
+    weak = max(mine.solutions, key=lambda solution: solution.loss)
+    loss = _tenth(min(honest.loss, weak.loss))
     if own is None or loss < own.loss:
-        yield AnnounceBid(solution=replace(mine.solutions[0], loss=loss))
+        yield AnnounceBid(solution=replace(weak, loss=loss))
+
+
+def _tenth(loss: NanoLoss) -> NanoLoss:
+    """Return a tenth of a loss, or as much below one that is not above zero."""
+    return NanoLoss(loss // SHARE if loss > 0 else loss * SHARE - 1)
 
 
 def _best_of_others(job: Job, me: PublicKey) -> PlacedBid | None:

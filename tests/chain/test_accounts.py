@@ -130,16 +130,14 @@ def test_a_transfer_to_oneself_changes_nothing(state: State) -> None:
 def test_a_transfer_opens_the_account_of_a_new_key(state: State) -> None:
     process_transfer(state, context_of(state, ANNA), transfer(5, to=STRANGER))
 
-    context = context_of(state, ANNA)
-    assert state.account(STRANGER) == Account(balance=MicroCredits(5), tokens_at=context.time)
+    time = state.meta.time
+    assert state.account(STRANGER) == Account(balance=MicroCredits(5), tokens_at=time)
 
 
 def test_credits_that_come_refill_no_tokens_for_the_time_before(state: State) -> None:
-    context = context_of(state, ANNA)
+    process_transfer(state, context_of(state, ANNA), transfer(500 * CREDIT, to=STRANGER))
 
-    process_transfer(state, context, transfer(500 * CREDIT, to=STRANGER))
-
-    assert get_tokens(state.account(STRANGER), context.params, context.time) == 0
+    assert get_tokens(state.account(STRANGER), DEVNET, state.meta.time) == 0
 
 
 # Bonds.

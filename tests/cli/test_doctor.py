@@ -47,6 +47,19 @@ def test_a_key_that_is_gone_is_noticed_though_its_identity_is_there(
     assert "PROBLEM key" in capsys.readouterr().out
 
 
+def test_a_key_that_others_could_read_is_a_problem_before_the_node_is_started(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = Home(tmp_path / "home")
+    home.create(None)
+    home.key_path.chmod(0o644)
+
+    run(["doctor", "--home", str(home.path)])
+
+    assert "PROBLEM key" in (said := capsys.readouterr().out)
+    assert "chmod 600" in said
+
+
 def test_settings_that_cannot_be_used_are_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -88,6 +88,7 @@ def test_shown_spans_below_an_hour_are_read_back_exactly(seconds: int) -> None:
         (show_credits(1_234_000_000), "1,234"),
         (show_loss(None), "–"),
         (show_loss(4_706_000), "0.004706"),
+        (show_loss(427), "4.27e-07"),
         (show_bytes(1023), "1023 B"),
         (show_bytes(36 * 1024**2), "36.0 MiB"),
         (show_seconds(-5), "0s"),
