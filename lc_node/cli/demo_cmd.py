@@ -10,6 +10,7 @@ from typing import Final
 
 import click
 
+from lc_node.cli.exits import Exit
 from lc_node.cli.output import print_pairs, print_table
 from lc_node.ports.sandbox import SandboxUnavailable
 from lc_node.runtime.demo import Summary, find_notebook, run_demo
@@ -26,7 +27,7 @@ _PREFIX: Final = "lc-demo-"
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the figures to this file as well.",
 )
-def demo(json_path: Path | None) -> None:
+def demo(json_path: Path | None) -> int:
     """Seven nodes train a notebook's job; one of them lies, and is banned.
 
     A submitter, two trainers, three that only evaluate, and a liar run as processes on this machine. The
@@ -43,6 +44,9 @@ def demo(json_path: Path | None) -> None:
     if json_path is not None:
         json_path.write_text(json.dumps(asdict(summary), indent=2) + "\n", encoding="utf-8")
         click.echo(f"Figures: {json_path}")
+    for promise in summary.broken:
+        click.echo(f"Not as promised: {promise}.", err=True)
+    return Exit.REFUSED if summary.broken else Exit.OK
 
 
 @click.command()

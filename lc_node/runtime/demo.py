@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from math import isclose
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,6 +74,19 @@ class Summary:
     height: int
     engine: str
     seconds: Mapping[str, float]
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """What of the demo's promise did not come true, in words; empty if all did."""
+        losses = (self.announced_loss or 0.0, self.kernel_loss)
+        promises = (
+            (self.winner not in {None, self.liar}, "an honest bid wins"),
+            (self.liar in self.banned, "the liar is banned"),
+            (self.credits["liar"].after == 0, "the liar's credits are gone"),
+            (self.label == "strong", "the label is strong"),
+            (isclose(*losses, rel_tol=1e-4, abs_tol=1e-6), "the kernel finds the announced loss"),
+        )
+        return tuple(words for is_kept, words in promises if not is_kept)
 
 
 def run_demo(devnet: Devnet, notebook: Path, tell: Tell) -> Summary:
