@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from lc_node.chain.crypto import sha256
-from lc_node.chain.job import Job, Phase, Verdict
-from lc_node.chain.transactions import Bid, Extend, Fault, Open, VerdictReveal
-from lc_node.chain.types import ByteCount, Digest, JobId, Millis, ModelRoot, PublicKey
+from lc_node.chain.job import Job
+from lc_node.chain.transactions import Bid, Extend, Open
+from lc_node.chain.types import ByteCount, Millis, ModelRoot, PublicKey
 from lc_node.ports.images import BlobReference
 from lc_node.worker.duties import Action, Mine, next_actions
-from tests.chain.market import Market, flat, key, model
-from tests.fakes import Exit, ScriptedRun, train_on, train_two
+from tests.chain.market import Market
+from tests.fakes import ScriptedRun, train_on, train_two
 from tests.peer_nodes import until
-from tests.runtime.work_bench import Worker, working
+from tests.runtime.work_bench import Worker, until_bid, working
 
 LAYER = sha256(b"a layer")
 MANIFEST = sha256(b"image")
@@ -25,38 +25,6 @@ BEST = ModelRoot(sha256(b"0.25"))
 @pytest.fixture
 def trainer(tmp_path: Path) -> Worker:
     return Worker(tmp_path, Market(["sue", "tom", "rita"]), "tom")
-
-
-@pytest.fixture
-def judge(tmp_path: Path) -> Worker:
-    judge = Worker(tmp_path, Market(["sue", "tom"], verifiers=3), "v0", policy=None)
-    judge.sandbox.evaluate = tell_a_quarter
-    return judge
-
-
-def best_loss(worker: Worker, job: JobId) -> int | None:
-    return next((bid.loss for bid in worker.job(job).bids), None)
-
-
-async def until_bid(worker: Worker, job: JobId, loss: int = 250_000_000) -> None:
-    await until(lambda: best_loss(worker, job) == loss)
-
-
-def to_be_seated(judge: Worker) -> JobId:
-    """Let a job come to where the judge, as one of three, has a seat."""
-    job = judge.post()
-    judge.graph.offer(b"model of tom")
-    judge.market.bid("tom", job, 250_000_000)
-    judge.market.expire(job)
-    judge.market.open("tom", job)
-    judge.market.tick()
-    assert judge.job(job).phase is Phase.COMMIT
-    return job
-
-
-async def tell_a_quarter(run: ScriptedRun) -> None:
-    assert run.model == b"model of tom"
-    await run.say(lc="losses", values=[0.25])
 
 
 async def test_a_job_is_trained_and_each_better_model_announced(trainer: Worker) -> None:
@@ -332,217 +300,7 @@ async def test_a_refused_image_makes_room_for_another_job(trainer: Worker) -> No
         await until(lambda: all(d.image_refused for d in trainer.service.desks.values()))
 
 
-# What is kept.
-
-
-async def test_image_and_best_model_are_pinned_while_the_job_lives(trainer: Worker) -> None:
-    job = trainer.post()
-
-    async with working(trainer):
-        await until_bid(trainer, job)
-        await until(lambda: not trainer.desk(job).under_way)
-        trainer.service.wake()
-        await asyncio.sleep(0.01)
-
-        assert trainer.pins() == {MANIFEST, LAYER, BEST}
-
-
-async def test_when_the_job_is_over_only_the_winner_keeps_its_model(trainer: Worker) -> None:
-    job = trainer.post()
-    async with working(trainer):
-        await until_bid(trainer, job)
-        await until(lambda: not trainer.desk(job).under_way)
-        settle(trainer, job)
-        await until(lambda: trainer.desk(job).is_cleared)
-
-        assert trainer.pins() == {BEST}
-        assert not (trainer.folder / "jobs" / job.hex()).exists()
-        assert trainer.desk(job).image is None
-
-
-async def test_a_restarted_winner_keeps_its_model(trainer: Worker) -> None:
-    job = trainer.post()
-    async with working(trainer):
-        await until_bid(trainer, job)
-        settle(trainer, job)
-    trainer.blobs._pins.clear()
-    trainer.boot()
-
-    async with working(trainer):
-        await until(lambda: trainer.desk(job).is_cleared)
-
-    assert trainer.pins() == {BEST}
-
-
-async def test_what_the_chain_has_forgotten_is_forgotten_here(trainer: Worker) -> None:
-    job = trainer.post()
-    async with working(trainer):
-        await until_bid(trainer, job)
-        settle(trainer, job)
-        trainer.market.skip_to(trainer.job(job).due)
-        assert trainer.state.job(job) is None
-        await until(lambda: job not in trainer.service.desks)
-
-        assert trainer.pins() == set()
-        assert trainer.work.jobs() == []
-
-
-async def test_what_the_chain_forgot_while_the_node_was_down_is_forgotten_at_the_start(
-    trainer: Worker,
-) -> None:
-    gone = JobId(Digest(bytes(32)))
-    trainer.work.put_choice(gone, wanted=True, why="")
-    trainer.workshop.folder(gone)
-
-    async with working(trainer):
-        await until(lambda: trainer.work.jobs() == [])
-
-        assert not (trainer.folder / "jobs" / gone.hex()).exists()
-
-
-async def test_a_submitter_pins_its_image_while_the_job_lives(tmp_path: Path) -> None:
-    sue = Worker(tmp_path, Market(["sue", "tom"]), "sue", policy=None)
-    sue.blobs.put_bytes(b"image")
-    job = sue.post()
-
-    async with working(sue):
-        await until(lambda: sue.pins() == {MANIFEST, LAYER})
-        sue.market.expire(job)
-        await until(lambda: not sue.pins())
-
-
-# Judging.
-
-
-async def test_a_drawn_node_evaluates_commits_and_reveals(judge: Worker) -> None:
-    job = to_be_seated(judge)
-
-    async with working(judge):
-        await until(lambda: judge.kinds() == ["VerdictCommit"])
-        judge.market.skip_to(judge.job(job).due)
-        await until(lambda: judge.kinds()[-1] == "VerdictReveal")
-
-    verdict = judge.sent[-1]
-    assert isinstance(verdict, VerdictReveal)
-    assert verdict.losses == (250_000_000,)
-
-
-async def test_a_verdict_is_revealed_as_committed_after_a_restart(judge: Worker) -> None:
-    job = to_be_seated(judge)
-    async with working(judge):
-        await until(lambda: judge.kinds() == ["VerdictCommit"])
-    judge.boot()
-    judge.market.skip_to(judge.job(job).due)
-
-    async with working(judge):
-        await until(lambda: judge.kinds() == ["VerdictCommit", "VerdictReveal"])
-
-    assert judge.sandbox.started == ["evaluate"]
-
-
-async def test_an_evaluation_that_crashes_is_reported_as_such(judge: Worker) -> None:
-    async def crash(_run: ScriptedRun) -> None:
-        raise Exit(code=1)
-
-    judge.sandbox.evaluate = crash
-    job = to_be_seated(judge)
-
-    async with working(judge):
-        await until(lambda: judge.kinds() == ["VerdictCommit"])
-
-    assert judge.desk(job).verdicts == {key("tom"): Verdict(losses=(), fault=Fault.CRASHED)}
-
-
-async def test_a_model_that_nobody_has_is_reported_when_time_runs_out(judge: Worker) -> None:
-    job = to_be_seated(judge)
-    del judge.graph.has[model("tom")]
-
-    async with working(judge):
-        await until(lambda: "FetchModel" in judge.desk(job).complaints)
-        judge.market.skip_to(judge.job(job).due - 2_000)
-        await until(lambda: judge.kinds() == ["VerdictCommit"])
-
-    assert judge.desk(job).verdicts[key("tom")].fault is Fault.MODEL_UNAVAILABLE
-
-
-async def test_a_model_under_judgement_is_pinned(judge: Worker) -> None:
-    to_be_seated(judge)
-
-    async with working(judge):
-        await until(lambda: judge.kinds() == ["VerdictCommit"])
-
-        assert judge.pins() == {MANIFEST, LAYER, model("tom")}
-
-
-# Fetching beforehand.
-
-
-async def test_who_may_be_drawn_fetches_the_image_while_the_job_is_open(judge: Worker) -> None:
-    job = judge.post()
-
-    async with working(judge):
-        await asyncio.sleep(0.02)
-        assert judge.graph.asked == []
-
-        judge.market.tick(40_000)
-        await until(lambda: judge.desk(job).is_prefetched)
-
-        assert judge.graph.asked == [MANIFEST, LAYER]
-        assert (judge.desk(job).image, judge.pins()) == (None, set())
-
-
-async def test_images_fetched_beforehand_come_two_at_a_time(judge: Worker) -> None:
-    judge.graph.gate.clear()
-    for number in range(4):
-        judge.post(b"image %d" % number)
-
-    async with working(judge):
-        await asyncio.sleep(0)
-        judge.market.tick(40_000)
-        judge.service.wake()
-        await until(lambda: len(judge.graph.asked) == 2)
-        await asyncio.sleep(0.05)
-        assert len(judge.graph.asked) == 2
-
-        judge.graph.gate.set()
-        await until(lambda: all(d.is_prefetched for d in judge.service.desks.values()))
-
-
-@pytest.mark.parametrize("me", ["tom", "sue"])
-async def test_who_cannot_be_drawn_fetches_nothing_beforehand(tmp_path: Path, me: str) -> None:
-    idle = Worker(tmp_path, Market(["sue", "tom"]), me, policy=None)
-    idle.post()
-
-    async with working(idle):
-        await asyncio.sleep(0)
-        idle.market.tick(40_000)
-        idle.service.wake()
-        await asyncio.sleep(0.05)
-
-    assert idle.graph.asked == []
-
-
 def time_passes(worker: Worker) -> bool:
     """Let some seconds pass; never what is waited for."""
     worker.market.tick(3_000)
     return False
-
-
-def settle(worker: Worker, job: JobId) -> None:
-    """Let the job expire, the worker's node open, and the others' committee confirm."""
-    market, desk = worker.market, worker.desk(job)
-    opening = next(one for one in desk.openings.values() if one.solution.model_root == BEST)
-    market.expire(job)
-    body = Open(
-        job=job,
-        model_root=BEST,
-        model_bytes=opening.solution.model_bytes,
-        salt=opening.salt,
-    )
-    market.send(worker.me, body)
-    market.tick()
-    market.judge(job, flat(250_000_000))
-    if not worker.job(job).phase.is_over:
-        market.tick()
-    assert worker.job(job).winner == (key(worker.me),)
-    worker.service.wake()

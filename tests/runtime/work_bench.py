@@ -24,6 +24,7 @@ from lc_node.worker.duties import next_actions
 from lc_node.worker.policy import JobPolicy
 from tests.chain.market import CHAIN, SPEC, Market, key
 from tests.fakes import Graph, ScriptedSandbox, SketchedImages
+from tests.peer_nodes import until
 
 POLICY = JobPolicy(
     bounty_min=MicroCredits(0),
@@ -116,11 +117,12 @@ class Worker:
 
     async def send(self, body: Body) -> Height:
         """Let a transaction become final at once."""
-        self.sent.append(body)
         await asyncio.sleep(0)
+        if not self.refusing:
+            self.market.send(self.me, body)
+        self.sent.append(body)
         if self.refusing:
             raise LookupError("a surprise")
-        self.market.send(self.me, body)
         return self.state.meta.height
 
     def post(self, image: bytes = b"image", submitter: str = "sue") -> JobId:
@@ -158,3 +160,11 @@ async def working(worker: Worker) -> AsyncIterator[Worker]:
         finally:
             task.cancel()
     worker.work.close()
+
+
+def best_loss(worker: Worker, job: JobId) -> int | None:
+    return next((bid.loss for bid in worker.job(job).bids), None)
+
+
+async def until_bid(worker: Worker, job: JobId, loss: int = 250_000_000) -> None:
+    await until(lambda: best_loss(worker, job) == loss)
