@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lc_jupyter.display import paragraph
-from lc_jupyter.errors import StoppedWaiting, UserError
-from lc_jupyter.live import REDRAW_SECONDS, Live, tell
+from lc_jupyter.errors import StoppedWaiting, UserError, render_as
+from lc_jupyter.live import REDRAW_SECONDS, Live
 from lc_jupyter.models import load_model, validate_digest
 from lc_jupyter.stopwatch import Stopwatch
 from lc_jupyter.stories import show_latest, show_story
@@ -25,7 +25,7 @@ from lc_node.api.client import ApiError, Client
 from lc_node.api.schema import JobId, MicroCredits, Phase, Receipt
 from lc_node.api.schema_jobs import BidView, FetchedModel, JobStory
 
-_HEARTBEAT_SECONDS: Final = 0.25
+_HEARTBEAT_SECONDS: Final = 0.1
 """An interrupt reaches an awaiting cell only when its loop wakes, so it wakes this often."""
 
 _LOOK_SECONDS: Final = 1.0
@@ -174,9 +174,9 @@ class Job:
         try:
             while not listening.done():
                 await asyncio.wait({listening}, timeout=_HEARTBEAT_SECONDS)
-        except asyncio.CancelledError:
-            tell(paragraph(str(StoppedWaiting(self.id))))
-            raise
+        except asyncio.CancelledError as error:
+            render_as(error, str(StoppedWaiting(self.id)))
+            raise  # as it came: asyncio.timeout of Python 3.11 knows no subclass
         finally:
             stop.set()
         return listening.result()

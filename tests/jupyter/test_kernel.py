@@ -1,0 +1,101 @@
+"""The magics in a real kernel: the stop button stops the waiting and not the job."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from lc_node.api import schema
+from lc_node.api.schema import Phase
+from tests.jupyter.desk import Desk, story_of
+from tests.jupyter.kernels import PATIENCE_SECONDS, Kernel
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kernel")]
+
+GOES_ON = "No longer waiting; job aaaaaaaaaaaa goes on by itself. %lc_wait waits again."
+AWAITED = "import lc_jupyter\njob = lc_jupyter.connect().job('aaaa')\nawait job"
+
+
+@pytest.fixture
+def kernel(desk: Desk, short: Path) -> Iterator[Kernel]:
+    desk.tell(story_of())
+    started = Kernel(short, desk.home)
+    started.run("%load_ext lc_jupyter")
+    yield started
+    started.stop()
+
+
+def start(kernel: Kernel, desk: Desk, code: str) -> str:
+    """Start a cell, and return when it has asked for the job."""
+    asked = Event()
+    desk.desk.when_asked = asked.set
+    cell = kernel.start(code)
+    assert asked.wait(PATIENCE_SECONDS)
+    return cell
+
+
+def test_the_stop_button_ends_a_waiting_cell_within_half_a_second(
+    kernel: Kernel, desk: Desk
+) -> None:
+    cell = kernel.start("%lc_wait aaaa")
+    kernel.wait_shown(cell)
+    reply = kernel.interrupt(cell)
+
+    assert reply.seconds < 0.5
+    assert (reply.status, reply.name) == ("error", "UsageError")
+    assert GOES_ON in reply.text
+    assert desk.desk.asked == []
+
+
+def test_the_stop_button_ends_an_awaiting_cell_within_half_a_second(
+    kernel: Kernel, desk: Desk
+) -> None:
+    reply = kernel.interrupt(start(kernel, desk, AWAITED))
+
+    assert reply.seconds < 0.5
+    assert (reply.status, reply.name) == ("error", "CancelledError")
+    assert reply.text == GOES_ON
+    assert desk.desk.asked == []
+
+
+def test_after_the_stop_button_the_next_cell_runs(kernel: Kernel, desk: Desk) -> None:
+    kernel.interrupt(start(kernel, desk, AWAITED))
+
+    assert kernel.run("%lc_status").status == "ok"
+
+
+def test_a_waiting_cell_is_drawn_in_place_and_keeps_the_last_picture(
+    kernel: Kernel, desk: Desk
+) -> None:
+    cell = start(kernel, desk, "%lc_wait aaaa")
+    desk.tell(story_of(Phase.SETTLED, winner=schema.Address("lc1winner")))
+    desk.publish("settled")
+    reply = kernel.finish(cell)
+    [html] = reply.shown.values()
+
+    assert reply.status == "ok"
+    assert "Won by lc1winner" in html
+    assert "left in this phase" not in html
+
+
+def test_an_awaited_job_is_the_value_of_its_cell(kernel: Kernel, desk: Desk) -> None:
+    desk.tell(story_of(Phase.SETTLED))
+
+    assert "phase=<Phase.SETTLED: 'settled'>" in kernel.run(AWAITED).text
+
+
+def test_an_interrupted_submission_posts_nothing(kernel: Kernel, desk: Desk) -> None:
+    cell = start(
+        kernel,
+        desk,
+        "%%lc_submit --bounty 5 --expires 10m\n"
+        "lc_jupyter = __import__('lc_jupyter')\n"
+        "lc_jupyter.connect().job('aaaa').story()\n"
+        "import threading\nthreading.Event().wait()\n",
+    )
+    reply = kernel.interrupt(cell)
+
+    assert reply.status == "error"
+    assert "nothing was posted" in reply.text
+    assert desk.desk.posted == []
