@@ -1,6 +1,7 @@
 """Serves blobs to peers: what a blob consists of, and its chunks."""
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -11,6 +12,8 @@ from lc_node.ports.stores import BlobStore
 from lc_node.wire.limits import CHUNK_HEADER_BYTES, CHUNKS_MAX, QUESTIONS
 from lc_node.wire.messages import Absence, Blob, GetBlob, GetChunk, Message, NoBlob, chunk_header
 from lc_node.wire.score import Offence
+
+_log = logging.getLogger(__name__)
 
 _READERS: Final = 2  # one reads while the other's chunk goes out
 _LISTS_MAX: Final = 64
@@ -75,9 +78,9 @@ class BlobService:
         while True:
             peer, question = await self._questions.take()
             path = self._store.path_of(question.digest)
-            answer = await self._list(question.digest, path) if path else None
-            if answer is None:
-                self._decline(peer, question.digest, Absence.NOT_HERE)
+            answer = await self._list(question.digest, path) if path else Absence.NOT_HERE
+            if isinstance(answer, Absence):
+                self._decline(peer, question.digest, answer)
             else:
                 self._peers.tell(peer, answer)
 
@@ -85,16 +88,19 @@ class BlobService:
         while True:
             peer, question = await self._chunks.take()
             path = self._store.path_of(question.digest)
-            frame = await asyncio.to_thread(_chunk_frame, path, question) if path else None
-            if frame is None:
-                self._decline(peer, question.digest, Absence.NOT_HERE)
+            frame = (
+                await asyncio.to_thread(_chunk_frame, path, question) if path else Absence.NOT_HERE
+            )
+            if isinstance(frame, Absence):
+                self._decline(peer, question.digest, frame)
             elif not self._peers.send_frame(peer, frame):
                 self._decline(peer, question.digest, Absence.BUSY)
 
-    async def _list(self, digest: Digest, path: Path) -> Blob | None:
-        known = self._lists.pop(digest, None)
-        answer = known or await asyncio.to_thread(_described, digest, path)
-        if answer is not None:
+    async def _list(self, digest: Digest, path: Path) -> Blob | Absence:
+        answer: Blob | Absence | None = self._lists.pop(digest, None)
+        if answer is None:
+            answer = await asyncio.to_thread(_described, digest, path)
+        if isinstance(answer, Blob):
             self._lists[digest] = answer  # last in the order: used most recently
             if len(self._lists) > _LISTS_MAX:
                 del self._lists[next(iter(self._lists))]
@@ -104,8 +110,8 @@ class BlobService:
         self._peers.tell(peer, NoBlob(digest=digest, absence=absence))
 
 
-def _described(digest: Digest, path: Path) -> Blob | None:
-    """Read a blob and return its description; None if it is gone or too large to be described."""
+def _described(digest: Digest, path: Path) -> Blob | Absence:
+    """Read a blob and return its description; not here if it is gone or too large to be described."""
     digests: list[Digest] = []
     size = 0
     try:
@@ -113,24 +119,36 @@ def _described(digest: Digest, path: Path) -> Blob | None:
             while chunk := file.read(CHUNK_BYTES):
                 digests.append(Digest(chunk_digest(chunk)))
                 size += len(chunk)
-    except FileNotFoundError:  # evicted meanwhile
-        return None
+    except OSError as error:
+        return _absence(error)
     if len(digests) > CHUNKS_MAX:
-        return None
+        return Absence.NOT_HERE
     return Blob(digest=digest, size=ByteCount(size), chunk_digests=tuple(digests))
 
 
-def _chunk_frame(path: Path, question: GetChunk) -> bytearray | None:
-    """Return the frame with a chunk, read straight into its place; None if there is no such chunk."""
+def _chunk_frame(path: Path, question: GetChunk) -> bytearray | Absence:
+    """Return the frame with a chunk, read straight into its place; not here if there is no such chunk."""
+    # No blob has it, and a file system may not even seek that far.
+    if question.index >= CHUNKS_MAX:
+        return Absence.NOT_HERE
     frame = bytearray(CHUNK_HEADER_BYTES + CHUNK_BYTES)
     frame[:CHUNK_HEADER_BYTES] = chunk_header(question.digest, question.index)
     try:
         with path.open("rb", buffering=0) as file:
             file.seek(question.index * CHUNK_BYTES)
             length = file.readinto(memoryview(frame)[CHUNK_HEADER_BYTES:])
-    except FileNotFoundError:  # evicted meanwhile
-        return None
+    except OSError as error:
+        return _absence(error)
     if not length:
-        return None
+        return Absence.NOT_HERE
     del frame[CHUNK_HEADER_BYTES + length :]
     return frame
+
+
+def _absence(error: OSError) -> Absence:
+    """Return what a peer is told of a file that cannot be read: a question of theirs must not end the node."""
+    if isinstance(error, FileNotFoundError):  # evicted meanwhile
+        return Absence.NOT_HERE
+    # At a level that is off by default: peers say how often this happens.
+    _log.debug("a blob that a peer asked for could not be read: %s", error)
+    return Absence.BUSY
