@@ -1,5 +1,6 @@
 """Devnets of real processes for tests, and how a test waits for what happens on them."""
 
+import os
 import shutil
 import tempfile
 import time
@@ -30,6 +31,12 @@ EVALUATORS: Final = tuple(
     Role(name=f"evaluator-{number}", bonded=100, votes=True) for number in (1, 2, 3)
 )
 LIAR: Final = Role(name="liar", trains=True, conduct="liar")
+
+
+def unhurried(seconds: int, *, most: int) -> int:
+    """Return for how long to let people bid: longer, up to ``most``, on a machine that others keep busy."""
+    queue_per_processor = os.getloadavg()[0] / (os.cpu_count() or 1)
+    return min(most, round(seconds * max(1.0, queue_per_processor)))
 
 
 @contextmanager
@@ -70,7 +77,7 @@ def wait_for_job(
     return wait_for(client, lambda: client.call(GetJob(job=job)), is_there, seconds)
 
 
-def wait_until_over(client: Client, job: JobId, seconds: float = 150) -> JobStory:
+def wait_until_over(client: Client, job: JobId, seconds: float = 240) -> JobStory:
     """Return a job's story once nothing more can happen to it."""
     return wait_for_job(client, job, lambda story: story.summary.phase.is_over, seconds)
 

@@ -14,10 +14,12 @@ from lc_node.api.schema import Digest, JobId, MicroCredits, ModelFormat, Resourc
 from lc_node.api.schema_jobs import ImageChoice, JobRequest
 from lc_node.api.uploading import put_blob
 from lc_node.chain.params import CREDIT
+from tests.e2e.graphs import unhurried
 from tests.jupyter.cells import run_cell
 
 MEBIBYTE: Final = 1024 * 1024
 BOUNTY: Final = 20
+EXPIRY_SECONDS: Final = 30
 
 CELL: Final = """
 import json
@@ -45,14 +47,15 @@ def evaluate(model):
 
 
 def light_request(
-    *, model_format: str = "raw", bounty: int = BOUNTY, expiry_seconds: int = 30
+    *, model_format: str = "raw", bounty: int = BOUNTY, expiry_seconds: int | None = None
 ) -> JobRequest:
     """Return the light job without its image, as small machines take it; the bounty is in credits."""
+    usual = unhurried(EXPIRY_SECONDS, most=120)
     return JobRequest(
         title="a line",
         image=_NO_IMAGE,
         bounty=MicroCredits(bounty * CREDIT),
-        expiry_seconds=expiry_seconds,
+        expiry_seconds=usual if expiry_seconds is None else expiry_seconds,
         model_format=ModelFormat(model_format),
         resources=Resources(millicpus=1000, memory_bytes=256 * MEBIBYTE, disk_bytes=64 * MEBIBYTE),
         trial_seconds=60,

@@ -79,7 +79,7 @@ class Killer:
         victim = self._random.choice(self._names)
         witness = "evaluator-1" if victim == "submitter" else "submitter"
         with patient_client(self._devnet, witness) as client:
-            wait_for_job(client, job, is_there, 120)
+            wait_for_job(client, job, is_there, 240)
             with client.events(job=job) as events:
                 for _ in range(self._random.randint(0, EVENTS_LET_PASS_MAX)):
                     events.next(1.0)
