@@ -33,6 +33,9 @@ from lc_node.adapters.tar_entries import (
 MOUNT_POINTS: Final = ("proc", "dev", "tmp", "lc/in", "lc/out")
 """Folders that a sandbox mounts over: in every root file system, made if the image lacks them."""
 
+HARD_LINKS_MAX: Final = 1_000
+"""Hard links that an image may make to one file, which other images may share; a file system has so many only."""
+
 _BLOCK: Final = 4096
 _READ_BYTES: Final = 256 * 1024
 _INFLATE_BYTES: Final = 1024 * 1024
@@ -135,11 +138,15 @@ class Tree:
         self.bytes = 0
         """What was written, in whole blocks of a disk; what a later layer removes counts too."""
         self._of_this_layer: set[Parts] = set()
+        self._links: dict[int, int] = {}
+        """By inode, how many hard links were asked for."""
+        self._copies: dict[int, str] = {}
+        """By inode, the copy of a file that has all the links a file can have."""
 
     def start_from(self, other: str) -> None:
         """Begin with all that another tree has; its files are shared, which is safe as none is written into."""
         shutil.copytree(
-            other, self._root_path, symlinks=True, copy_function=os.link, dirs_exist_ok=True
+            other, self._root_path, symlinks=True, copy_function=self._share, dirs_exist_ok=True
         )
 
     def add_layer(self, read: Callable[[int], bytes]) -> None:
@@ -171,9 +178,24 @@ class Tree:
             raise Refused("too many entries")
         if entry.size > self._file_bytes_max:
             raise Refused(f"a file of {entry.size} bytes")
-        self.bytes += max(_BLOCK, -(-entry.size // _BLOCK) * _BLOCK)
+        self._spend(entry.size)
+
+    def _spend(self, size: int) -> None:
+        self.bytes += max(_BLOCK, -(-size // _BLOCK) * _BLOCK)
         if self.bytes > self._bytes_max:
             raise Refused(f"more than {self._bytes_max} bytes when unpacked")
+
+    def _share(self, source: str, target: str) -> None:
+        """Link a file of another tree, or copy it once if trees that share it have used up its links."""
+        found = os.lstat(source)
+        try:
+            os.link(self._copies.get(found.st_ino, source), target)
+        except OSError as error:
+            if error.errno != errno.EMLINK:
+                raise
+            self._spend(found.st_size)
+            shutil.copy(source, target)
+            self._copies[found.st_ino] = target
 
     def _add(self, entry: Entry, reader: TarReader) -> None:
         parent = self._open_parent(entry.parts)
@@ -223,12 +245,29 @@ class Tree:
             raise Refused("a hard link to the root")
         source = self._open_parent(parts)
         try:
-            mode = os.stat(parts[-1], dir_fd=source, follow_symlinks=False).st_mode
-            if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
+            found = os.stat(parts[-1], dir_fd=source, follow_symlinks=False)
+            if not stat.S_ISREG(found.st_mode) and not stat.S_ISLNK(found.st_mode):
                 raise Refused("a hard link to what is not a file")
-            os.link(parts[-1], name, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
+            self._links[found.st_ino] = self._links.get(found.st_ino, 0) + 1
+            if self._links[found.st_ino] > HARD_LINKS_MAX:
+                raise Refused(f"more than {HARD_LINKS_MAX} hard links to one file")
+            self._link_or_copy(parts[-1], source, name, parent)
         finally:
             os.close(source)
+
+    def _link_or_copy(self, name: bytes, folder: int, new: bytes, parent: int) -> None:
+        """Link a file, or copy it if trees that share it have used up its links."""
+        try:
+            os.link(name, new, src_dir_fd=folder, dst_dir_fd=parent, follow_symlinks=False)
+        except OSError as error:
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if error.errno != errno.EMLINK or not stat.S_ISREG(found.st_mode):
+                raise
+            self._spend(found.st_size)
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+            with os.fdopen(os.open(name, flags, dir_fd=folder), "rb", 0) as file:
+                pieces = iter(lambda: file.read(_READ_BYTES), b"")
+                _write_file(parent, new, pieces, is_program=bool(found.st_mode & 0o100))
 
     def _open_parent(self, parts: Parts) -> int:
         """Open the folder above a path, making those that are missing."""

@@ -1,13 +1,16 @@
 """Layers of honest and of hostile images, unpacked."""
 
+import errno
 import os
+import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lc_node.adapters.oci_unpack import MOUNT_POINTS, unpack
+from lc_node.adapters.oci_unpack import HARD_LINKS_MAX, MOUNT_POINTS, unpack
 from tests.adapters.archives import (
     BLOCK,
     END,
@@ -285,3 +288,53 @@ def test_bytes_that_are_no_compression_are_refused(root: Path) -> None:
 def plan_of(root: Path, *layers: bytes, **options: Any) -> dict[str, Any]:
     root.parent.mkdir()
     return plan(root, *layers, **options)
+
+
+def test_an_image_that_links_one_file_too_often_is_refused(root: Path) -> None:
+    links = b"".join(hard_link(f"x/{n}", "file") for n in range(HARD_LINKS_MAX + 1))
+
+    answer = unpacked(root, member("file") + links + END, entries=2 * HARD_LINKS_MAX)
+
+    assert answer["refused"] == f"layer 1 has more than {HARD_LINKS_MAX} hard links to one file"
+
+
+@pytest.fixture
+def worn_out(tmp_path: Path) -> Iterator[Path]:
+    """A tree whose program has all the links that the file system allows (ext4: 65,000), if it has a limit."""
+    tree, links = tmp_path / "below", tmp_path / "links"
+    (tree / "bin").mkdir(parents=True)
+    links.mkdir()
+    program = tree / "bin" / "program"
+    program.write_bytes(b"elf")
+    program.chmod(0o755)
+    try:
+        for number in range(70_000):
+            os.link(program, links / str(number))
+    except OSError as error:
+        assert error.errno == errno.EMLINK  # noqa: PT017  # any other would be the test's own fault
+    yield tree
+    shutil.rmtree(links)
+
+
+def test_a_file_whose_links_others_used_up_is_copied_once(root: Path, worn_out: Path) -> None:
+    root.parent.mkdir()
+    layer = hard_link("bin/other", "bin/program")
+    answer = unpack({**plan(root, layer + END), "start_from": str(worn_out)})
+    program, other = root / "bin" / "program", root / "bin" / "other"
+
+    assert "bytes" in answer
+    assert (program.read_bytes(), stat.S_IMODE(program.stat().st_mode)) == (b"elf", 0o755)
+    assert program.samefile(other)
+
+
+def test_a_hard_link_to_a_file_whose_links_others_used_up_is_a_copy(
+    root: Path, worn_out: Path
+) -> None:
+    (worn_out.parent / "links" / "0").unlink()
+    root.parent.mkdir()
+    layer = hard_link("bin/other", "bin/program")
+    answer = unpack({**plan(root, layer + END), "start_from": str(worn_out)})
+    other = root / "bin" / "other"
+
+    assert "bytes" in answer
+    assert (other.read_bytes(), stat.S_IMODE(other.stat().st_mode)) == (b"elf", 0o755)
