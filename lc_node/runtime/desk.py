@@ -16,8 +16,8 @@ class Desk:
     """One job on this node, as the job service keeps it; all of it is rebuilt after a restart."""
 
     job: JobId
-    seen: Millis = _NEVER
-    """When this node first looked at the job in this life."""
+    contested_since: Millis | None = None
+    """When this node first saw a bid in this life."""
     phase: Phase = Phase.OPEN
     """At the last look."""
     wanted: bool = False

@@ -99,6 +99,8 @@ class JobService:
         for job in jobs.values():
             desk = self._desks.get(job.id) or self._open_desk(job, now)
             desk.phase = job.phase
+            if job.bids and desk.contested_since is None:
+                desk.contested_since = now
         for job in jobs.values():
             desk = self._desks[job.id]
             if not desk.is_cleared:
@@ -125,7 +127,7 @@ class JobService:
 
     def _open_desk(self, job: Job, now: Millis) -> Desk:
         work = self._office.work
-        desk = Desk(job=job.id, seen=now, since=now)
+        desk = Desk(job=job.id, since=now)
         choice = work.choice(job.id)
         if choice is not None:
             desk.wanted, desk.why_not = choice
@@ -159,14 +161,20 @@ class JobService:
             _log.info("job %s: taken: %s", _short(job.id), job.spec.title)
 
     def _mine(self, desk: Desk, job: Job) -> Mine:
-        office = self._office
-        prefetch_at = None
-        is_free = job.id in self._prefetching or len(self._prefetching) < PREFETCHES_MAX
-        if job.phase < Phase.COMMIT and not desk.is_prefetched and is_free:
-            account = office.chain.state.account(office.me)
-            if may_judge(office.params, account, job, office.me):
-                prefetch_at = get_prefetch_time(job, office.me, desk.seen)
-        return desk.mine(trains=self.policy is not None, prefetch_at=prefetch_at)
+        return desk.mine(
+            trains=self.policy is not None, prefetch_at=self._prefetch_time(desk, job)
+        )
+
+    def _prefetch_time(self, desk: Desk, job: Job) -> Millis | None:
+        """Return when to fetch the image for a committee that may draw us; None: never, or done."""
+        office, since = self._office, desk.contested_since
+        if since is None or desk.is_prefetched or job.phase >= Phase.COMMIT:
+            return None
+        if job.id not in self._prefetching and len(self._prefetching) >= PREFETCHES_MAX:
+            return None
+        if not may_judge(office.params, office.chain.state.account(office.me), job, office.me):
+            return None
+        return get_prefetch_time(job, office.me, since)
 
     def _hold(self, desk: Desk, job: Job) -> None:
         """Keep from eviction what others will ask us for, or what we still need."""

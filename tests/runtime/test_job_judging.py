@@ -102,15 +102,17 @@ async def test_a_model_under_judgement_is_pinned(judge: Worker) -> None:
         assert judge.pins() == {MANIFEST, LAYER, model("tom")}
 
 
-async def test_who_may_be_drawn_fetches_the_image_while_the_job_is_open(judge: Worker) -> None:
+async def test_who_may_be_drawn_fetches_the_image_once_there_is_a_bid(judge: Worker) -> None:
     job = judge.post()
 
     async with working(judge):
+        judge.market.tick(20_000)
+        judge.service.wake()
         await asyncio.sleep(0.02)
         assert judge.graph.asked == []
 
-        judge.market.tick(40_000)
-        await until(lambda: judge.desk(job).is_prefetched)
+        contest(judge, job)
+        await until(lambda: judge.desk(job).is_prefetched or contest(judge))
 
         assert judge.graph.asked == [MANIFEST, LAYER]
         assert (judge.desk(job).image, judge.pins()) == (None, set())
@@ -118,30 +120,38 @@ async def test_who_may_be_drawn_fetches_the_image_while_the_job_is_open(judge: W
 
 async def test_images_fetched_beforehand_come_two_at_a_time(judge: Worker) -> None:
     judge.graph.gate.clear()
-    for number in range(4):
-        judge.post(b"image %d" % number)
+    jobs = [judge.post(b"image %d" % number) for number in range(4)]
 
     async with working(judge):
-        await asyncio.sleep(0)
-        judge.market.tick(40_000)
-        judge.service.wake()
-        await until(lambda: len(judge.graph.asked) == 2)
+        contest(judge, *jobs)
+        await until(lambda: len(judge.graph.asked) == 2 or contest(judge))
         await asyncio.sleep(0.05)
         assert len(judge.graph.asked) == 2
 
         judge.graph.gate.set()
-        await until(lambda: all(d.is_prefetched for d in judge.service.desks.values()))
+        desks = judge.service.desks.values()
+        await until(lambda: all(d.is_prefetched for d in desks) or contest(judge))
 
 
 @pytest.mark.parametrize("me", ["tom", "sue"])
 async def test_who_cannot_be_drawn_fetches_nothing_beforehand(tmp_path: Path, me: str) -> None:
-    idle = Worker(tmp_path, Market(["sue", "tom"]), me, policy=None)
-    idle.post()
+    idle = Worker(tmp_path, Market(["sue", "tom", "rita"]), me, policy=None)
+    job = idle.post()
 
     async with working(idle):
-        await asyncio.sleep(0)
-        idle.market.tick(40_000)
-        idle.service.wake()
-        await asyncio.sleep(0.05)
+        contest(idle, job, bidder="rita")
+        await asyncio.sleep(0.02)
+        contest(idle)
+        await asyncio.sleep(0.02)
 
     assert idle.graph.asked == []
+
+
+def contest(worker: Worker, *jobs: JobId, bidder: str = "tom") -> bool:
+    """Let somebody bid and some time pass; never what is waited for."""
+    for job in jobs:
+        worker.market.bid(bidder, job, 500_000_000)
+        worker.market.tick()
+    worker.service.wake()
+    worker.market.tick(500)
+    return False

@@ -9,7 +9,6 @@ from lc_node.chain.transactions import Resources
 from lc_node.chain.types import ByteCount, MicroCredits, Millis, PublicKey
 from lc_node.worker.duties import FetchImage, Mine, Train, next_actions
 from lc_node.worker.prefetch import (
-    HEAD_START_MAX_MS,
     SPREAD_MAX_MS,
     get_prefetch_time,
     may_judge,
@@ -48,23 +47,23 @@ def test_who_offers_too_little_is_not_drawn() -> None:
     assert not may_judge(DEVNET, replace(BONDED, resources=(small,)), OPEN, ME)
 
 
-def test_a_node_fetches_at_the_same_time_each_time_after_the_trainers_and_early_enough() -> None:
+def test_a_node_fetches_at_the_same_time_each_time_soon_after_the_first_bid() -> None:
     times = [get_prefetch_time(OPEN, key, NOW) for key in KEYS]
 
     assert times == [get_prefetch_time(OPEN, key, NOW) for key in KEYS]
-    assert min(times) >= NOW + HEAD_START_MAX_MS
-    assert max(times) < NOW + HEAD_START_MAX_MS + SPREAD_MAX_MS
+    assert min(times) >= NOW
+    assert max(times) < NOW + SPREAD_MAX_MS
 
 
 def test_nodes_fetch_at_different_times() -> None:
     assert len({get_prefetch_time(OPEN, key, NOW) for key in KEYS}) > 90
 
 
-def test_of_a_short_job_the_image_is_fetched_before_half_of_its_time_is_over() -> None:
-    seen = Millis(EXPIRY - 4_000)
-    times = [get_prefetch_time(OPEN, key, seen) for key in KEYS]
+def test_of_a_short_job_the_image_is_fetched_within_a_quarter_of_the_time_left() -> None:
+    since = Millis(EXPIRY - 4_000)
+    times = [get_prefetch_time(OPEN, key, since) for key in KEYS]
 
-    assert all(EXPIRY - 3_000 <= time < EXPIRY - 2_000 for time in times)
+    assert all(EXPIRY - 4_000 <= time < EXPIRY - 3_000 for time in times)
 
 
 def test_of_a_job_that_has_expired_the_image_is_fetched_at_once() -> None:
