@@ -79,9 +79,13 @@ class Listener:
         return self._links[route]
 
     def _make_room(self) -> None:
-        """Forget the oldest link without a session, so that crowds of strangers push out each other."""
+        """Forget the oldest link without a session, so that crowds of strangers push out each other.
+
+        Those with one stay: there are no more of them than peers that have found room, once a channel.
+        """
         oldest = next((route for route, link in self._links.items() if not link.is_up), None)
-        self._forget(next(iter(self._links)) if oldest is None else oldest)
+        if oldest is not None:
+            self._forget(oldest)
 
     def _forget(self, route: bytes) -> None:
         self._switchboard.drop(self._links.pop(route))

@@ -11,7 +11,7 @@ from lc_node.chain.types import ByteCount, Millis, PublicKey
 from lc_node.ports.clock import Clock
 from lc_node.ports.transport import Channel, Inbound, Refusal
 from lc_node.wire.limits import INBOX, PEERS_MAX
-from lc_node.wire.session import Identity, Outcome, Policy, State
+from lc_node.wire.session import Identity, Outcome, Policy, Role, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +96,9 @@ class Switchboard:
             return
         link.since = self.clock.now()
         for superfluous in self.links.add(link):
+            if superfluous.role is Role.LISTENER:
+                # Silently: nobody reads there any more, or it is told once it speaks again.
+                superfluous.session.hang_up(Refusal.GREET_FIRST)
             superfluous.end()
         if link.place is not None:
             self.failures.pop(link.place[0], None)

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+import pytest
 import zmq
 import zmq.asyncio
 
@@ -242,3 +243,38 @@ async def test_changed_returns_when_a_peer_has_joined() -> None:
             await a.changed()
 
         assert a.peers == (bob.key,)
+
+
+async def test_a_key_that_connects_again_and_again_pushes_nobody_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ann, bob, eve = people(3)
+    monkeypatch.setattr("lc_node.adapters.zmq_listener.LINKS_MAX", 6)
+    async with (
+        transport(ann) as a,
+        transport(bob, peers=[ann.at(a.port)], port=None) as b,
+        AsyncExitStack() as stack,
+    ):
+        await until(lambda: all(b.send(ann.key, channel, FRAME) for channel in Channel))
+        for _ in range(12):
+            socket = await raw_dialer(stack, eve, ann.at(a.port))
+            await socket.send(hello_of(eve, eve))
+            await socket.recv_multipart()
+
+            assert a.send(bob.key, Channel.CONSENSUS, FRAME)
+            assert a.send(bob.key, Channel.BULK, FRAME)
+
+
+async def test_the_newest_connection_of_a_key_is_the_one_that_is_heard() -> None:
+    ann, eve = people(2)
+    async with transport(ann) as a, AsyncExitStack() as stack:
+        sockets = [await raw_dialer(stack, eve, ann.at(a.port)) for _ in range(2)]
+        for socket in sockets:
+            await socket.send(hello_of(eve, eve))
+            await socket.recv_multipart()
+        for number, socket in enumerate(sockets):
+            await socket.send(FRAME + bytes((number,)))
+
+        first = await a.receive(Channel.CONSENSUS)
+
+    assert first.frame == FRAME + b"\x01"
