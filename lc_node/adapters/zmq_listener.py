@@ -6,6 +6,7 @@ from typing import Final, cast
 import zmq
 import zmq.asyncio
 
+from lc_node.adapters.zmq_doorkeeper import Doorkeeper
 from lc_node.adapters.zmq_link import Link
 from lc_node.adapters.zmq_sockets import transport_key_of
 from lc_node.adapters.zmq_switchboard import Switchboard
@@ -28,6 +29,9 @@ class Listener:
         self._socket = socket
         self._links: dict[bytes, Link] = {}
         """By the routing id that the socket gave the connection, oldest first."""
+        self._descriptors: dict[bytes, int] = {}
+        """The same connections as libzmq and the system know them."""
+        self._doorkeeper: Final = Doorkeeper(socket, switchboard.clock, self._in_use)
 
     async def read(self) -> None:
         """Hand every frame that comes in to its link, for ever."""
@@ -42,6 +46,10 @@ class Listener:
                 self._take(received.result())
             await asyncio.sleep(0)
 
+    async def keep_door(self) -> None:
+        """Bound the connections that strangers may hold, for ever."""
+        await self._doorkeeper.run()
+
     async def sweep(self) -> None:
         """Drop links that do not greet, have ended, or whose connection is gone, for ever.
 
@@ -50,6 +58,7 @@ class Listener:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
             now = self._switchboard.clock.now()
+            self._doorkeeper.sweep()
             for route, link in tuple(self._links.items()):
                 if link.is_up:
                     link.send(_KEEPALIVE)
@@ -76,7 +85,12 @@ class Listener:
             address=str(frame.get("Peer-Address")),
             since=Millis(self._switchboard.clock.now()),
         )
+        self._descriptors[route] = int(frame.get(zmq.SRCFD))
         return self._links[route]
+
+    def _in_use(self) -> frozenset[int]:
+        links = self._links.items()
+        return frozenset(self._descriptors[route] for route, link in links if link.is_up)
 
     def _make_room(self) -> None:
         """Forget the oldest link without a session, so that crowds of strangers push out each other.
@@ -88,4 +102,5 @@ class Listener:
             self._forget(oldest)
 
     def _forget(self, route: bytes) -> None:
+        del self._descriptors[route]
         self._switchboard.drop(self._links.pop(route))

@@ -102,6 +102,7 @@ class ZmqTransport:
                     tasks.create_task(admit_everyone(gate))
                     tasks.create_task(listener.read())
                     tasks.create_task(listener.sweep())
+                    tasks.create_task(listener.keep_door())
                 for address in self._listed.values():
                     for channel in Channel:
                         tasks.create_task(self._dialer(address, channel).run())

@@ -278,3 +278,35 @@ async def test_the_newest_connection_of_a_key_is_the_one_that_is_heard() -> None
         first = await a.receive(Channel.CONSENSUS)
 
     assert first.frame == FRAME + b"\x01"
+
+
+async def test_strangers_that_only_connect_push_out_each_other_and_no_peer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ann, bob = people(2)
+    monkeypatch.setattr("lc_node.adapters.zmq_doorkeeper.CONNECTIONS_MAX", 6)
+    async with (
+        transport(ann) as a,
+        transport(bob, peers=[ann.at(a.port)], port=None) as b,
+        asyncio.TaskGroup() as tasks,
+    ):
+        await until(lambda: all(b.send(ann.key, channel, FRAME) for channel in Channel))
+        strangers = [await asyncio.open_connection("127.0.0.1", a.port) for _ in range(20)]
+        ended = [tasks.create_task(reader.read()) for reader, _ in strangers]
+
+        await until(lambda: sum(task.done() for task in ended) >= 16)
+        assert all(a.send(bob.key, channel, FRAME) for channel in Channel)
+        for _, writer in strangers:
+            writer.close()
+
+
+async def test_a_connection_that_never_greets_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    ann, eve = people(2)
+    monkeypatch.setattr("lc_node.adapters.zmq_doorkeeper.GREETING_MAX", 100)
+    async with transport(ann) as a, AsyncExitStack() as stack:
+        socket = await raw_dialer(stack, eve, ann.at(a.port))
+        monitor = socket.get_monitor_socket(zmq.Event.DISCONNECTED)
+
+        async with asyncio.timeout(5):
+            await monitor.recv_multipart()
+        socket.disable_monitor()
