@@ -13,7 +13,7 @@ from lc_node.chain.errors import MalformedBytes
 from lc_node.chain.types import Epoch, Millis, PublicKey, View
 from lc_node.chain.votes import Certificate, Vote
 from lc_node.consensus.core import Core
-from lc_node.consensus.messages import MESSAGE_DECODER
+from lc_node.consensus.messages import MESSAGE_DECODER, GetBlock, GetBlocks, GetCertificates
 from lc_node.consensus.outputs import (
     Audience,
     Deliver,
@@ -29,12 +29,23 @@ from lc_node.consensus.outputs import (
 )
 from lc_node.ports.clock import Clock
 from lc_node.ports.stores import VoteStore
+from lc_node.wire.limits import WINDOW
+from lc_node.wire.rate import Bucket
 from lc_node.wire.score import Verdict
 
 _log = logging.getLogger(__name__)
 
 PRUNE_VIEWS: Final = 64
 """Certificates and bodies of so many finalised views may wait to be forgotten."""
+
+QUESTIONS_PER_WINDOW: Final = 20 * WINDOW // 1_000
+"""Questions of one peer that are answered in a window, evenly: an answer may cost us 100 ms and be 256 KiB.
+
+Who catches up asks for 64 blocks at a time and waits for the answer; what is ignored is asked again.
+"""
+
+_ALLOWANCES_MAX: Final = 1_024
+_QUESTIONS: Final = (GetBlock, GetBlocks, GetCertificates)
 
 Persist: TypeAlias = PersistVote | PersistCertificate | PersistBlock
 
@@ -78,6 +89,7 @@ class Agreement:
         self._timer: Millis | None = None
         self._changed = asyncio.Event()
         self._accused: set[PublicKey] = set()
+        self._allowances: dict[PublicKey, Bucket] = {}
         self._turn = 0
         self._pruned = View(0)
         self._has_work = False
@@ -106,14 +118,29 @@ class Agreement:
             message = MESSAGE_DECODER.decode(payload)
         except MalformedBytes:
             return Verdict.REJECT
+        now = self._with.clock.now()
+        if isinstance(message, _QUESTIONS) and not self._may_ask(peer, now):
+            return Verdict.IGNORE
         self._accused.clear()
-        self._perform(self.core.on_message(peer, message, self._with.clock.now()))
+        self._perform(self.core.on_message(peer, message, now))
         return Verdict.REJECT if peer in self._accused else Verdict.ACCEPT
 
     def work(self) -> None:
         """Say that the mempool has changed; what follows is done by ``run``, whose errors end the node."""
         self._has_work = True
         self._changed.set()
+
+    def _may_ask(self, peer: PublicKey, now: Millis) -> bool:
+        """Count a question against what a peer may ask; a question is short, and its answer is not."""
+        allowance = self._allowances.pop(peer, None) or Bucket(QUESTIONS_PER_WINDOW, now)
+        self._allowances[peer] = allowance  # last in the order: used most recently
+        if len(self._allowances) > _ALLOWANCES_MAX:
+            del self._allowances[next(iter(self._allowances))]
+        allowance.refill(now)
+        if not allowance.has(1):
+            return False
+        allowance.take(1)
+        return True
 
     async def _is_time(self) -> bool:
         """Return whether the timer's time has come, after waiting for that or for a change."""

@@ -31,7 +31,7 @@ from lc_node.consensus.params import ConsensusParams
 from lc_node.consensus.setting import Setting
 from lc_node.consensus.validator_set import ValidatorSet
 from lc_node.ports.stores import StorageFull
-from lc_node.runtime.agreement import Agreement, Surroundings
+from lc_node.runtime.agreement import QUESTIONS_PER_WINDOW, Agreement, Surroundings
 from lc_node.runtime.ledger import Ledger
 from lc_node.wire.score import Verdict
 from tests.chain.actors import ANNA, BERT, CLEO, DORA, Person, account_of, genesis_of, signed
@@ -358,3 +358,25 @@ async def test_a_failure_while_a_peer_is_heard_ends_the_keeping_of_time_too(
         on.agreement.work()
 
     assert on.peers.signed == []
+
+
+async def test_a_peer_that_asks_too_much_is_ignored_and_others_are_answered(
+    tmp_path: Path,
+) -> None:
+    async with running(stage(tmp_path)) as on:
+        flood = [on.hear(QUESTION) for _ in range(2 * QUESTIONS_PER_WINDOW)]
+        honest = on.hear(QUESTION, CLEO)
+
+    assert flood[:QUESTIONS_PER_WINDOW] == [Verdict.ACCEPT] * QUESTIONS_PER_WINDOW
+    assert flood[-1] is Verdict.IGNORE
+    assert honest is Verdict.ACCEPT
+
+
+async def test_the_votes_of_a_peer_that_asks_too_much_are_heard(tmp_path: Path) -> None:
+    async with running(stage(tmp_path)) as on:
+        for _ in range(2 * QUESTIONS_PER_WINDOW):
+            on.hear(QUESTION)
+
+        verdict = on.hear(VoteMessage(vote=vote(OTHER, VoteKind.NULLIFY, NO_SUBJECT)))
+
+    assert verdict is Verdict.ACCEPT
