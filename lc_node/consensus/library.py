@@ -1,10 +1,9 @@
 """Answers to who asks for blocks or certificates; nothing here changes a state."""
 
-from collections import deque
-
 from lc_node.chain.blocks import Block
 from lc_node.chain.codec import encode
 from lc_node.chain.types import Height
+from lc_node.chain.votes import Certificate
 from lc_node.consensus.application import Application
 from lc_node.consensus.book import CertificateBook
 from lc_node.consensus.messages import (
@@ -25,22 +24,41 @@ def finalized_blocks(question: GetBlocks, application: Application) -> Blocks | 
     As many as fit. If not even the shortest certified run fits, then the last blocks of it: the asker
     knows by their ids that they are right, and asks for those below them next.
     """
-    window = _Window()
-    answer: Blocks | None = None
-    below = min(question.below, question.first + SPAN_MAX)
+    below = min(question.below, Height(question.first + SPAN_MAX))
+    window, certified = _Window(), 0
+    certificate: Certificate | None = None
     for height in range(question.first, below):
         block = application.finalized_block(Height(height))
-        if block is None:
+        if block is None or not window.append(block):
             break
-        window.append(block)
-        if window.is_shifted and answer is not None:
-            return answer
+        found = application.finalization(Height(height))
+        if found is not None:
+            certificate, certified = found, len(window.blocks)
+    if certificate is not None:
+        return Blocks(blocks=window.blocks[:certified], certificate=(certificate,))
+    return _top_of_run(question.first, below, application) if window.blocks else None
+
+
+def _top_of_run(first: Height, below: Height, application: Application) -> Blocks | None:
+    """Return the last blocks of a run that is too long, without a look at those below them.
+
+    The newest final block has a certificate, so that a span without any lies wholly below it.
+    """
+    top, certificate = Height(below - 1), None
+    for height in range(first, below):
         certificate = application.finalization(Height(height))
         if certificate is not None:
-            answer = Blocks(blocks=window.blocks, certificate=(certificate,))
-    if answer is None and window.blocks:
-        return Blocks(blocks=window.blocks, certificate=())
-    return answer
+            top = Height(height)
+            break
+    window = _Window()
+    for height in range(top, first - 1, -1):
+        block = application.finalized_block(Height(height))
+        if block is None or not window.append(block):
+            break
+    if not window.blocks:
+        return None
+    ending = () if certificate is None else (certificate,)
+    return Blocks(blocks=window.blocks[::-1], certificate=ending)
 
 
 def certificates(question: GetCertificates, book: CertificateBook) -> Certificates | None:
@@ -53,23 +71,18 @@ def certificates(question: GetCertificates, book: CertificateBook) -> Certificat
 
 
 class _Window:
-    """The last blocks of a run that fit into one answer."""
+    """The blocks of a run that fit into one answer."""
 
     def __init__(self) -> None:
-        self._blocks: deque[Block] = deque()
-        self._sizes: deque[int] = deque()
-        self.is_shifted = False
+        self.blocks: tuple[Block, ...] = ()
+        self._bytes = 0
 
-    @property
-    def blocks(self) -> tuple[Block, ...]:
-        return tuple(self._blocks)
-
-    def append(self, block: Block) -> None:
-        self._blocks.append(block)
-        self._sizes.append(len(encode(block)))
-        while len(self._blocks) > BLOCKS_MAX or (
-            sum(self._sizes) > BLOCKS_BYTES_MAX and len(self._blocks) > 1
-        ):
-            self._blocks.popleft()
-            self._sizes.popleft()
-            self.is_shifted = True
+    def append(self, block: Block) -> bool:
+        """Take a block if there is room; there is always room for one."""
+        size = len(encode(block))
+        is_full = len(self.blocks) == BLOCKS_MAX or self._bytes + size > BLOCKS_BYTES_MAX
+        if is_full and self.blocks:
+            return False
+        self.blocks = (*self.blocks, block)
+        self._bytes += size
+        return True

@@ -8,6 +8,7 @@ from lc_node.chain.codec import encode
 from lc_node.chain.types import Epoch, Height, View
 from lc_node.consensus import library
 from lc_node.consensus.messages import (
+    BLOCKS_MAX,
     MESSAGE_BYTES_MAX,
     MESSAGE_DECODER,
     Blocks,
@@ -103,6 +104,23 @@ def test_of_a_run_that_does_not_fit_the_top_is_handed_out(author: Author) -> Non
     heights, views = Shelf(author, 70, {70}).answer(1)
 
     assert (heights, views) == (list(range(7, 71)), [70])
+
+
+def test_of_a_long_run_no_more_blocks_are_read_than_two_answers_hold(
+    author: Author, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf, read = Shelf(author, 400, {400}), list[int]()
+    read_block = shelf.ledger.finalized_block
+
+    def counted(height: Height) -> Block | None:
+        read.append(height)
+        return read_block(height)
+
+    monkeypatch.setattr(shelf.ledger, "finalized_block", counted)
+    heights, views = shelf.answer(1)
+
+    assert (heights[-1], views) == (400, [400])
+    assert len(read) <= 2 * (BLOCKS_MAX + 1)
 
 
 def test_large_blocks_are_handed_out_in_smaller_numbers(author: Author) -> None:
