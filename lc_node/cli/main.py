@@ -8,10 +8,28 @@ from typing import Final, NoReturn
 
 import click
 
-from lc_node.cli import credits_cmd, demo_cmd, genesis_cmd, identity, job_cmd, node_cmd, run_cmd
+from lc_node.cli import (
+    credits_cmd,
+    demo_cmd,
+    genesis_cmd,
+    identity,
+    job_cmd,
+    node_cmd,
+    run_cmd,
+    simulate_cmd,
+)
 from lc_node.cli.exits import EXIT_CODES_TEXT, Exit, explain
 
-_MODULES: Final = (identity, genesis_cmd, run_cmd, demo_cmd, node_cmd, job_cmd, credits_cmd)
+_MODULES: Final = (
+    identity,
+    genesis_cmd,
+    run_cmd,
+    demo_cmd,
+    node_cmd,
+    job_cmd,
+    credits_cmd,
+    simulate_cmd,
+)
 """Each brings its ``COMMANDS``; a new command group is one more line here."""
 
 

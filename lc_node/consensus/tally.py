@@ -1,9 +1,9 @@
 """Counting votes, and catching who votes twice (docs/CONSENSUS.md, C and G)."""
 
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from dataclasses import dataclass, field
+from typing import Final
 
-from lc_node.chain.types import PublicKey, View
+from lc_node.chain.types import PublicKey, View, Weight
 from lc_node.chain.votes import NO_SUBJECT, Subject, Vote, VoteKind
 from lc_node.consensus.validator_set import ValidatorSet
 
@@ -11,7 +11,14 @@ SUBJECTS_MAX: Final = 2
 """Different subjects counted per signer, kind and view: the second is evidence, more say no more."""
 
 _OPPOSITE: Final = {VoteKind.NULLIFY: VoteKind.FINALIZE, VoteKind.FINALIZE: VoteKind.NULLIFY}
-_Votes: TypeAlias = dict[PublicKey, Vote]
+
+
+@dataclass(slots=True)
+class _Group:
+    """The votes of one kind, view and subject, and their joint weight."""
+
+    votes: dict[PublicKey, Vote] = field(default_factory=dict)
+    weight: Weight = Weight(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +37,7 @@ class Tally:
     def __init__(self, validators: ValidatorSet) -> None:
         """Start with no votes."""
         self._validators = validators
-        self._views: dict[View, dict[tuple[VoteKind, Subject], _Votes]] = {}
+        self._views: dict[View, dict[tuple[VoteKind, Subject], _Group]] = {}
 
     def is_wanted(self, vote: Vote) -> bool:
         """Return whether counting this vote could change anything: ask before verifying it."""
@@ -39,33 +46,38 @@ class Tally:
 
     def has(self, vote: Vote) -> bool:
         """Return whether exactly this vote, signature included, was counted."""
-        return self._group(vote.kind, vote.view, vote.subject).get(vote.signer) == vote
+        group = self._group(vote.kind, vote.view, vote.subject)
+        return group is not None and group.votes.get(vote.signer) == vote
 
     def count(self, vote: Vote) -> Counted:
         """Count a wanted, verified vote."""
         conflict = self._conflict(vote)
         groups = self._views.setdefault(vote.view, {})
-        group = groups.setdefault((vote.kind, vote.subject), {})
-        before = self._validators.weight(group)
-        group[vote.signer] = vote
-        crossed = before < self._validators.quorum <= self._validators.weight(group)
-        return Counted(quorum=tuple(group.values()) if crossed else (), conflict=conflict)
+        group = groups.setdefault((vote.kind, vote.subject), _Group())
+        before = group.weight
+        if vote.signer not in group.votes:
+            group.weight = Weight(before + self._validators.weight((vote.signer,)))
+        group.votes[vote.signer] = vote
+        crossed = before < self._validators.quorum <= group.weight
+        return Counted(quorum=tuple(group.votes.values()) if crossed else (), conflict=conflict)
 
     def is_blocked(self, view: View) -> bool:
         """Return whether so much weight nullifies a view that it can hardly be finalised any more."""
         nullifying = self._group(VoteKind.NULLIFY, view, NO_SUBJECT)
-        return self._validators.weight(nullifying) >= self._validators.blocking
+        return nullifying is not None and nullifying.weight >= self._validators.blocking
 
     def prune(self, finalized: View) -> None:
         """Forget the votes of finalised views."""
         self._views = {view: votes for view, votes in self._views.items() if view > finalized}
 
-    def _group(self, kind: VoteKind, view: View, subject: Subject) -> _Votes:
-        return self._views.get(view, {}).get((kind, subject), {})
+    def _group(self, kind: VoteKind, view: View, subject: Subject) -> _Group | None:
+        return self._views.get(view, {}).get((kind, subject))
 
     def _cast(self, view: View, kind: VoteKind, signer: PublicKey) -> list[Vote]:
         groups = self._views.get(view, {}).items()
-        return [group[signer] for (k, _), group in groups if k is kind and signer in group]
+        return [
+            group.votes[signer] for (k, _), group in groups if k is kind and signer in group.votes
+        ]
 
     def _conflict(self, vote: Vote) -> Vote | None:
         same = self._cast(vote.view, vote.kind, vote.signer)  # G (i) and (ii)

@@ -1,6 +1,7 @@
 """Who votes in an epoch, with which weight, and who leads which view (docs/CONSENSUS.md, A)."""
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
@@ -23,7 +24,8 @@ class ValidatorSet:
         self.keys: tuple[PublicKey, ...] = tuple(sorted(members))
         self._weights = {key: members[key] for key in self.keys}
         self._index = {key: index for index, key in enumerate(self.keys)}
-        self.total = Weight(sum(self._weights.values()))
+        self._reached = tuple(accumulate(self._weights.values()))
+        self.total = Weight(self._reached[-1])
         self.quorum = Weight(2 * self.total // 3 + 1)
         """Any two quorums share an honest signer while less than a third of the weight is not."""
         self.blocking = Weight(self.total - self.quorum + 1)
@@ -47,5 +49,4 @@ class ValidatorSet:
         """Return who proposes in a view: drawn by weight, predictable, beyond anyone's grinding."""
         seed = chain_id + epoch.to_bytes(8, "big") + view.to_bytes(8, "big")
         ticket = int.from_bytes(hashlib.sha256(seed).digest(), "big") % self.total
-        reached = accumulate(self._weights.values())
-        return next(key for key, sum_ in zip(self.keys, reached, strict=True) if ticket < sum_)
+        return self.keys[bisect_right(self._reached, ticket)]

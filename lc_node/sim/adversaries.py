@@ -1,6 +1,6 @@
 """Validators that break the rules on purpose, each with a real core under it to know what is going on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -16,10 +16,10 @@ from lc_node.consensus.messages import (
     Propose,
     VoteMessage,
 )
-from lc_node.consensus.outputs import Audience, Output, PersistCertificate, PersistVote, Send
+from lc_node.consensus.outputs import Audience, PersistCertificate, PersistVote, Send
 from lc_node.consensus.setting import Setting
-from lc_node.sim.ledger import SimLedger
-from lc_node.sim.node import Machine
+from lc_node.sim.economy import NodeLedger
+from lc_node.sim.node import Deed, Machine, SendBytes
 
 WITHHELD: Final = 0.5
 """The share of its messages that a withholder keeps to itself."""
@@ -36,7 +36,7 @@ class Part:
     """What an adversary has at hand."""
 
     machine: Machine
-    ledger: SimLedger
+    ledger: NodeLedger
     signer: Signer
     setting: Setting
     rng: Random
@@ -70,20 +70,21 @@ class Adversary:
         """The view of the core underneath."""
         return self.part.machine.view
 
-    def start(self, now: Millis) -> list[Output]:
+    def start(self, now: Millis) -> list[Deed]:
         """Begin."""
         return self._twisted(self.part.machine.start(now))
 
-    def on_message(self, peer: PublicKey, message: Message, now: Millis) -> list[Output]:
+    def on_message(self, peer: PublicKey, message: Message, now: Millis) -> list[Deed]:
         """Deal with a message."""
-        outputs = self._twisted(self.part.machine.on_message(peer, message, now))
-        return outputs + list(self.answer(message))
+        deeds = self._twisted(self.part.machine.on_message(peer, message, now))
+        deeds.extend(self.answer(message))
+        return deeds
 
-    def on_time(self, now: Millis) -> list[Output]:
+    def on_time(self, now: Millis) -> list[Deed]:
         """Deal with the coming of a time."""
         return self._twisted(self.part.machine.on_time(now))
 
-    def on_work(self, now: Millis) -> list[Output]:
+    def on_work(self, now: Millis) -> list[Deed]:
         """Deal with new work."""
         return self._twisted(self.part.machine.on_work(now))
 
@@ -91,16 +92,16 @@ class Adversary:
         """Yield what is sent in place of what an honest node would send."""
         yield send
 
-    def notice(self, output: Output) -> None:
+    def notice(self, output: Deed) -> None:
         """Look at what the core underneath concludes."""
 
-    def answer(self, message: Message) -> Iterator[Send]:
+    def answer(self, message: Message) -> Iterator[Send | SendBytes]:
         """Yield what else is sent when a message comes."""
         del message
         yield from ()
 
-    def _twisted(self, outputs: list[Output]) -> list[Output]:
-        twisted: list[Output] = []
+    def _twisted(self, outputs: Sequence[Deed]) -> list[Deed]:
+        twisted: list[Deed] = []
         for output in outputs:
             self.notice(output)
             twisted.extend(self.twist(output) if isinstance(output, Send) else (output,))
@@ -178,7 +179,7 @@ class Equivocator(Adversary):
         super().__init__(part)
         self._certificates: dict[tuple[View, VoteKind], Certificate] = {}
 
-    def notice(self, output: Output) -> None:
+    def notice(self, output: Deed) -> None:
         """Collect certificates to build on."""
         if isinstance(output, PersistCertificate | PersistVote) and output.certificate:
             held = output.certificate
@@ -217,11 +218,17 @@ class Equivocator(Adversary):
     def _blocks(self, proposal: Propose) -> Iterator[Message]:
         header, parent_view = proposal.block.header, proposal.vote.subject.parent_view
         if self.part.ledger.has_executed(header.parent_id):
-            yield self._propose(header.parent_id, parent_view, header.view, header.time)
+            other = self._propose(header.parent_id, parent_view, header.view, header.time)
+            yield from () if other is None else (other,)
 
-    def _propose(self, parent_id: BlockId, parent_view: View, view: View, time: Millis) -> Propose:
-        reveal = Digest(self.part.rng.randbytes(32))
-        other = self.part.ledger.variant(parent_id, view, time, (), reveal)
+    def _propose(
+        self, parent_id: BlockId, parent_view: View, view: View, time: Millis
+    ) -> Propose | None:
+        """Return another proposal for a place, None if there can be none."""
+        mark = Digest(self.part.rng.randbytes(32))
+        other = self.part.ledger.variant(parent_id, view, time, mark)
+        if other is None:
+            return None
         subject = Subject(parent_view=parent_view, block_id=block_id(other.header))
         between = [
             c for (v, _), c in sorted(self._certificates.items()) if parent_view <= v < view
@@ -249,9 +256,9 @@ class Revisionist(Equivocator):
         if not (is_final or isinstance(send.message, Propose)):
             yield send
 
-    def on_message(self, peer: PublicKey, message: Message, now: Millis) -> list[Output]:
+    def on_message(self, peer: PublicKey, message: Message, now: Millis) -> list[Deed]:
         """Deal with a message, and propose on entering a view to lead."""
-        return super().on_message(peer, message, now) + list(self._revise(now))
+        return [*super().on_message(peer, message, now), *self._revise(now)]
 
     def _revise(self, now: Millis) -> Iterator[Send]:
         view = self.view
@@ -263,8 +270,10 @@ class Revisionist(Equivocator):
         ]
         for certificate in notarized[-3:-1]:
             parent_id = certificate.subject.block_id
-            if self.part.ledger.has_executed(parent_id):
-                proposal = self._propose(parent_id, certificate.view, view, now)
+            if not self.part.ledger.has_executed(parent_id):
+                continue
+            proposal = self._propose(parent_id, certificate.view, view, now)
+            if proposal is not None:
                 yield Send(to=Audience.VALIDATORS, message=proposal)
                 for kind in (VoteKind.NOTARIZE, VoteKind.FINALIZE):
                     vote = self.part.vote(kind, view, proposal.vote.subject)
@@ -291,15 +300,3 @@ class Forger(Adversary):
                 to=self.part.rng.choice(self.part.others),
                 message=CertificateMessage(certificate=forged),
             )
-
-
-STRATEGIES: Final[dict[str, type[Adversary]]] = {
-    "silent": Silent,
-    "withholder": Withholder,
-    "nullifier": Nullifier,
-    "spammer": Spammer,
-    "equivocator": Equivocator,
-    "revisionist": Revisionist,
-    "forger": Forger,
-}
-"""Every way to be bad, by name."""

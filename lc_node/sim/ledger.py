@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from lc_node.chain.blocks import Block, Header, block_id
 from lc_node.chain.codec import encode
-from lc_node.chain.crypto import digest
+from lc_node.chain.crypto import Signer, digest, sha256
 from lc_node.chain.transactions import SignedTransaction, Transaction, Transfer, transaction_id
 from lc_node.chain.types import (
     ZERO_DIGEST,
@@ -22,9 +23,12 @@ from lc_node.chain.types import (
     Signature,
     TransactionId,
     View,
+    Weight,
 )
-from lc_node.chain.votes import Certificate
-from lc_node.sim.disk import Disk
+from lc_node.chain.votes import Certificate, Vote
+from lc_node.sim.disk import BrokenInvariant
+from lc_node.sim.economy import Shelf
+from lc_node.sim.keys import SimSigner, verify
 
 TRANSACTIONS_MAX = 16
 """Transactions in a block of this ledger."""
@@ -71,7 +75,7 @@ class _Executed:
 class SimLedger:
     """An application of consensus whose finalised part is on a simulated disk."""
 
-    def __init__(self, genesis_header: Header, disk: Disk, proposer: PublicKey) -> None:
+    def __init__(self, genesis_header: Header, disk: Shelf, proposer: PublicKey) -> None:
         """Start from what the disk holds."""
         self._disk = disk
         self._proposer = proposer
@@ -105,17 +109,20 @@ class SimLedger:
     def build(self, parent: BlockId, view: View, time: Millis) -> Block | None:
         """Return a block of what waits, oldest first."""
         chosen = sorted(self._includable(parent), key=lambda item: item[0])[:TRANSACTIONS_MAX]
-        return self.variant(parent, view, time, tuple(signed for _, signed in chosen))
+        return self._made(parent, view, time, tuple(signed for _, signed in chosen), ZERO_DIGEST)
 
-    def variant(
+    def variant(self, parent: BlockId, view: View, time: Millis, mark: Digest) -> Block | None:
+        """Return, executed, an empty block; ``mark`` tells it apart."""
+        return self._made(parent, view, time, (), mark)
+
+    def _made(
         self,
         parent: BlockId,
         view: View,
         time: Millis,
         transactions: tuple[SignedTransaction, ...],
-        reveal: Digest = ZERO_DIGEST,
+        reveal: Digest,
     ) -> Block:
-        """Return, executed, the block with these transactions; ``reveal`` tells twins apart."""
         before = self._executed[parent].header
         root = _root(transactions)
         header = Header(
@@ -182,6 +189,75 @@ class SimLedger:
             branch.append(executed.transactions)
             identity = executed.header.parent_id
         return branch
+
+
+class ToyEconomy:
+    """Somebody pays, again and again; whose payment it is does not matter."""
+
+    is_satisfied: Final = True
+
+    def __init__(self, seed: int, weights: Sequence[Weight], honest: int, followers: int) -> None:
+        """Begin a chain; stakes and honesty make no difference to this ledger."""
+        del honest
+        self._chain_id = ChainId(sha256(b"simulated chain %d" % seed))
+        count = len(weights) + followers
+        self.signers: Sequence[Signer] = [
+            SimSigner.named(f"{seed}/{number}") for number in range(count)
+        ]
+        self.root = genesis(self._chain_id)
+        self._last = self.root
+        self._payments = 0
+        self._waiting: dict[TransactionId, SignedTransaction] = {}
+        self._spent: set[TransactionId] = set()
+
+    def verify(self, public_key: PublicKey, message: bytes, signature: Signature) -> bool:
+        """Return whether this is what the signer of the key would have made."""
+        return verify(public_key, message, signature)
+
+    def ledger(self, number: int, shelf: Shelf) -> SimLedger:
+        """Return the ledger of a node."""
+        return SimLedger(self.root, shelf, self.signers[number].public_key)
+
+    def submissions(self, now: Millis) -> Sequence[SignedTransaction]:
+        """Return one more payment."""
+        del now
+        self._payments += 1
+        made = payment(self._chain_id, self._payments)
+        self._waiting[transaction_id(made.transaction)] = made
+        return (made,)
+
+    def waiting(self) -> Sequence[SignedTransaction]:
+        """Return all payments that are not final."""
+        return tuple(self._waiting.values())
+
+    def accuse(self, number: int, first: Vote, second: Vote) -> Sequence[SignedTransaction]:
+        """Return nothing: this ledger knows no evidence."""
+        del number, first, second
+        return ()
+
+    def finalized(self, block: Block, now: Millis) -> None:
+        """Judge a block by what was final before it.
+
+        Raises:
+            BrokenInvariant: it breaks a rule of this ledger.
+        """
+        del now
+        header, before = block.header, self._last
+        identities = {transaction_id(signed.transaction) for signed in block.transactions}
+        is_valid = (
+            header.parent_id == block_id(before)
+            and before.time < header.time
+            and header.transactions_root == _root(block.transactions)
+            and header.state_root == _state_root(before, header.transactions_root)
+            and len(identities) == len(block.transactions)
+            and not identities & self._spent
+        )
+        if not is_valid:
+            raise BrokenInvariant(f"the final block at height {header.height} is not valid")
+        self._last = header
+        self._spent |= identities
+        for identity in identities:
+            self._waiting.pop(identity, None)
 
 
 def _root(transactions: tuple[SignedTransaction, ...]) -> Digest:

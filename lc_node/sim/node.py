@@ -21,7 +21,21 @@ from lc_node.consensus.outputs import (
     SigningStopped,
 )
 from lc_node.sim.disk import Disk
-from lc_node.sim.ledger import SimLedger
+from lc_node.sim.economy import NodeLedger
+
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendBytes:
+    """Send bytes that may be no message at all."""
+
+    to: PublicKey
+    data: bytes
+
+
+Deed: TypeAlias = Output | SendBytes
+"""What a machine wants done."""
 
 
 class Machine(Protocol):
@@ -32,19 +46,19 @@ class Machine(Protocol):
         """The view it is in."""
         ...
 
-    def start(self, now: Millis) -> list[Output]:
+    def start(self, now: Millis) -> Sequence[Deed]:
         """Begin."""
         ...
 
-    def on_message(self, peer: PublicKey, message: Message, now: Millis) -> list[Output]:
+    def on_message(self, peer: PublicKey, message: Message, now: Millis) -> Sequence[Deed]:
         """Deal with a message."""
         ...
 
-    def on_time(self, now: Millis) -> list[Output]:
+    def on_time(self, now: Millis) -> Sequence[Deed]:
         """Deal with the coming of a time."""
         ...
 
-    def on_work(self, now: Millis) -> list[Output]:
+    def on_work(self, now: Millis) -> Sequence[Deed]:
         """Deal with new work."""
         ...
 
@@ -56,7 +70,7 @@ class Surroundings(Protocol):
         """Call back at a time."""
         ...
 
-    def transmit(self, node: "Node", send: Send) -> None:
+    def transmit(self, node: "Node", send: Send | SendBytes) -> None:
         """Take a message to whoever it is for."""
         ...
 
@@ -74,8 +88,8 @@ class Surroundings(Protocol):
         ...
 
 
-Boot: TypeAlias = Callable[[Disk], tuple[Machine, SimLedger]]
-"""Builds a node's programs from what its disk holds."""
+Boot: TypeAlias = Callable[[int, Disk], tuple[Machine, NodeLedger]]
+"""Builds the programs of the node of a number from what its disk holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +100,9 @@ class Traits:
     key: PublicKey
     is_honest: bool
     skew_ms: int
-    """How far its clock is ahead of true time."""
+    """How far its clock is ahead of true time when the run begins."""
+    drift_ppm: int
+    """How much too fast its clock runs."""
     sync_ms: MillisSpan
     """How long its disk takes to make a write durable."""
 
@@ -102,10 +118,11 @@ class Node:
         self.boots = 0
         self._boot = boot
         self._world = world
-        self._inputs: deque[Callable[[], list[Output]]] = deque()
-        self._outputs: deque[Output] = deque()
-        self._busy_until = Millis(0)
+        self._inputs: deque[Callable[[], Sequence[Deed]]] = deque()
+        self._outputs: deque[Deed] = deque()
+        self._is_syncing = False
         self._timer = Millis(0)
+        self._born = world.now
 
     @property
     def height(self) -> Height:
@@ -119,11 +136,20 @@ class Node:
 
     @property
     def _clock(self) -> Millis:
-        return Millis(self._world.now + self.traits.skew_ms)
+        elapsed = self._world.now - self._born
+        gained = elapsed * self.traits.drift_ppm // MILLION
+        return Millis(self._born + elapsed + gained + self.traits.skew_ms)
+
+    def _true_time(self, shown: Millis) -> Millis:
+        """Return the first true time at which the clock shows at least this."""
+        elapsed = shown - self.traits.skew_ms - self._born
+        return Millis(self._born - -elapsed * MILLION // (MILLION + self.traits.drift_ppm))
 
     def power_on(self) -> None:
-        """Boot from the disk."""
-        self._machine, self._ledger = self._boot(self.disk)
+        """Boot from the disk, unless it runs."""
+        if self.is_up:
+            return
+        self._machine, self._ledger = self._boot(self.traits.number, self.disk)
         self.is_up = True
         self.boots += 1
         self._give(lambda: self._machine.start(self._clock))
@@ -133,7 +159,7 @@ class Node:
         self.is_up = False
         self._inputs.clear()
         self._outputs.clear()
-        self._busy_until = Millis(0)
+        self._is_syncing = False
 
     def receive(self, peer: PublicKey, message: Message) -> None:
         """Take a message from the network."""
@@ -146,13 +172,13 @@ class Node:
                 self._ledger.submit(transaction, self._clock)
             self._give(lambda: self._machine.on_work(self._clock))
 
-    def _give(self, call: Callable[[], list[Output]]) -> None:
+    def _give(self, call: Callable[[], Sequence[Deed]]) -> None:
         if self.is_up:
             self._inputs.append(call)
             self._run()
 
     def _run(self) -> None:
-        while self.is_up and self._world.now >= self._busy_until:
+        while self.is_up and not self._is_syncing:
             if self._outputs:
                 if self._world.strikes(self):
                     return
@@ -162,35 +188,43 @@ class Node:
             else:
                 return
 
-    def _perform(self, output: Output) -> None:
-        match output:
+    def _perform(self, deed: Deed) -> None:
+        match deed:
             case PersistVote(vote=vote, certificate=certificate):
-                self.disk.put_vote(vote, certificate)
-                self._sync()
+                self._write(lambda: self.disk.put_vote(vote, certificate))
             case PersistCertificate(certificate=certificate):
-                self.disk.put_certificate(certificate)
-                self._sync()
+                self._write(lambda: self.disk.put_certificate(certificate))
             case PersistBlock(block=block, block_id=identity):
-                self.disk.put_block(block, identity)
-                self._sync()
-            case Deliver(blocks=blocks, certificate=certificate):
-                self._world.observe(self, output)
-                self.disk.append(blocks, certificate)
-                self._ledger.delivered(blocks)
-                self._sync()
-            case Send():
-                self._world.transmit(self, output)
+                self._write(lambda: self.disk.put_block(block, identity))
+            case Deliver():
+                self._write(lambda: self._deliver(deed))
+            case Send() | SendBytes():
+                self._world.transmit(self, deed)
             case SetTimer(at=at):
                 self._set_timer(at)
             case EvidenceFound() | Misbehaviour():
-                self._world.observe(self, output)
+                self._world.observe(self, deed)
             case SigningStopped():
                 self.disk.may_sign = False
 
-    def _sync(self) -> None:
-        if self.traits.sync_ms:
-            self._busy_until = Millis(self._world.now + self.traits.sync_ms)
-            self._call_at(self._busy_until, self._run)
+    def _deliver(self, deliver: Deliver) -> None:
+        self.disk.append(deliver.blocks, deliver.certificate)
+        self._ledger.delivered(deliver.blocks)
+        self._world.observe(self, deliver)
+
+    def _write(self, write: Callable[[], None]) -> None:
+        """Write, and do nothing else until it is durable: a crash before that finds it undone."""
+        if not self.traits.sync_ms:
+            write()
+            return
+        self._is_syncing = True
+
+        def finish() -> None:
+            write()
+            self._is_syncing = False
+            self._run()
+
+        self._call_at(Millis(self._world.now + self.traits.sync_ms), finish)
 
     def _set_timer(self, at: Millis) -> None:
         self._timer = at
@@ -199,7 +233,7 @@ class Node:
             if self._timer == at:
                 self._give(lambda: self._machine.on_time(self._clock))
 
-        self._call_at(Millis(at - self.traits.skew_ms), ring)
+        self._call_at(self._true_time(at), ring)
 
     def _call_at(self, at: Millis, call: Callable[[], None]) -> None:
         """Call back unless the power fails before."""

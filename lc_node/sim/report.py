@@ -1,6 +1,5 @@
 """What came of a number of simulated runs."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -18,12 +17,16 @@ class Run:
     """Height of the longest delivered chain."""
     crashes: int = 0
     messages: int = 0
+    malformed: int = 0
+    """Messages that no node could decode."""
     evidence: int = 0
     """Pairs of votes that convict somebody, as often as a node found one."""
     forks: int = 0
     """Heights at which two honest nodes delivered different blocks."""
     honest_punished: int = 0
     """Convictions of honest nodes."""
+    simulated_ms: MillisSpan = MillisSpan(0)
+    """Virtual time times nodes."""
     stalled: bool = False
     """Whether somebody made no progress although the network had healed."""
     broken_invariants: list[str] = field(default_factory=list)
@@ -31,9 +34,20 @@ class Run:
     """Of each block after the healing, from its proposal to the last honest node's delivery."""
 
     @property
+    def wrongs(self) -> tuple[str, ...]:
+        """Everything that must not go wrong, and did."""
+        counted = {
+            "forks": self.forks,
+            "convictions of honest nodes": self.honest_punished,
+            "stalled: no progress long after the network had healed": int(self.stalled),
+        }
+        said = (f"{what}: {count}" for what, count in counted.items() if count)
+        return (*said, *self.broken_invariants)
+
+    @property
     def is_good(self) -> bool:
         """Whether nothing went wrong that must not go wrong."""
-        return not (self.forks or self.honest_punished or self.stalled or self.broken_invariants)
+        return not self.wrongs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,32 +69,47 @@ class Report:
     @property
     def blocks(self) -> int:
         """Blocks finalised."""
-        return self._sum(run.blocks for run in self.runs)
+        return sum(run.blocks for run in self.runs)
 
     @property
     def crashes(self) -> int:
         """Nodes killed."""
-        return self._sum(run.crashes for run in self.runs)
+        return sum(run.crashes for run in self.runs)
 
     @property
     def messages(self) -> int:
         """Messages sent."""
-        return self._sum(run.messages for run in self.runs)
+        return sum(run.messages for run in self.runs)
+
+    @property
+    def malformed(self) -> int:
+        """Messages that no node could decode."""
+        return sum(run.malformed for run in self.runs)
+
+    @property
+    def evidence(self) -> int:
+        """Pairs of votes found that convict somebody."""
+        return sum(run.evidence for run in self.runs)
 
     @property
     def forks(self) -> int:
         """Heights with two final blocks."""
-        return self._sum(run.forks for run in self.runs)
+        return sum(run.forks for run in self.runs)
 
     @property
     def stalls(self) -> int:
         """Seeds without progress."""
-        return self._sum(run.stalled for run in self.runs)
+        return sum(run.stalled for run in self.runs)
 
     @property
     def honest_punished(self) -> int:
         """Convictions of honest nodes."""
-        return self._sum(run.honest_punished for run in self.runs)
+        return sum(run.honest_punished for run in self.runs)
+
+    @property
+    def simulated_ms(self) -> int:
+        """Virtual time times nodes."""
+        return sum(run.simulated_ms for run in self.runs)
 
     @property
     def broken_invariants(self) -> tuple[str, ...]:
@@ -100,7 +129,3 @@ class Report:
         wrong = f"forks {self.forks}, stalls {self.stalls}, punished {self.honest_punished}"
         failing = f"broken {len(self.broken_invariants)}, failing seeds {self.failing_seeds}"
         return "\n".join((f"{run}, {sent}", f"{wrong}, {failing}", *self.broken_invariants))
-
-    @staticmethod
-    def _sum(numbers: Iterable[int]) -> int:
-        return sum(numbers)

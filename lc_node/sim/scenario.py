@@ -2,11 +2,22 @@
 
 from dataclasses import dataclass
 from random import Random
+from typing import Final, Self
 
 from lc_node.chain.codec import Record
 from lc_node.chain.types import MillisSpan, Weight
-from lc_node.consensus.params import ConsensusParams
+from lc_node.consensus.params import VALIDATORS_MAX, ConsensusParams
+from lc_node.sim.faults import ALL_FAULTS, Fault
 from lc_node.sim.network import Weather
+
+ANY: Final = "any"
+"""In place of a strategy's name: each seed draws one."""
+
+DRIFT_PPM: Final = 500
+"""How much too fast or too slow a clock may run: three quarters of a minute a day, a bad quartz."""
+
+_NODES_A_SECOND: Final = 8
+"""Transactions per second are few enough in a large network that its blocks do not cost all our time."""
 
 
 class Scenario(Record):
@@ -15,8 +26,12 @@ class Scenario(Record):
     honest: int = 6
     adversaries: tuple[str, ...] = ("equivocator",)
     """Strategies by name, one for each dishonest member; together under a third of the weight."""
+    byzantine: float | None = None
+    """The share of the weight that the dishonest have; None: as much as keeps under a third."""
     followers: int = 1
     """Nodes outside the set."""
+    faults: tuple[Fault, ...] = ALL_FAULTS
+    """What may go wrong; how much of each is drawn."""
     heals_at: MillisSpan = MillisSpan(30_000)
     """From then on nothing is lost and nobody crashes."""
     calm_ms: MillisSpan = MillisSpan(60_000)
@@ -40,7 +55,33 @@ class Scenario(Record):
     """
     through_codec: bool = False
     """Whether every message is encoded and decoded on its way."""
+    market: bool = False
+    """Whether nodes run the real ledger, and people post jobs, bid, lie and evaluate on it."""
+    partitions: tuple[tuple[int, ...], ...] = ()
+    """Instead of drawn ones: the group of each node, one entry for each slot of time."""
+    slot_ms: MillisSpan = MillisSpan(500)
+    """How long each of those partitions lasts."""
     params: ConsensusParams = ConsensusParams()
+
+    @classmethod
+    def of(
+        cls, *, nodes: int, byzantine: float, faults: tuple[Fault, ...], market: bool = False
+    ) -> Self:
+        """Return the scenario of a size: so many nodes, a share of them and of the weight dishonest.
+
+        At most VALIDATORS_MAX of the nodes vote, the others follow; at least one more follower comes.
+        """
+        members = min(nodes, VALIDATORS_MAX)
+        bad = min(round(members * byzantine), (members - 1) // 3)
+        return cls(
+            honest=members - bad,
+            adversaries=(ANY,) * bad,
+            byzantine=byzantine,
+            followers=nodes - members + 1 + nodes // 50,
+            faults=faults,
+            market=market,
+            payment_every_ms=MillisSpan(max(400, 1_000 * nodes // (_NODES_A_SECOND * 4))),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,24 +94,53 @@ class Knobs:
     """How long a crashed node stays down at most."""
     sync_ms: MillisSpan
     """How slow the slowest disk is."""
+    skew_ms: int
+    drift_ppm: int
+    blackouts: int
     honest_weights: tuple[Weight, ...]
     dishonest_weight: Weight
     """Of each adversary."""
+    strategies: tuple[str, ...]
+    """Of the adversaries."""
 
 
-def draw(scenario: Scenario, rng: Random) -> Knobs:
-    """Draw what a scenario leaves open."""
-    weather = Weather.drawn(rng)
+def draw(scenario: Scenario, rng: Random, strategies: tuple[str, ...]) -> Knobs:
+    """Draw what a scenario leaves open; ``strategies`` are those to draw from."""
+    faults = scenario.faults
+    weather = Weather.drawn(rng).only(faults)
     crash_chance = rng.choice([0.0, 0.001, 0.003, 0.01])
-    honest = tuple(Weight(rng.randint(2, 4)) for _ in range(scenario.honest))
-    bad = len(scenario.adversaries)
-    spare = (sum(honest[scenario.forgetful :]) - 1) // 2 - sum(honest[: scenario.forgetful])
-    share = spare // bad if bad else 0
+    honest = tuple(Weight(rng.randint(2, 4) * _SCALE) for _ in range(scenario.honest))
+    back_ms = MillisSpan(rng.choice([300, 2_000, 8_000]))
+    sync_ms = MillisSpan(rng.choice([0, 0, 5, 50]))
+    if scenario.crash_chance is not None:
+        crash_chance = scenario.crash_chance
     return Knobs(
         weather=scenario.weather or weather,
-        crash_chance=crash_chance if scenario.crash_chance is None else scenario.crash_chance,
-        back_ms=MillisSpan(rng.choice([300, 2_000, 8_000])),
-        sync_ms=MillisSpan(rng.choice([0, 0, 5, 50])),
+        crash_chance=crash_chance if Fault.CRASHES in faults else 0.0,
+        back_ms=back_ms,
+        sync_ms=sync_ms if Fault.SLOW_DISKS in faults else MillisSpan(0),
+        skew_ms=scenario.skew_ms if Fault.SKEW in faults else 0,
+        drift_ppm=DRIFT_PPM if Fault.DRIFT in faults else 0,
+        blackouts=scenario.blackouts if Fault.BLACKOUTS in faults else 0,
         honest_weights=honest,
-        dishonest_weight=Weight(max(1, share)),
+        dishonest_weight=_dishonest_weight(scenario, honest),
+        strategies=tuple(
+            rng.choice(strategies) if name == ANY else name for name in scenario.adversaries
+        ),
     )
+
+
+_SCALE: Final = 1_000
+"""Weights are thousands, so that a share of them can be met closely."""
+
+
+def _dishonest_weight(scenario: Scenario, honest: tuple[Weight, ...]) -> Weight:
+    """Return the weight of each adversary, so that all together stay below a third, or at a share."""
+    bad = len(scenario.adversaries)
+    if not bad:
+        return Weight(0)
+    total = sum(honest[scenario.forgetful :])
+    spare = (total - 1) // 2 - sum(honest[: scenario.forgetful])
+    if scenario.byzantine is not None:
+        spare = min(spare, int(total * scenario.byzantine / (1 - scenario.byzantine)))
+    return Weight(max(1, spare // bad))

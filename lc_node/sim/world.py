@@ -1,43 +1,48 @@
 """One simulated run: true time, all nodes, and an observer who sees everything."""
 
 import hashlib
-import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from random import Random
+from typing import Final
 
-from lc_node.chain.blocks import Header, block_id
+from lc_node.chain.blocks import Block, Header, block_id
 from lc_node.chain.codec import encode
-from lc_node.chain.crypto import sha256
+from lc_node.chain.errors import MalformedBytes
 from lc_node.chain.transactions import SignedTransaction
-from lc_node.chain.types import BlockId, ChainId, Epoch, Height, Millis, MillisSpan, PublicKey
+from lc_node.chain.types import BlockId, Height, Millis, MillisSpan, PublicKey
 from lc_node.consensus.core import Core
 from lc_node.consensus.delivery import ChainForked, StateDiverged
-from lc_node.consensus.messages import MESSAGE_DECODER
+from lc_node.consensus.messages import MESSAGE_DECODER, Message
 from lc_node.consensus.outputs import Audience, Deliver, EvidenceFound, Misbehaviour, Send
-from lc_node.consensus.setting import Setting
-from lc_node.consensus.validator_set import ValidatorSet
-from lc_node.sim.adversaries import STRATEGIES, Part
+from lc_node.sim.cast import Cast, cast
 from lc_node.sim.disk import BrokenInvariant, Disk
-from lc_node.sim.keys import SimSigner, verify
-from lc_node.sim.ledger import SimLedger, genesis, payment
+from lc_node.sim.economy import NodeLedger
+from lc_node.sim.faults import Fault
 from lc_node.sim.network import Network
-from lc_node.sim.node import Machine, Node, Traits
+from lc_node.sim.node import Machine, Node, SendBytes
 from lc_node.sim.randomness import stream
 from lc_node.sim.report import Run
-from lc_node.sim.scenario import Scenario, draw
+from lc_node.sim.scenario import Scenario
+from lc_node.sim.schedule import Schedule
 
-START = Millis(1_000_000)
+START: Final = Millis(1_000_000)
 """True time at which every run begins."""
 
-GOSSIP_MS = MillisSpan(200)
+GOSSIP_MS: Final = MillisSpan(200)
 """After at most this long most nodes know a transaction."""
 
-LATE = 0.05
+LATE: Final = 0.05
 """The share of nodes that hear of a transaction late."""
 
-LATE_MS = MillisSpan(6_000)
+LATE_MS: Final = MillisSpan(6_000)
 """After at most this long the others know it too."""
+
+ABSENCE_MS: Final = (1_000, 15_000)
+"""How long a follower stays away."""
+
+PRESENCE_MS: Final = (2_000, 10_000)
+"""How long it stays, until the network heals."""
 
 
 class World:
@@ -48,50 +53,51 @@ class World:
         self.run_ = Run(seed=seed)
         self._seed = seed
         self._scenario = scenario
-        self._core = core
-        self._now = START
-        self._events: list[tuple[Millis, int, Callable[[], None]]] = []
-        self._scheduled = 0
+        self._schedule = Schedule(START)
         self._heals_at = Millis(START + scenario.heals_at)
-        self._knobs = draw(scenario, self._stream("knobs"))
         self._faults = self._stream("faults")
         self._chance = self._stream("chance")
-        self._setting, self._signers = self._cast()
-        self._genesis = self._setting.root
-        self._final: dict[Height, tuple[BlockId, Millis]] = {}
+        self._cast: Cast = cast(seed, scenario, self._faults, core)
+        self._economy = self._cast.economy
+        self._final: list[BlockId] = []
         self._fingerprint = hashlib.sha256()
-        self._payments: list[SignedTransaction] = []
-        self._nodes = [self._node(number) for number in range(len(self._signers))]
-        self._by_key = {node.traits.key: node for node in self._nodes}
-        network_rng = self._stream("network")
-        self._network = Network(len(self._nodes), self._knobs.weather, self._heals_at, network_rng)
+        self._nodes = [Node(traits, self._boot, self) for traits in self._cast.traits]
+        self._members = [n for n in self._nodes if n.traits.key in self._cast.setting.validators]
+        self._followers = [n for n in self._nodes if n not in self._members]
+        self._behind = {node for node in self._nodes if node.traits.is_honest}
+        """Honest nodes that have yet to make the progress they should."""
+        self._network = Network(
+            self._cast.knobs.weather,
+            self._heals_at,
+            self._stream("network"),
+            scenario.partitions,
+            len(self._nodes),
+        )
 
     @property
     def now(self) -> Millis:
         """True time."""
-        return self._now
+        return self._schedule.now
 
     def run(self) -> Run:
         """Run until every honest node has made the progress it should, or was given enough time."""
-        for node in self._nodes:
-            node.power_on()
+        self._power_on()
         self._turn_weather()
-        self._pay()
-        for _ in range(self._scenario.blackouts):
-            at = self._now + self._faults.randrange(1, self._scenario.heals_at + 1)
+        self._submit()
+        for _ in range(self._cast.knobs.blackouts):
+            at = START + self._faults.randrange(1, self._scenario.heals_at + 1)
             self.call_at(Millis(at), self._black_out)
         until = self._heals_at + self._scenario.calm_ms
         try:
             while not self._is_done():
-                at, _, call = heapq.heappop(self._events)
-                if at > until:
+                if self._schedule.next_at > until:
                     self.run_.stalled = True
                     break
-                self._now = at
-                call()
+                self._schedule.step()
         except (BrokenInvariant, ChainForked, StateDiverged) as error:
-            self.run_.broken_invariants.append(f"{type(error).__name__}: {error}")
-        self.run_.blocks = max(node.height for node in self._nodes)
+            self._break(f"{type(error).__name__}: {error}")
+        self.run_.blocks = len(self._final)
+        self.run_.simulated_ms = MillisSpan((self.now - START) * len(self._nodes))
         self.run_.fingerprint = self._fingerprint.hexdigest()
         return self.run_
 
@@ -99,100 +105,101 @@ class World:
 
     def call_at(self, at: Millis, call: Callable[[], None]) -> None:
         """Call back at a time, in the order asked for where times are equal."""
-        self._scheduled += 1
-        heapq.heappush(self._events, (max(at, self._now), self._scheduled, call))
+        self._schedule.call_at(at, call)
 
-    def transmit(self, node: Node, send: Send) -> None:
+    def transmit(self, node: Node, send: Send | SendBytes) -> None:
         """Take a message to whoever it is for, as the network pleases."""
-        message = send.message
-        if self._scenario.through_codec:
-            message = MESSAGE_DECODER.decode(encode(message))
+        message = self._message(send)
+        if message is None:
+            return
+        sender, key, now = node.traits.number, node.traits.key, self.now
         for receiver in self._receivers(node, send.to):
             self.run_.messages += 1
-            delays = self._network.delays(node.traits.number, receiver.traits.number, self._now)
-            for delay in delays:
-                arrival = partial(receiver.receive, node.traits.key, message)
-                self.call_at(Millis(self._now + delay), arrival)
+            for delay in self._network.delays(sender, receiver.traits.number, now):
+                self.call_at(Millis(now + delay), partial(receiver.receive, key, message))
 
     def observe(self, node: Node, output: Deliver | EvidenceFound | Misbehaviour) -> None:
         """Hold what an honest node concludes against what everybody knows to be true."""
         if not node.traits.is_honest:
             return
         match output:
-            case Deliver():
-                self._observe_delivery(node, output)
-            case EvidenceFound(second=vote):
+            case Deliver(blocks=blocks):
+                self._observe_delivery(node, blocks)
+            case EvidenceFound(first=first, second=second):
                 self.run_.evidence += 1
-                self.run_.honest_punished += self._by_key[vote.signer].traits.is_honest
+                self.run_.honest_punished += self._cast.is_honest(second.signer)
+                self._tell(self._economy.accuse(node.traits.number, first, second))
             case Misbehaviour(peer=peer, fault=fault):
-                if self._by_key[peer].traits.is_honest:
+                if self._cast.is_honest(peer):
                     self._break(f"an honest peer was accused of {fault.name}")
 
     def strikes(self, node: Node) -> bool:
         """Return whether the node's power fails now; then it comes back later."""
-        if self._now >= self._heals_at or self._faults.random() >= self._knobs.crash_chance:
+        if not self._cast.knobs.crash_chance or self.now >= self._heals_at:
+            return False
+        if self._faults.random() >= self._cast.knobs.crash_chance:
             return False
         self._crash(node)
         return True
+
+    # Messages.
+
+    def _message(self, send: Send | SendBytes) -> Message | None:
+        """Return what a receiver makes of it; all receivers share one decoded message."""
+        if isinstance(send, Send) and not self._scenario.through_codec:
+            return send.message
+        data = send.data if isinstance(send, SendBytes) else encode(send.message)
+        try:
+            return MESSAGE_DECODER.decode(data)
+        except MalformedBytes:
+            self.run_.malformed += 1
+            return None
+
+    def _receivers(self, sender: Node, to: PublicKey | Audience) -> list[Node]:
+        match to:
+            case Audience.VALIDATORS:
+                return [node for node in self._members if node is not sender]
+            case Audience.FOLLOWERS:
+                return [node for node in self._followers if node is not sender]
+            case Audience.ANYONE:
+                others = [node for node in self._nodes if node is not sender]
+                return [self._chance.choice(others)] if others else []
+            case _:
+                return [self._nodes[number] for number in self._cast.numbers[to]]
 
     # Nodes.
 
     def _stream(self, *names: object) -> Random:
         return stream(self._seed, *names)
 
-    def _cast(self) -> tuple[Setting, list[SimSigner]]:
-        """Give the parts: honest members, then dishonest ones, then followers."""
-        scenario, knobs = self._scenario, self._knobs
-        weights = list(knobs.honest_weights)
-        weights += [knobs.dishonest_weight] * len(scenario.adversaries)
-        chain_id = ChainId(sha256(b"simulated chain %d" % self._seed))
-        count = len(weights) + scenario.followers
-        signers = [SimSigner.named(f"{self._seed}/{number}") for number in range(count)]
-        members = {s.public_key: w for s, w in zip(signers, weights, strict=False)}
-        setting = Setting(
-            chain_id=chain_id,
-            epoch=Epoch(0),
-            validators=ValidatorSet(members),
-            root=genesis(chain_id),
-            verifier=verify,
-        )
-        return setting, signers
+    def _boot(self, number: int, disk: Disk) -> tuple[Machine, NodeLedger]:
+        rng = self._stream("adversary", number, self.now)
+        ledger = self._economy.ledger(self._cast.identity(number), disk)
+        node = self._nodes[number]
+        for transaction in self._economy.waiting():
+            ledger.submit(transaction, self.now)
+        tip: Header = disk.block(disk.height).header if disk.height else self._economy.root
+        return self._cast.machine(node.traits, ledger, disk, tip, rng), ledger
 
-    def _node(self, number: int) -> Node:
-        signer, skew = self._signers[number], self._scenario.skew_ms
-        members = len(self._setting.validators)
-        traits = Traits(
-            number=number,
-            key=signer.public_key,
-            is_honest=not self._scenario.honest <= number < members,
-            skew_ms=self._faults.randint(-skew, skew),
-            sync_ms=MillisSpan(self._faults.randint(0, self._knobs.sync_ms)),
-        )
-        return Node(traits, lambda disk: self._boot(number, disk), self)
+    def _power_on(self) -> None:
+        """Start all nodes; followers may come later, and go again."""
+        for node in self._nodes:
+            if node in self._followers and Fault.CHURN in self._scenario.faults:
+                self.call_at(Millis(START + self._faults.randint(0, ABSENCE_MS[1])), node.power_on)
+                self._leave_later(node)
+            else:
+                node.power_on()
 
-    def _boot(self, number: int, disk: Disk) -> tuple[Machine, SimLedger]:
-        signer, scenario = self._signers[number], self._scenario
-        ledger = SimLedger(self._genesis, disk, signer.public_key)
-        for transaction in self._payments:
-            ledger.submit(transaction, self._now)
-        tip: Header = disk.block(disk.height).header if disk.height else self._genesis
-        part = number - scenario.honest
-        is_dishonest = 0 <= part < len(scenario.adversaries)
-        core = (Core if is_dishonest else self._core)(
-            self._setting,
-            ledger,
-            tip=tip,
-            signer=signer if number < len(self._setting.validators) else None,
-            params=scenario.params,
-            may_sign=disk.may_sign or is_dishonest,
-        )
-        core.replay(*disk.rows())
-        if not is_dishonest:
-            return core, ledger
-        adversary = STRATEGIES[scenario.adversaries[part]]
-        rng = self._stream("adversary", number, self._scheduled)
-        played = Part(machine=core, ledger=ledger, signer=signer, setting=self._setting, rng=rng)
-        return adversary(played), ledger
+    def _leave_later(self, node: Node) -> None:
+        at = Millis(self.now + self._faults.randint(*PRESENCE_MS))
+        if at < self._heals_at:
+            self.call_at(at, partial(self._leave, node))
+
+    def _leave(self, node: Node) -> None:
+        back = self.now + self._faults.randint(*ABSENCE_MS)
+        node.power_off()
+        self.call_at(Millis(back), node.power_on)
+        self._leave_later(node)
 
     def _crash(self, node: Node) -> None:
         """Cut a node's power for a while."""
@@ -200,61 +207,60 @@ class World:
         node.power_off()
         if node.traits.number < self._scenario.forgetful:
             node.disk.lose_votes()
-        back = self._faults.randint(50, self._knobs.back_ms)
-        self.call_at(Millis(self._now + back), node.power_on)
+        back = self._faults.randint(50, self._cast.knobs.back_ms)
+        self.call_at(Millis(self.now + back), node.power_on)
 
     def _black_out(self) -> None:
         for node in self._nodes:
             if node.is_up:
                 self._crash(node)
 
-    def _receivers(self, sender: Node, to: PublicKey | Audience) -> list[Node]:
-        others = [node for node in self._nodes if node is not sender]
-        members = self._setting.validators
-        match to:
-            case Audience.VALIDATORS:
-                return [node for node in others if node.traits.key in members]
-            case Audience.FOLLOWERS:
-                return [node for node in others if node.traits.key not in members]
-            case Audience.ANYONE:
-                return [self._chance.choice(others)] if others else []
-            case _:
-                return [self._by_key[to]]
-
     # What happens by itself.
 
     def _turn_weather(self) -> None:
-        self.call_at(Millis(self._now + self._network.turn()), self._turn_weather)
+        lasts = self._network.turn()
+        if self._scenario.partitions:
+            lasts = self._scenario.slot_ms
+        if self.now < self._heals_at:
+            self.call_at(Millis(self.now + lasts), self._turn_weather)
 
-    def _pay(self) -> None:
-        """Make a transaction, tell every node after a while, and arrange for the next."""
-        transaction = payment(self._setting.chain_id, len(self._payments) + 1)
-        self._payments.append(transaction)
+    def _submit(self) -> None:
+        """Let people send what they want, and come back for more."""
+        self._tell(self._economy.submissions(self.now))
+        pause = self._chance.expovariate(1 / self._scenario.payment_every_ms)
+        self.call_at(Millis(self.now + 1 + int(pause)), self._submit)
+
+    def _tell(self, transactions: Sequence[SignedTransaction]) -> None:
+        """Make transactions known everywhere after a while."""
+        if not transactions:
+            return
         for node in self._nodes:
             is_late = self._chance.random() < LATE
             delay = self._chance.randint(1, LATE_MS if is_late else GOSSIP_MS)
-            self.call_at(Millis(self._now + delay), partial(node.submit, (transaction,)))
-        pause = self._chance.expovariate(1 / self._scenario.payment_every_ms)
-        self.call_at(Millis(self._now + 1 + int(pause)), self._pay)
+            self.call_at(Millis(self.now + delay), partial(node.submit, transactions))
 
     # What the observer sees.
 
-    def _observe_delivery(self, node: Node, delivered: Deliver) -> None:
-        number, at = node.traits.number, self._now
-        for block in delivered.blocks:
-            identity = block_id(block.header)
+    def _observe_delivery(self, node: Node, blocks: Sequence[Block]) -> None:
+        number, at = node.traits.number, self.now
+        for block in blocks:
+            height, identity = block.header.height, block_id(block.header)
             self._fingerprint.update(b"%d %d %s\n" % (number, at, identity))
-            first, _ = self._final.setdefault(block.header.height, (identity, at))
-            if first != identity:
+            if height == len(self._final) + 1:
+                self._final.append(identity)
+                self._economy.finalized(block, at)
+            elif self._final[height - 1] != identity:
                 self.run_.forks += 1
-                self._break(f"two final blocks at height {block.header.height}")
+                self._break(f"two final blocks at height {height}")
             if block.header.time >= self._heals_at:
                 self.run_.latencies_ms.append(MillisSpan(max(0, at - block.header.time)))
+        if self._has_progressed(node):
+            self._behind.discard(node)
 
     def _is_done(self) -> bool:
-        return bool(self.run_.broken_invariants) or all(
-            self._has_progressed(node) for node in self._nodes if node.traits.is_honest
-        )
+        if self.run_.broken_invariants:
+            return True
+        return not self._behind and self._economy.is_satisfied
 
     def _has_progressed(self, node: Node) -> bool:
         goal = Height(node.height - self._scenario.goal + 1)
