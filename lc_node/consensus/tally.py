@@ -11,6 +11,7 @@ SUBJECTS_MAX: Final = 2
 """Different subjects counted per signer, kind and view: the second is evidence, more say no more."""
 
 _OPPOSITE: Final = {VoteKind.NULLIFY: VoteKind.FINALIZE, VoteKind.FINALIZE: VoteKind.NULLIFY}
+_NO_WEIGHT: Final = Weight(0)
 
 
 @dataclass(slots=True)
@@ -18,7 +19,7 @@ class _Group:
     """The votes of one kind, view and subject, and their joint weight."""
 
     votes: dict[PublicKey, Vote] = field(default_factory=dict)
-    weight: Weight = Weight(0)
+    weight: Weight = _NO_WEIGHT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

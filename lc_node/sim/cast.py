@@ -11,10 +11,11 @@ from lc_node.consensus.setting import Setting
 from lc_node.consensus.validator_set import ValidatorSet
 from lc_node.sim.adversaries import Part
 from lc_node.sim.disk import Disk
-from lc_node.sim.economy import Economy, NodeLedger
+from lc_node.sim.economy import Economy, EconomyMaker, NodeLedger
 from lc_node.sim.ledger import ToyEconomy
 from lc_node.sim.node import Machine, Traits
 from lc_node.sim.randomness import stream
+from lc_node.sim.real_economy import RealEconomy
 from lc_node.sim.scenario import Knobs, Scenario, draw
 from lc_node.sim.strategies import STRATEGIES, TWIN, Twin
 
@@ -73,7 +74,8 @@ def cast(seed: int, scenario: Scenario, faults: Random, core: type[Core]) -> Cas
     knobs = draw(scenario, stream(seed, "knobs"), (*sorted(STRATEGIES), TWIN))
     weights: list[Weight] = list(knobs.honest_weights)
     weights += [knobs.dishonest_weight] * len(scenario.adversaries)
-    economy = ToyEconomy(seed, weights, scenario.honest, scenario.followers)
+    maker: EconomyMaker = RealEconomy if scenario.market else ToyEconomy
+    economy = maker(seed, weights, scenario.honest, scenario.followers)
     keys = [signer.public_key for signer in economy.signers]
     members = dict(zip(keys, weights, strict=False))
     twins = [

@@ -25,7 +25,7 @@ class Run:
     """Heights at which two honest nodes delivered different blocks."""
     honest_punished: int = 0
     """Convictions of honest nodes."""
-    simulated_ms: MillisSpan = MillisSpan(0)
+    simulated_ms: int = 0
     """Virtual time times nodes."""
     stalled: bool = False
     """Whether somebody made no progress although the network had healed."""

@@ -97,7 +97,7 @@ class World:
         except (BrokenInvariant, ChainForked, StateDiverged) as error:
             self._break(f"{type(error).__name__}: {error}")
         self.run_.blocks = len(self._final)
-        self.run_.simulated_ms = MillisSpan((self.now - START) * len(self._nodes))
+        self.run_.simulated_ms = (self.now - START) * len(self._nodes)
         self.run_.fingerprint = self._fingerprint.hexdigest()
         return self.run_
 
