@@ -141,7 +141,7 @@ class Market:
         elif person.is_member:
             yield from self._bids(person, state)
         if self._rng.random() < _RESTLESSNESS:
-            yield self._money(person)
+            yield self._money()
 
     def _bids(self, person: Person, state: State) -> Iterator[Body]:
         """Yield a bid if a member takes part in a job: a few honest ones do, and every liar."""
@@ -151,7 +151,7 @@ class Market:
             if job.phase is Phase.OPEN and takes_part and get_bid(job, person.key) is None:
                 yield _bid(person, job, state)
 
-    def _money(self, person: Person) -> Body:
+    def _money(self) -> Body:
         amount = MicroCredits(self._rng.randint(0, 20 * CREDIT))
         to = self._rng.choice(self.people).key
         bodies: list[Body] = [

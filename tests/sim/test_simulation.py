@@ -2,7 +2,7 @@
 
 import pytest
 
-from lc_node.sim.adversaries import STRATEGIES
+from lc_node.sim.strategies import STRATEGIES
 from lc_node.sim.campaign import simulate
 from lc_node.sim.report import Report
 from lc_node.sim.scenario import Scenario
