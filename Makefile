@@ -52,6 +52,10 @@ bench: setup ## measure the targets; prints a ratio each and writes bench/result
 soak: setup ## the long tests: kills at many moments, many seeds
 	@$(PYTEST) -m soak -p no:randomly -x
 
+.PHONY: mutants
+mutants: setup ## leave out one safety rule after the other, and see that the simulator notices
+	@$(PYTEST) -q -n 2 -rP tests/sim/test_mutants.py
+
 .PHONY: lock
 lock: $(READY) ## resolve the dependencies anew, with hashes, for every platform
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --upgrade \

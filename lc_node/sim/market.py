@@ -73,9 +73,16 @@ _LOSSES: Final = 8
 _LIE: Final = 10
 """What a liar announces is a tenth of what its model is worth."""
 _HEIGHTS: Final = 30
-"""A transaction is given up when so many blocks have come without it."""
+"""A transaction is of no use when so many blocks have come without it."""
+_PATIENCE_MS: Final = 5 * SECOND_MS
+"""Nor does anybody wait longer than this for it, but says the next thing instead."""
+_BIDDERS: Final = 4
+"""Honest members that take part in a job."""
 _RESTLESSNESS: Final = 0.05
 """The chance that somebody with nothing to do moves credits."""
+
+
+_BEGINNING: Final = Millis(0)
 
 
 @dataclass(slots=True)
@@ -87,6 +94,7 @@ class Person:
     is_member: bool
     sent: Transaction | None = None
     """What is under way: a person sends one thing at a time, so that nonces stay in order."""
+    gives_up_at: Millis = _BEGINNING
     queue: list[Body] = field(default_factory=list)
 
     @property
@@ -111,7 +119,7 @@ class Market:
         return [signed for signed in sent if signed is not None]
 
     def _act_of(self, person: Person, state: State, now: Millis) -> SignedTransaction | None:
-        if _is_under_way(person, state) or state.account(person.key).is_banned:
+        if _is_under_way(person, state, now) or state.account(person.key).is_banned:
             return None
         wishes = (
             *person.queue[:1],
@@ -119,7 +127,10 @@ class Market:
             *self._wishes(person, state, now),
         )
         del person.queue[:1]
-        return self._signed(person, wishes[0], state) if wishes else None
+        if not wishes:
+            return None
+        person.gives_up_at = Millis(now + _PATIENCE_MS)
+        return _signed(person, wishes[0], state)
 
     def _duties(self, person: Person, state: State) -> Iterator[Body]:
         """Yield what jobs demand of a member; a dishonest one opens its lie, and judges nobody."""
@@ -147,7 +158,7 @@ class Market:
         """Yield a bid if a member takes part in a job: a few honest ones do, and every liar."""
         for job in state.live_jobs():
             place = (job.id[0] + self._members.index(person)) % len(self._members)
-            takes_part = place < 2 or not person.is_honest  # noqa: PLR2004 - a leader and a second
+            takes_part = place < _BIDDERS or not person.is_honest
             if job.phase is Phase.OPEN and takes_part and get_bid(job, person.key) is None:
                 yield _bid(person, job, state)
 
@@ -161,18 +172,19 @@ class Market:
         ]
         return self._rng.choice(bodies)
 
-    def _signed(self, person: Person, body: Body, state: State) -> SignedTransaction:
-        meta = state.meta
-        transaction = Transaction(
-            chain_id=meta.chain_id,
-            sender=person.key,
-            nonce=Nonce(state.account(person.key).nonce + 1),
-            valid_until=Height(meta.height + _HEIGHTS),
-            body=body,
-        )
-        person.sent = transaction
-        signature = person.signer.sign(transaction_id(transaction))
-        return SignedTransaction(transaction=transaction, signature=signature)
+
+def _signed(person: Person, body: Body, state: State) -> SignedTransaction:
+    meta, last = state.meta, person.sent.nonce if person.sent else 0
+    transaction = Transaction(
+        chain_id=meta.chain_id,
+        sender=person.key,
+        nonce=Nonce(max(state.account(person.key).nonce, last) + 1),
+        valid_until=Height(meta.height + _HEIGHTS),
+        body=body,
+    )
+    person.sent = transaction
+    signature = person.signer.sign(transaction_id(transaction))
+    return SignedTransaction(transaction=transaction, signature=signature)
 
 
 def get_worth(job: Job, key: PublicKey) -> NanoLoss:
@@ -180,12 +192,12 @@ def get_worth(job: Job, key: PublicKey) -> NanoLoss:
     return NanoLoss(100_000_000 + int.from_bytes(sha256(job.id + key)[:3], "big"))
 
 
-def _is_under_way(person: Person, state: State) -> bool:
+def _is_under_way(person: Person, state: State, now: Millis) -> bool:
     sent = person.sent
     return (
         sent is not None
         and sent.nonce > state.account(person.key).nonce
-        and sent.valid_until > state.meta.height
+        and now < person.gives_up_at
     )
 
 
