@@ -16,8 +16,9 @@ ANY: Final = "any"
 DRIFT_PPM: Final = 500
 """How much too fast or too slow a clock may run: three quarters of a minute a day, a bad quartz."""
 
-_NODES_A_SECOND: Final = 8
-"""Transactions per second are few enough in a large network that its blocks do not cost all our time."""
+_BUSY_NODES: Final = 32
+"""So many nodes get a transaction a second, a larger network fewer: the messages of a block grow with
+the square of its members."""
 
 
 class Scenario(Record):
@@ -84,7 +85,7 @@ class Scenario(Record):
             followers=nodes - members + 1 + nodes // 50,
             faults=faults,
             market=market,
-            payment_every_ms=MillisSpan(max(400, 1_000 * nodes // (_NODES_A_SECOND * 4))),
+            payment_every_ms=MillisSpan(max(400, 1_000 * nodes // _BUSY_NODES)),
         )
 
 
