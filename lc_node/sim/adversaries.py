@@ -226,7 +226,7 @@ class Equivocator(Adversary):
     ) -> Propose | None:
         """Return another proposal for a place, None if there can be none."""
         mark = Digest(self.part.rng.randbytes(32))
-        other = self.part.ledger.variant(parent_id, view, time, mark)
+        other = self.part.ledger.rival(parent_id, view, time, mark)
         if other is None:
             return None
         subject = Subject(parent_view=parent_view, block_id=block_id(other.header))

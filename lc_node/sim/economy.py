@@ -40,7 +40,7 @@ class NodeLedger(Application, Protocol):
         """Take note of blocks that are final, and durable."""
         ...
 
-    def variant(self, parent: BlockId, view: View, time: Millis, mark: Digest) -> Block | None:
+    def rival(self, parent: BlockId, view: View, time: Millis, mark: Digest) -> Block | None:
         """Return another valid block for the same place, told apart by ``mark``; None if it cannot."""
         ...
 

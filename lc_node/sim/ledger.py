@@ -109,20 +109,21 @@ class SimLedger:
     def build(self, parent: BlockId, view: View, time: Millis) -> Block | None:
         """Return a block of what waits, oldest first."""
         chosen = sorted(self._includable(parent), key=lambda item: item[0])[:TRANSACTIONS_MAX]
-        return self._made(parent, view, time, tuple(signed for _, signed in chosen), ZERO_DIGEST)
+        return self.variant(parent, view, time, tuple(signed for _, signed in chosen))
 
-    def variant(self, parent: BlockId, view: View, time: Millis, mark: Digest) -> Block | None:
+    def rival(self, parent: BlockId, view: View, time: Millis, mark: Digest) -> Block | None:
         """Return, executed, an empty block; ``mark`` tells it apart."""
-        return self._made(parent, view, time, (), mark)
+        return self.variant(parent, view, time, (), mark)
 
-    def _made(
+    def variant(
         self,
         parent: BlockId,
         view: View,
         time: Millis,
         transactions: tuple[SignedTransaction, ...],
-        reveal: Digest,
+        reveal: Digest = ZERO_DIGEST,
     ) -> Block:
+        """Return, executed, the block with these transactions; ``reveal`` tells twins apart."""
         before = self._executed[parent].header
         root = _root(transactions)
         header = Header(

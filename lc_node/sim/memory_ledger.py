@@ -60,7 +60,7 @@ class InMemoryLedger:
             applied = self._trials[name][1] if name in self._trials else self._apply(block)
             self._advance(block, name, applied)
 
-    def variant(self, parent: BlockId, view: View, time: Millis, mark: Digest) -> Block | None:
+    def rival(self, parent: BlockId, view: View, time: Millis, mark: Digest) -> Block | None:
         """Return, executed, an empty block of a somewhat later time."""
         later = Millis(time + 1 + mark[0])
         return self._build(parent, view, later, ())

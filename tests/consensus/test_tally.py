@@ -53,6 +53,13 @@ def test_the_same_vote_is_not_wanted_twice(tally: Tally) -> None:
     assert not tally.is_wanted(vote(LIAR, NOTARIZE, 1, A))
 
 
+def test_the_same_vote_weighs_once_however_often_it_is_counted(tally: Tally) -> None:
+    tally.count(vote(MEMBERS[1], NOTARIZE, 1, A))
+    tally.count(vote(LIAR, NOTARIZE, 1, A))
+
+    assert not tally.count(vote(LIAR, NOTARIZE, 1, A)).quorum
+
+
 CONVICTING = [
     (NOTARIZE, A, NOTARIZE, B),
     (FINALIZE, A, FINALIZE, B),

@@ -28,9 +28,9 @@ def test_jobs_settle_and_the_books_balance_whatever_happens(seeds: range) -> Non
 def one_block() -> tuple[RealEconomy, Block]:
     economy = RealEconomy(1, [Weight(1_000)], 1, 0)
     ledger = economy.ledger(0, Disk())
-    for transaction in economy.submissions(Millis(10)):
-        ledger.submit(transaction, Millis(10))
-    block = ledger.build(block_id(economy.root), View(1), Millis(10))
+    for transaction in economy.submissions(Millis(60_000)):
+        ledger.submit(transaction, Millis(60_000))
+    block = ledger.build(block_id(economy.root), View(1), Millis(60_000))
     assert block is not None
     assert block.transactions
     return economy, block
@@ -39,7 +39,7 @@ def one_block() -> tuple[RealEconomy, Block]:
 def test_the_auditor_accepts_a_block_made_by_the_rules() -> None:
     economy, block = one_block()
 
-    economy.finalized(block, Millis(10))
+    economy.finalized(block, Millis(60_000))
 
     assert economy.waiting() == []
 
@@ -49,4 +49,4 @@ def test_the_auditor_refuses_a_block_with_another_state() -> None:
     other = replace(block.header, state_root=Digest(bytes(32)))
 
     with pytest.raises(BrokenInvariant, match="state_root"):
-        economy.finalized(replace(block, header=other), Millis(10))
+        economy.finalized(replace(block, header=other), Millis(60_000))
