@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from lc_node.chain.crypto import sha256
 from lc_node.chain.job import Phase
 from lc_node.chain.types import ModelRoot, NanoLoss, Salt
-from lc_node.worker.duties import AnnounceBid, Mine, Opening, Solution
+from lc_node.worker.duties import AnnounceBid, Mine, OpenBid, Opening, Solution
 from lc_node.worker.keeping import get_kept_models
 from tests.worker.samples import COMMITMENT, ME, RIVAL, SIZE, a_bid, a_job
 
@@ -54,3 +54,13 @@ def test_the_winner_keeps_its_model_for_the_submitter() -> None:
     job = replace(a_job(Phase.SETTLED, a_bid(ME)), winner=(ME,))
 
     assert get_kept_models(job, ME, FOUND) == roots(BID)
+
+
+def test_an_opening_that_is_on_its_way_keeps_nothing_beside_the_best() -> None:
+    mine = Mine(
+        wanted=True,
+        solutions=(BETTER,),
+        under_way=frozenset({OpenBid(opening=OWN[COMMITMENT])}),
+    )
+
+    assert get_kept_models(a_job(Phase.OPEN), ME, mine) == roots(BETTER)
