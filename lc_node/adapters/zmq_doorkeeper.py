@@ -5,9 +5,12 @@ So the listener's monitor is read, and of too many connections one is shut down 
 sees that it has ended.
 """
 
+import asyncio
 import os
 import resource
 import socket
+import stat
+import struct
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -18,12 +21,20 @@ from zmq.utils.monitor import recv_monitor_message
 
 from lc_node.chain.types import Millis
 from lc_node.ports.clock import Clock
-from lc_node.wire.limits import GREETING_MAX, LINKS_MAX
+from lc_node.wire.limits import GREETING_MAX, KIB, LINKS_MAX
 
 CONNECTIONS_MAX: Final = 4 * LINKS_MAX
 """Accepted connections at a time, greeted or not; fewer where fewer than twice as many descriptors may be open."""
 
 _DESCRIPTORS_WANTED: Final = 16 * CONNECTIONS_MAX
+_ROUND_SECONDS: Final = 0.1
+_BYTES_BEFORE_GREETING_MAX: Final = 64 * KIB
+"""A handshake and a greeting take 1 KiB; libzmq keeps all parts of a message, and has no limit on their number."""
+
+_TCP_INFO_BYTES: Final = 256
+_BYTES_RECEIVED: Final = struct.Struct("=Q")
+_BYTES_RECEIVED_AT: Final = 128
+"""Of ``tcpi_bytes_received`` in linux/tcp.h, ``struct tcp_info``; there since Linux 4.1."""
 
 
 def raise_descriptor_limit() -> None:
@@ -42,7 +53,7 @@ class Doorkeeper:
         self, listener: zmq.asyncio.Socket, clock: Clock, in_use: Callable[[], frozenset[int]]
     ) -> None:
         """Watch a socket; ``in_use`` tells the descriptors of the connections that have a session."""
-        self._monitor = listener.get_monitor_socket(zmq.Event.ACCEPTED | zmq.Event.DISCONNECTED)
+        self._monitor = listener.get_monitor_socket()  # as ``open_listener`` has made it
         self._port = int(listener.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
         self._clock = clock
         self._in_use = in_use
@@ -55,6 +66,11 @@ class Doorkeeper:
 
     async def run(self) -> None:
         """Keep the door, for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._count())
+            tasks.create_task(self._look_round())
+
+    async def _count(self) -> None:
         while True:
             happened = await recv_monitor_message(self._monitor)
             descriptor = int(happened["value"])
@@ -64,13 +80,18 @@ class Doorkeeper:
                 if len(self._accepted) > self._connections_max:
                     self._make_room()
 
-    def sweep(self) -> None:
-        """End the connections that have had time to greet and have no session."""
-        in_use, now = self._in_use(), self._clock.now()
-        for descriptor, since in tuple(self._accepted.items()):
-            # Twice: the transport's own handshake, and then the greeting.
-            if descriptor not in in_use and now - since > 2 * GREETING_MAX:
-                self._end(descriptor)
+    async def _look_round(self) -> None:
+        """End the connections that have had time to greet, or have sent too much without, for ever."""
+        while True:
+            await asyncio.sleep(_ROUND_SECONDS)
+            in_use, now = self._in_use(), self._clock.now()
+            for descriptor, since in tuple(self._accepted.items()):
+                # Twice: the transport's own handshake, and then the greeting.
+                is_late = now - since > 2 * GREETING_MAX
+                if descriptor not in in_use and (
+                    is_late or self._use(descriptor, _received) > _BYTES_BEFORE_GREETING_MAX
+                ):
+                    self._end(descriptor)
 
     def _make_room(self) -> None:
         """End the oldest connection without a session, so that crowds of strangers push out each other."""
@@ -82,9 +103,34 @@ class Doorkeeper:
     def _end(self, descriptor: int) -> None:
         """Shut a connection down; libzmq, whose descriptor it is, closes it."""
         del self._accepted[descriptor]
-        with suppress(OSError):  # it has ended meanwhile, and may be a file by now
-            connection = socket.socket(fileno=os.dup(descriptor))
-            with connection:
-                # Of another connection's descriptor the worst to happen is that a caller dials again.
-                if connection.getsockname()[1] == self._port:
-                    connection.shutdown(socket.SHUT_RDWR)
+        self._use(descriptor, _shut_down)
+
+    def _use(self, descriptor: int, use: Callable[[socket.socket], int]) -> int:
+        """Do something with one of libzmq's connections; 0 if it has ended meanwhile."""
+        try:
+            copy = os.dup(descriptor)
+        except OSError:
+            return 0
+        if not stat.S_ISSOCK(os.fstat(copy).st_mode):
+            os.close(copy)
+            return 0
+        with suppress(OSError), socket.socket(fileno=copy) as connection:
+            # The number may be another's by now: at worst that of a caller, who then dials again.
+            return use(connection) if self._is_ours(connection) else 0
+        return 0
+
+    def _is_ours(self, connection: socket.socket) -> bool:
+        is_internet = connection.family in {socket.AF_INET, socket.AF_INET6}
+        return is_internet and connection.getsockname()[1] == self._port
+
+
+def _received(connection: socket.socket) -> int:
+    """Return how many bytes have come in, the transport's own included."""
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+    received: int = _BYTES_RECEIVED.unpack_from(info, _BYTES_RECEIVED_AT)[0]
+    return received
+
+
+def _shut_down(connection: socket.socket) -> int:
+    connection.shutdown(socket.SHUT_RDWR)
+    return 0

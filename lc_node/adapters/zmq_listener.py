@@ -58,7 +58,6 @@ class Listener:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
             now = self._switchboard.clock.now()
-            self._doorkeeper.sweep()
             for route, link in tuple(self._links.items()):
                 if link.is_up:
                     link.send(_KEEPALIVE)

@@ -69,8 +69,11 @@ def open_listener(
         socket.setsockopt(zmq.CURVE_SERVER, 1)
         socket.setsockopt(zmq.CURVE_SECRETKEY, keys.secret)
         socket.setsockopt(zmq.ZAP_DOMAIN, _ZAP_DOMAIN)
+        # Before the first caller, so that the doorkeeper misses none.
+        socket.get_monitor_socket(zmq.Event.ACCEPTED | zmq.Event.DISCONNECTED)
         socket.bind(f"tcp://{host}:{port or '*'}")
     except zmq.ZMQError:
+        socket.disable_monitor()
         socket.close(linger=0)
         raise
     return socket

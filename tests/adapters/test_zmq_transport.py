@@ -310,3 +310,15 @@ async def test_a_connection_that_never_greets_is_ended(monkeypatch: pytest.Monke
         async with asyncio.timeout(5):
             await monitor.recv_multipart()
         socket.disable_monitor()
+
+
+async def test_a_connection_that_says_much_before_it_greets_is_ended_at_once() -> None:
+    ann, eve = people(2)
+    async with transport(ann) as a, AsyncExitStack() as stack:
+        socket = await raw_dialer(stack, eve, ann.at(a.port))
+        monitor = socket.get_monitor_socket(zmq.Event.DISCONNECTED)
+        await socket.send_multipart([bytes(256 * 1024)] * 8)
+
+        async with asyncio.timeout(5):
+            await monitor.recv_multipart()
+        socket.disable_monitor()
