@@ -83,7 +83,9 @@ class Client:
         self._silence_seconds = silence_seconds
         self._endpoint = find_endpoint(where, self._environment)
         self._token = read_token(self._endpoint)
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        # One for the process: a context of our own that is dropped instead of closed would be ended by the
+        # garbage collector, perhaps before its sockets, and wait for these forever (zmq_ctx_term(3)).
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
         self._idle: list[zmq.Socket[bytes]] = []
         self._lock = threading.Lock()
         self._is_lost = False
@@ -132,10 +134,9 @@ class Client:
         )
 
     def close(self) -> None:
-        """Close all sockets; a second call changes nothing."""
+        """Close the sockets that no call uses at the moment; a second call changes nothing."""
         with self._lock:
             self._close_idle()
-        self._context.destroy(linger=0)
 
     def _call(self, call: Call[A], timeout_seconds: float | None) -> A:
         patience = call.timeout_seconds if timeout_seconds is None else timeout_seconds

@@ -32,7 +32,11 @@ class EventStream:
         self._silence_seconds = silence_seconds
         self._heard = time.monotonic()
         self._ready: deque[Event] = deque()
-        self._catch_up()
+        try:
+            self._catch_up()
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self

@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import io
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -226,3 +228,23 @@ def test_more_uploads_than_allowed_close_the_oldest(client: Client) -> None:
     with pytest.raises(UnknownThing):
         client.call(calls.PutChunk(digest=names[0], offset=0, data=b"a"))
     assert client.call(calls.PutChunk(digest=names[1], offset=0, data=b"a")).offset == 1
+
+
+DROPPED = """
+import gc, sys
+from pathlib import Path
+from lc_node.api.client import Client
+client = Client(Path(sys.argv[1]))
+client.hello()
+client.itself = client
+del client
+gc.collect()
+print("collected")
+"""
+
+
+def test_a_client_that_is_dropped_without_being_closed_holds_nothing_up(node: Background) -> None:
+    program = [sys.executable, "-W", "ignore", "-c", DROPPED, str(node.home)]
+    done = subprocess.run(program, timeout=20, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "collected\n"

@@ -48,7 +48,7 @@ class Kernel:
     def wait_shown(self, cell: str) -> None:
         """Return when a running cell has shown something."""
         message = self._next(cell)
-        while message is not None and message["msg_type"] != "display_data":
+        while message is not None and message["msg_type"] not in {"display_data", "stream"}:
             message = self._next(cell)
         assert message is not None, "the cell ended without showing anything"
 

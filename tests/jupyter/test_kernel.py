@@ -1,5 +1,6 @@
 """The magics in a real kernel: the stop button stops the waiting and not the job."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -17,13 +18,33 @@ GOES_ON = "No longer waiting; job aaaaaaaaaaaa goes on by itself. %lc_wait waits
 AWAITED = "import lc_jupyter\njob = lc_jupyter.connect().job('aaaa')\nawait job"
 
 
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="lct") as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def running(folder: Path) -> Iterator[tuple[Desk, Kernel]]:
+    desk = Desk(folder)
+    kernel = Kernel(folder, desk.home)
+    kernel.run("%load_ext lc_jupyter")
+    yield desk, kernel
+    kernel.stop()
+    desk.stop()
+
+
 @pytest.fixture
-def kernel(desk: Desk, short: Path) -> Iterator[Kernel]:
-    desk.tell(story_of())
-    started = Kernel(short, desk.home)
-    started.run("%load_ext lc_jupyter")
-    yield started
-    started.stop()
+def desk(running: tuple[Desk, Kernel]) -> Desk:
+    """Return the module's node, with one open job and nothing asked."""
+    running[0].desk.asked.clear()
+    running[0].tell(story_of())
+    return running[0]
+
+
+@pytest.fixture
+def kernel(running: tuple[Desk, Kernel]) -> Kernel:
+    return running[1]
 
 
 def start(kernel: Kernel, desk: Desk, code: str) -> str:
@@ -86,14 +107,9 @@ def test_an_awaited_job_is_the_value_of_its_cell(kernel: Kernel, desk: Desk) -> 
 
 
 def test_an_interrupted_submission_posts_nothing(kernel: Kernel, desk: Desk) -> None:
-    cell = start(
-        kernel,
-        desk,
-        "%%lc_submit --bounty 5 --expires 10m\n"
-        "lc_jupyter = __import__('lc_jupyter')\n"
-        "lc_jupyter.connect().job('aaaa').story()\n"
-        "import threading\nthreading.Event().wait()\n",
-    )
+    body = "import threading\nprint('begun', flush=True)\nthreading.Event().wait()"
+    cell = kernel.start(f"%%lc_submit --bounty 5 --expires 10m\n{body}")
+    kernel.wait_shown(cell)
     reply = kernel.interrupt(cell)
 
     assert reply.status == "error"
