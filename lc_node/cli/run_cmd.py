@@ -11,7 +11,6 @@ from typing import Final
 import click
 from msgspec.structs import replace
 
-from lc_node.adapters.zmq_doorkeeper import raise_descriptor_limit
 from lc_node.cli.exits import Exit
 from lc_node.cli.options import home_at, home_option, passphrase_option, unlock
 from lc_node.cli.output import print_json
@@ -56,7 +55,6 @@ def run(
         genesis=genesis,
         decide=conduct_for(conduct, genesis),
     )
-    raise_descriptor_limit()
     asyncio.run(_live(settings, until_eof=until_eof))
 
 

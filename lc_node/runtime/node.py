@@ -16,6 +16,7 @@ from lc_node.adapters.sqlite_chain_store import SqliteChainStore
 from lc_node.adapters.sqlite_vote_store import SqliteVoteStore
 from lc_node.adapters.sqlite_work_store import SqliteWorkStore
 from lc_node.adapters.system_clock import SystemClock
+from lc_node.adapters.zmq_doorkeeper import raise_descriptor_limit
 from lc_node.adapters.zmq_sockets import transport_keys_of
 from lc_node.adapters.zmq_transport import TransportSettings, ZmqTransport
 from lc_node.api.endpoint import Endpoint, close_endpoint, open_endpoint
@@ -163,6 +164,7 @@ class Node:
         self._sandbox = BubblewrapSandbox(self._me.hex()[:16])
         self._capabilities: Capabilities | None = None
         self._sandbox_problem = "the sandbox has not been probed yet"
+        raise_descriptor_limit()
         self._transport = ZmqTransport(self._transport_settings(), self._clock)
         opened.callback(self._transport.close)
         self._transport.open()
