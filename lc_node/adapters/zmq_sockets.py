@@ -61,6 +61,8 @@ def open_listener(
         zmq.ZMQError: the address is in use or not ours.
     """
     socket = context.socket(zmq.ROUTER)
+    # Before the first caller, so that the doorkeeper misses none.
+    monitor = socket.get_monitor_socket(zmq.Event.ACCEPTED | zmq.Event.DISCONNECTED)
     try:
         _bound(socket)
         # Without it, ROUTER drops frames for unknown or full peers and says nothing.
@@ -69,11 +71,10 @@ def open_listener(
         socket.setsockopt(zmq.CURVE_SERVER, 1)
         socket.setsockopt(zmq.CURVE_SECRETKEY, keys.secret)
         socket.setsockopt(zmq.ZAP_DOMAIN, _ZAP_DOMAIN)
-        # Before the first caller, so that the doorkeeper misses none.
-        socket.get_monitor_socket(zmq.Event.ACCEPTED | zmq.Event.DISCONNECTED)
         socket.bind(f"tcp://{host}:{port or '*'}")
     except zmq.ZMQError:
         socket.disable_monitor()
+        monitor.close(linger=0)
         socket.close(linger=0)
         raise
     return socket
