@@ -4,6 +4,7 @@ import re
 import shlex
 from argparse import Namespace
 from collections.abc import Callable, Iterator
+from inspect import signature
 from typing import Final
 
 from IPython.core.error import UsageError
@@ -29,7 +30,7 @@ def parse_line(magic: Magic, line: str) -> Namespace:
         _validate_options(magic, words, known)
         options: Namespace = magic.parser.parse_args(words)  # type: ignore[attr-defined]  # set by magic_arguments
     except (UsageError, ValueError) as error:
-        message = f"{str(error).rstrip('.')}; %{magic.__name__}? explains it."
+        message = f"{str(error).rstrip('.')}; {_typed(magic)}? explains it."
         raise UserError(message) from None
     return options
 
@@ -38,9 +39,15 @@ def _validate_options(magic: Magic, words: list[str], known: frozenset[str]) -> 
     for word in words:
         name = _OPTION.match(word)
         if name is not None and name[0] not in known:
-            suggestion = did_you_mean(name[0], known) or f"; %{magic.__name__}? lists them"
-            message = f"%{magic.__name__} has no option {name[0]}{suggestion}"
+            suggestion = did_you_mean(name[0], known) or f"; {_typed(magic)}? lists them"
+            message = f"{_typed(magic)} has no option {name[0]}{suggestion}"
             raise UserError(message)
+
+
+def _typed(magic: Magic) -> str:
+    """Return a magic's name as it is typed: one that takes a cell has two signs."""
+    sign = "%%" if "cell" in signature(magic).parameters else "%"
+    return sign + magic.__name__
 
 
 def _options_of(magic: Magic) -> Iterator[str]:

@@ -277,7 +277,7 @@ def _bounty_and_expires(values: dict[str, Any]) -> tuple[str, str]:
     bounty, expires = values["bounty"], values["expires"]
     if not bounty or not expires:
         lacking = " and ".join(f"--{name}" for name in ("bounty", "expires") if not values[name])
-        message = f"missing: {lacking}; write for example {_EXAMPLE}"
+        message = f"give {lacking}; write for example {_EXAMPLE}"
         raise UserError(message)
     return bounty, expires
 

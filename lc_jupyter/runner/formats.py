@@ -152,7 +152,10 @@ def _check_skops(path: str) -> list[str]:
 def _write_npz(model: Any, path: str) -> None:
     numpy = import_module("numpy")
     if not isinstance(model, dict) or not model or not all(isinstance(key, str) for key in model):
-        raise WrongFormat(f"npz holds a dict of named arrays, not {_kind(model)}")
+        raise WrongFormat(
+            f"npz holds a dict of named arrays, not {_kind(model)}: return a dict such as "
+            "{'weights': array}, or pass --format raw with your own save and load"
+        )
     arrays = {name: numpy.asarray(value) for name, value in model.items()}
     for name, array in arrays.items():
         if array.dtype.hasobject:

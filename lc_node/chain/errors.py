@@ -1,6 +1,12 @@
 """The protocol's refusals, one class a cause, sorted by whose fault they are."""
 
 
+def in_credits(micro: int) -> str:
+    """Return micro-credits as people say them: ``20``, ``0.3``; nothing is rounded."""
+    whole, part = divmod(abs(micro), 1_000_000)
+    return f"{'-' if micro < 0 else ''}{whole}" + (f".{part:06}".rstrip("0") if part else "")
+
+
 class LearningChainError(Exception):
     """Root of every error that we raise on purpose."""
 
@@ -162,7 +168,7 @@ class InsufficientBalance(InvalidTransaction):
     def __init__(self, balance: int, needed: int) -> None:
         """Both in micro-credits."""
         super().__init__(
-            f"the balance of {balance} micro-credits does not cover {needed}: lower the amount"
+            f"{in_credits(balance)} credits do not cover {in_credits(needed)}: lower the amount"
         )
         self.balance = balance
         self.needed = needed
@@ -174,7 +180,7 @@ class InsufficientBond(InvalidTransaction):
     def __init__(self, bond: int, needed: int) -> None:
         """Both in micro-credits."""
         super().__init__(
-            f"the bond of {bond} micro-credits does not cover {needed}: lower the amount"
+            f"a bond of {in_credits(bond)} credits does not cover {in_credits(needed)}: lower the amount"
         )
         self.bond = bond
         self.needed = needed

@@ -1,6 +1,6 @@
 """What the market refuses, one class a cause; each message names the fix."""
 
-from lc_node.chain.errors import InvalidTransaction
+from lc_node.chain.errors import InvalidTransaction, in_credits
 
 
 class UnknownJob(InvalidTransaction):
@@ -54,7 +54,9 @@ class BountyTooSmall(InvalidTransaction):
 
     def __init__(self, minimum: int, found: int) -> None:
         """Both in micro-credits."""
-        super().__init__(f"a bounty of {found} micro-credits is too small: offer {minimum}")
+        super().__init__(
+            f"a bounty of {in_credits(found)} credits is too small: offer {in_credits(minimum)}"
+        )
         self.minimum = minimum
         self.found = found
 
@@ -144,7 +146,7 @@ class BondNotCovered(InvalidTransaction):
     def __init__(self, balance: int, bond: int) -> None:
         """Both in micro-credits."""
         super().__init__(
-            f"a finalist's bond is {bond} micro-credits, you have {balance}: earn more"
+            f"a finalist's bond is {in_credits(bond)} credits, you have {in_credits(balance)}: earn more"
         )
         self.balance = balance
         self.bond = bond

@@ -8,6 +8,7 @@ import click
 from lc_node.api import calls, schema
 from lc_node.cli.options import connect, home_option, json_option
 from lc_node.cli.output import print_json, print_pairs, print_table
+from lc_node.cli.waiting import until_final
 from lc_node.cli.wording import CREDITS, credits_text
 
 
@@ -38,7 +39,7 @@ def wallet(home: Path | None, limit: int, *, as_json: bool) -> None:
     print_table(("height", "credits", "cause", "what happened"), rows, empty="No changes yet.")
 
 
-@click.command()
+@click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("address")
 @click.argument("amount", type=CREDITS)
 @click.option("--memo", default="", help="At most 64 bytes, for everybody to read.")
@@ -48,9 +49,10 @@ def send(
     address: str, amount: schema.MicroCredits, memo: str, home: Path | None, *, as_json: bool
 ) -> None:
     """Give AMOUNT credits to the account ADDRESS."""
-    with connect(home) as client:
-        transfer = calls.Transfer(to=schema.Address(address), amount=amount, memo=memo)
-        _done(client.call(transfer), f"Sent {credits_text(amount)} credits", as_json=as_json)
+    transfer = calls.Transfer(to=schema.Address(address), amount=amount, memo=memo)
+    with connect(home) as client, until_final():
+        receipt = client.call(transfer)
+    _done(receipt, f"Sent {credits_text(amount)} credits", as_json=as_json)
 
 
 @click.command()
@@ -59,7 +61,7 @@ def send(
 @json_option
 def bond(amount: schema.MicroCredits, home: Path | None, *, as_json: bool) -> None:
     """Put AMOUNT credits at stake from the next epoch: for votes, committees and trust."""
-    with connect(home) as client:
+    with connect(home) as client, until_final():
         receipt = client.call(calls.Bond(amount=amount))
     _done(receipt, f"Bonded {credits_text(amount)} credits", as_json=as_json)
 
@@ -70,7 +72,7 @@ def bond(amount: schema.MicroCredits, home: Path | None, *, as_json: bool) -> No
 @json_option
 def unbond(amount: schema.MicroCredits, home: Path | None, *, as_json: bool) -> None:
     """Withdraw AMOUNT credits of stake; they are free when the unbonding time has passed."""
-    with connect(home) as client:
+    with connect(home) as client, until_final():
         receipt = client.call(calls.Unbond(amount=amount))
     _done(receipt, f"Unbonding {credits_text(amount)} credits", as_json=as_json)
 

@@ -1,5 +1,6 @@
 """How a command ends: its exit code, and one line on stderr that names the fix."""
 
+import re
 from enum import IntEnum
 from typing import Final
 
@@ -26,6 +27,8 @@ EXIT_CODES_TEXT: Final = (
     "here, 4 no node answers, 130 interrupted."
 )
 
+_PLAIN_WORD: Final = re.compile(r"[a-z]+[ ,:;']")
+
 
 def explain(error: Exception) -> Exit:
     """Write an error to stderr and return its exit code; raise it again if it is not ours."""
@@ -50,6 +53,11 @@ def explain(error: Exception) -> Exit:
 
 
 def _said(error: Exception, code: Exit) -> Exit:
-    text = str(error)
-    click.echo(f"Error: {text[:1].upper()}{text[1:]}", err=True)
+    click.echo(f"Error: {_begun(str(error))}", err=True)
     return code
+
+
+def _begun(text: str) -> str:
+    """Return a message as a sentence begins; a file's name, or anything else that is quoted, is left as it is."""
+    is_plain = _PLAIN_WORD.match(text) is not None
+    return text[:1].upper() + text[1:] if is_plain else text

@@ -10,6 +10,7 @@ import msgspec
 
 from lc_node.chain.addresses import decode_address, encode_address
 from lc_node.chain.codec import encode
+from lc_node.chain.errors import MalformedBytes
 from lc_node.chain.genesis import Genesis, chain_id
 from lc_node.chain.transactions import Resources
 from lc_node.chain.types import ByteCount, Digest, Link, MicroCredits, Millis
@@ -80,6 +81,9 @@ def new(  # noqa: PLR0913  # one argument an option
         disk_bytes=ByteCount(offer_disk * _GIGABYTE),
         gpus=0,
     )
+    if not members:
+        message = "Give at least one --member FILE:BALANCE:BOND: somebody must vote."
+        raise click.UsageError(message)
     founders = [_member(text, offers) for text in members]
     founders += [_account(text, offers) for text in accounts]
     if output.exists():
@@ -96,7 +100,7 @@ def new(  # noqa: PLR0913  # one argument an option
 @json_option
 def show(file: Path | None, home: Path | None, *, as_json: bool) -> None:
     """Show a genesis document: FILE, or the one of the home."""
-    document = decode_genesis(file.read_bytes()) if file else home_at(home).genesis()
+    document = _read(file) if file else home_at(home).genesis()
     _show(document, as_json=as_json)
 
 
@@ -106,8 +110,16 @@ def show(file: Path | None, home: Path | None, *, as_json: bool) -> None:
 def use(file: Path, home: Path | None) -> None:
     """Follow the chain that begins with FILE."""
     place = home_at(home)
-    name = place.use_genesis(decode_genesis(file.read_bytes()))
+    name = place.use_genesis(_read(file))
     click.echo(f"{place.path} follows chain {name.hex()}.")
+
+
+def _read(file: Path) -> Genesis:
+    try:
+        return decode_genesis(file.read_bytes())
+    except MalformedBytes as error:
+        message = f"{file} is no genesis document; take the file that `lc-node genesis new` wrote."
+        raise click.ClickException(message) from error
 
 
 def _member(text: str, offers: Resources) -> Founder:

@@ -57,7 +57,7 @@ def jobs(home: Path | None, limit: int, *, mine: bool, everything: bool, as_json
         )
         for one in found
     ]
-    columns = ("job", "title", "phase", "bounty", "due", "bids", "best", "leader", "here")
+    columns = ("job", "title", "phase", "bounty", "ends", "bids", "best", "leader", "here")
     print_table(columns, rows, empty="No such jobs; `lc-node jobs --all` also shows old ones.")
 
 
@@ -160,13 +160,12 @@ def find_job(client: Client, text: str) -> schema.JobId:
     """Return the id of the only job whose id begins with ``text``.
 
     Raises:
-        click.UsageError: that is not the beginning of an id, or of several.
-        UnknownThing: no job's id begins so.
+        click.UsageError: that is the beginning of several ids.
+        UnknownThing: no job's id begins so, or none could.
     """
     prefix = text.lower()
     if not prefix or len(prefix) > _ID_DIGITS or set(prefix) - set("0123456789abcdef"):
-        message = f"{text!r} is not a job's id; see `lc-node jobs --all`."
-        raise click.UsageError(message)
+        raise UnknownThing("UnknownJob", f"{text!r} is not a job's id; see `lc-node jobs --all`.")
     found = client.call(calls.GetJobs(prefix=prefix, jobs_max=2))
     if not found:
         raise UnknownThing("UnknownJob", f"No job begins with {text}; see `lc-node jobs --all`.")

@@ -45,11 +45,11 @@ def peers(home: Path | None, *, as_json: bool) -> None:
             str(peer.height),
             "-" if peer.latency_ms is None else f"{peer.latency_ms} ms",
             "validator" if peer.is_validator else "",
-            peer.software,
+            peer.software or "connected",
         )
         for peer in answer
     ]
-    columns = ("peer", "at", "height", "latency", "", "software")
+    columns = ("peer", "at", "height", "latency", "", "state")
     print_table(columns, rows, empty="No peers: list some in config.toml, [[network.peers]].")
 
 

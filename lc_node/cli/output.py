@@ -1,12 +1,18 @@
 """What a command prints: a table for people, or JSON for programs."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import click
 import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+_WHOLE: Final = frozenset({"account"})
+"""A table with one of these is copied from: never cut, however narrow the terminal."""
+
+_WIDE: Final = 1000
 
 
 def print_json(value: object) -> None:
@@ -32,10 +38,13 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty:
     if not rows:
         click.echo(empty)
         return
-    table = Table(*columns, box=None, pad_edge=False)
+    is_whole = not _WHOLE.isdisjoint(columns)
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=is_whole)
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
-    Console().print(table)
+    Console(width=_WIDE if is_whole else None).print(table)
 
 
 def printable(text: str) -> str:

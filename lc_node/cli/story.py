@@ -47,7 +47,7 @@ def _head(story: JobStory) -> tuple[tuple[str, str], ...]:
         ("posted by", summary.submitter + (" (this node)" if summary.mine else "")),
         ("phase", summary.phase.value),
         ("bounty", f"{credits_text(summary.bounty)} credits"),
-        ("fee", f"{credits_text(story.fee)} credits"),
+        ("fee", f"{credits_text(story.fee)} credits" if story.fee else ""),
         ("model format", summary.model_format.value),
         ("winner", summary.winner or ""),
         ("label", summary.label),

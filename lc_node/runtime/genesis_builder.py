@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from lc_node.chain.addresses import encode_address
 from lc_node.chain.errors import LearningChainError
 from lc_node.chain.genesis import Genesis, GenesisAccount, initial_state
 from lc_node.chain.params import DEVNET, MAINNET, ProtocolParams
@@ -19,7 +20,9 @@ class AccountTwice(LearningChainError):
 
     def __init__(self, key: PublicKey) -> None:
         """Name the key."""
-        super().__init__(f"the account {key.hex()} is given twice; give each account once")
+        super().__init__(
+            f"the account {encode_address(key)} is given twice; give each account once"
+        )
         self.key = key
 
 

@@ -21,7 +21,7 @@ from lc_node.runtime.history import History
 from lc_node.runtime.job_service import JobService
 from lc_node.runtime.job_views import Viewer, activity_of, story_of, summary_of
 from lc_node.runtime.ledger import Ledger
-from lc_node.runtime.network import Network
+from lc_node.runtime.network import Network, PeerInfo
 from lc_node.runtime.posting import find_job
 
 _BEHIND_MAX: Final = 2
@@ -102,7 +102,7 @@ class Reading:
                 is_outbound=bool(peer.address),
                 since=schema.Millis(peer.since),
                 latency_ms=None,
-                software="" if peer.refusal is None else peer.refusal.words,
+                software=_state(peer),
             )
             for peer in self._at.network.peers()
         )
@@ -210,3 +210,10 @@ class Reading:
         since = max(self._at.ledger.tip.time, self._started)
         is_silent = self._at.clock.now() - since > _SILENT_MS
         return schema.SyncState.HALTED if is_silent else schema.SyncState.FOLLOWING
+
+
+def _state(peer: PeerInfo) -> str:
+    """Return why a listed peer is not connected; nothing if it is."""
+    if peer.is_up:
+        return ""
+    return "not reached yet" if peer.refusal is None else peer.refusal.words

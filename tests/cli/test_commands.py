@@ -86,8 +86,8 @@ def test_a_refusal_by_the_chain_is_told(node: Background, capsys: Capture) -> No
     ("job", "code", "why"),
     [
         ("dddd", Exit.REFUSED, "No job begins with dddd"),
-        ("xyz", Exit.USAGE, "not a job's id"),
-        ("", Exit.USAGE, "not a job's id"),
+        ("xyz", Exit.REFUSED, "not a job's id"),
+        ("", Exit.REFUSED, "not a job's id"),
     ],
 )
 def test_a_job_that_is_not_there_is_named(

@@ -125,4 +125,4 @@ def test_a_damaged_document_is_refused(made: Path, capsys: Capture) -> None:
     made.write_bytes(made.read_bytes() + b"\0")
 
     assert run(["genesis", "show", str(made)]) == Exit.REFUSED
-    assert "malformed genesis document" in capsys.readouterr().err.lower()
+    assert "is no genesis document" in capsys.readouterr().err.lower()

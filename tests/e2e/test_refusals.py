@@ -30,7 +30,7 @@ ATTEMPTS: Final = {
         light_request(bounty=1000),
         "the balance is lower than bounty and fee; lower the bounty or earn",
     ),
-    "unpaid": (light_request(bounty=0), "bounty of 0 micro-credits is too small: offer 1000000"),
+    "unpaid": (light_request(bounty=0), "bounty of 0 credits is too small: offer 1"),
     "soon": (light_request(expiry_seconds=5), r"1[4-6] s too near: choose a later one"),
     "past": (light_request(expiry_seconds=-60), "expiry_seconds"),
 }
