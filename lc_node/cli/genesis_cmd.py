@@ -81,11 +81,11 @@ def new(  # noqa: PLR0913  # one argument an option
         disk_bytes=ByteCount(offer_disk * _GIGABYTE),
         gpus=0,
     )
+    founders = [_member(text, offers) for text in members]
+    founders += [_account(text, offers) for text in accounts]
     if not members:
         message = "Give at least one --member FILE:BALANCE:BOND: somebody must vote."
         raise click.UsageError(message)
-    founders = [_member(text, offers) for text in members]
-    founders += [_account(text, offers) for text in accounts]
     if output.exists():
         message = f"{output} exists; choose another --output."
         raise click.ClickException(message)

@@ -95,7 +95,7 @@ def test_a_document_is_never_overwritten(made: Path, identity: Path, capsys: Cap
 @pytest.mark.parametrize(
     ("arguments", "code", "why"),
     [
-        ([], Exit.REFUSED, "name at least one"),
+        ([], Exit.USAGE, "at least one --member"),
         (["--member", "{identity}:100"], Exit.USAGE, "needs a bond"),
         (["--member", "{identity}"], Exit.USAGE, "NAME:BALANCE:BOND"),
         (["--member", "{identity}:many:1"], Exit.USAGE, "not an amount"),
