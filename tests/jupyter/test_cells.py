@@ -17,16 +17,6 @@ def evaluate(model):
     return 0.0
 """
 
-RIDGE = """
-from sklearn.linear_model import Ridge
-
-def train(trial):
-    return Ridge()
-
-def evaluate(model):
-    return 0.0
-"""
-
 
 @pytest.mark.parametrize(
     ("cell", "why"),
@@ -125,7 +115,6 @@ def test_modules_that_a_cell_is_the_first_to_import_are_noted(notebook: Shell) -
             "npz",
         ),
         ("data = numpy.ones(1)\ndef train(t): return data\ndef evaluate(m): return 0.0", "npz"),
-        (RIDGE, "skops"),
         (FUNCTIONS + "def save(m, path): ...\ndef load(path): ...", "raw"),
     ],
 )
