@@ -9,7 +9,7 @@ from IPython.display import DisplayHandle, display
 from lc_jupyter.display import Shown, paragraph, stack
 
 REDRAW_SECONDS: Final = 0.2
-"""An output is redrawn at most five times a second; the last state is always drawn."""
+"""What changes all the time is redrawn at most five times a second."""
 
 
 def tell(shown: object) -> None:
@@ -43,11 +43,16 @@ class Live:
     def show(self, now: Shown, line: str) -> None:
         """Show something until the next; a terminal prints ``line`` unless it has just done so."""
         self._now = now
-        if self._in_place and time.monotonic() - self._drawn_at >= REDRAW_SECONDS:
-            self._draw()
+        self._draw()
         if not self._in_place and line not in {"", self._line}:
             tell(paragraph(line))
         self._line = line
+
+    def show_progress(self, now: Shown) -> None:
+        """Show what changes all the time, as often as one can read; a terminal does without."""
+        if time.monotonic() - self._drawn_at >= REDRAW_SECONDS:
+            self._now = now
+            self._draw()
 
     def keep(self, part: Shown) -> None:
         """Let a part stay, in place of what was shown for now."""

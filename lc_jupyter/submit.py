@@ -139,7 +139,7 @@ def send_image(client: Client, image: BuiltImage, live: Live) -> int:
 
     def show_progress(held: int) -> None:
         text = f"Sending {show_bytes(before + held)} of {show_bytes(total)} to the node …"
-        live.show(paragraph(text, "dim"), "")
+        live.show_progress(paragraph(text, "dim"))
 
     for digest, size in sizes.items():
         with paths[digest].open("rb") as source:

@@ -1,6 +1,5 @@
 """Plans an image from a cell: what its functions need, and from where on this machine it comes."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +33,7 @@ from lc_jupyter.runner.layout import (
     PAYLOAD_TRAIN,
     WORK,
 )
+from lc_jupyter.stopwatch import Stopwatch
 from lc_node.oci.layers import file_of
 
 OURS: Final = "learningchain"
@@ -98,19 +98,6 @@ class SnapshotPlan:
     seconds: Mapping[str, float]
 
 
-class _Stopwatch:
-    """Seconds of each step, for the report."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._since = time.perf_counter()
-
-    def lap(self, step: str) -> None:
-        """Book the time since the last lap."""
-        now = time.perf_counter()
-        self.seconds[step], self._since = now - self._since, now
-
-
 def plan_snapshot(
     request: SnapshotRequest,
     environment: Environment | None = None,
@@ -123,7 +110,7 @@ def plan_snapshot(
     """
     environment = environment or Environment.current()
     cache = cache or LayerCache.of_user()
-    watch = _Stopwatch()
+    watch = Stopwatch()
     taken = capture(
         request.functions, {PAYLOAD_FORMAT: request.model_format}, request.captured_bytes_max
     )

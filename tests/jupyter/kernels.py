@@ -24,14 +24,20 @@ class Reply:
     """All that was printed or shown, in order."""
     shown: dict[str, str] = field(default_factory=dict)
     """The HTML of each output as it stands at the end, by display id."""
+    drawn: list[str] = field(default_factory=list)
+    """The HTML of every drawing."""
 
 
 class Kernel:
     """A kernel with the magics loaded, that finds a node by its home."""
 
-    def __init__(self, folder: Path, home: Path) -> None:
+    def __init__(self, folder: Path, home: Path, cache: Path) -> None:
         self._manager = KernelManager(transport="ipc", ip=str(folder / "k"))
-        environment = {"LC_NODE": str(home), "IPYTHONDIR": str(folder), "PYTHONWARNINGS": "ignore"}
+        environment = {
+            "LC_NODE": str(home),
+            "IPYTHONDIR": str(folder),
+            "XDG_CACHE_HOME": str(cache),
+        }
         self._manager.start_kernel(env={**os.environ, **environment})
         self._client = self._manager.client()
         self._client.start_channels()
@@ -102,3 +108,4 @@ def _note(reply: Reply, message: dict[str, Any]) -> None:
     name = content.get("transient", {}).get("display_id")
     if name is not None:
         reply.shown[name] = data.get("text/html", "")
+        reply.drawn.append(data.get("text/html", ""))

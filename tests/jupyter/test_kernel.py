@@ -25,9 +25,9 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def running(folder: Path) -> Iterator[tuple[Desk, Kernel]]:
+def running(folder: Path, layers: Path) -> Iterator[tuple[Desk, Kernel]]:
     desk = Desk(folder)
-    kernel = Kernel(folder, desk.home)
+    kernel = Kernel(folder, desk.home, layers)
     kernel.run("%load_ext lc_jupyter")
     yield desk, kernel
     kernel.stop()
@@ -38,6 +38,7 @@ def running(folder: Path) -> Iterator[tuple[Desk, Kernel]]:
 def desk(running: tuple[Desk, Kernel]) -> Desk:
     """Return the module's node, with one open job and nothing asked."""
     running[0].desk.asked.clear()
+    running[0].desk.posted.clear()
     running[0].tell(story_of())
     return running[0]
 
@@ -98,6 +99,28 @@ def test_a_waiting_cell_is_drawn_in_place_and_keeps_the_last_picture(
     assert reply.status == "ok"
     assert "Won by lc1winner" in html
     assert "left in this phase" not in html
+
+
+SUBMITTED = """%%lc_submit --bounty 5 --expires 10m --format raw
+def train(trial):
+    return b"model"
+
+def evaluate(model):
+    return [0.5] * 16
+"""
+
+
+def test_every_step_of_a_submission_is_drawn_and_only_the_outcome_is_kept(
+    kernel: Kernel, desk: Desk
+) -> None:
+    reply = kernel.run(SUBMITTED)
+    [html] = reply.shown.values()
+
+    assert desk.desk.posted
+    for step in ("Packaging", "Sending", "Checking here", "Posting"):
+        assert any(step in drawn for drawn in reply.drawn)
+        assert step not in html
+    assert "Posted as job aaaaaaaaaaaa" in html
 
 
 def test_an_awaited_job_is_the_value_of_its_cell(kernel: Kernel, desk: Desk) -> None:
