@@ -31,7 +31,7 @@ from lc_node.chain.transactions import (
     VerdictCommit,
     VerdictReveal,
 )
-from lc_node.chain.types import MicroCredits, Millis, MilliTokens
+from lc_node.chain.types import Epoch, MicroCredits, Millis, MilliTokens
 
 TOKEN: Final = MilliTokens(1_000)
 """What a transaction takes from its sender's bucket."""
@@ -57,8 +57,7 @@ def process_envelope(state: State, block: BlockContext, transaction: Transaction
         raise SenderSuspended(account.suspended_by[0])
     if transaction.nonce <= account.nonce:
         raise NonceTooLow(account.nonce, transaction.nonce)
-    if account.unbonding:
-        account = _with_released(account, block)
+    account = with_released(account, block.params, block.time, block.epoch)
     needed = 0 if isinstance(body, DUTIES) else TOKEN
     tokens = get_tokens(account, block.params, block.time)
     if tokens < needed:
@@ -149,14 +148,14 @@ def process_unbond(state: State, context: Context, body: Unbond) -> None:
     state.set_account(context.sender, unbonding)
 
 
-def _with_released(account: Account, block: BlockContext) -> Account:
+def with_released(account: Account, params: ProtocolParams, time: Millis, epoch: Epoch) -> Account:
     """Return an account with the credits in its balance whose time and epochs have passed."""
-    params = block.params
+    if not account.unbonding:
+        return account
     kept = tuple(
         entry
         for entry in account.unbonding
-        if entry.time + params.unbonding_ms > block.time
-        or entry.epoch + params.unbonding_epochs > block.epoch
+        if entry.time + params.unbonding_ms > time or entry.epoch + params.unbonding_epochs > epoch
     )
     left = sum(entry.amount for entry in kept)
     released = sum(entry.amount for entry in account.unbonding) - left

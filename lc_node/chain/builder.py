@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lc_node.chain.blocks import Block, Header
 from lc_node.chain.context import BlockContext
 from lc_node.chain.deadlines import process_deadlines
+from lc_node.chain.epochs import process_epoch_end
 from lc_node.chain.errors import InvalidTransaction
 from lc_node.chain.mempool import Mempool, Pending
 from lc_node.chain.params import ProtocolParams
@@ -42,6 +43,7 @@ def build_block(
     )
     process_deadlines(state, context)
     chosen = _chosen(state, context, pending)
+    next_set_hash = process_epoch_end(state, context)
     header = Header(
         chain_id=context.chain_id,
         epoch=context.epoch,
@@ -54,7 +56,7 @@ def build_block(
         transactions_root=Digest(tree_root([entry.digest for entry in chosen])),
         state_root=state.root(),
         set_hash=set_hash(parent.validators),
-        next_set_hash=(),
+        next_set_hash=next_set_hash,
     )
     block = Block(header=header, transactions=tuple(entry.signed for entry in chosen))
     return block, Applied(state=state, events=tuple(context.events))

@@ -133,6 +133,14 @@ def get_duties(state: State, block: BlockContext, key: PublicKey) -> Duties:
     return Duties(epoch=block.epoch, draws=0, declines=0)
 
 
+def count_duty(state: State, key: PublicKey) -> None:
+    """Count a decided examination in which a member agreed: epochs pay for it."""
+    account = state.account(key)
+    if not account.is_banned:
+        service = replace(account.service, duties=account.service.duties + 1)
+        state.set_account(key, replace(account, service=service))
+
+
 def set_duties(state: State, key: PublicKey, duties: Duties) -> None:
     """Replace a key's count of duties."""
     state.set_account(key, replace(state.account(key), duties=(duties,)))

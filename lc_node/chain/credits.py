@@ -47,6 +47,13 @@ def burn(state: State, amount: MicroCredits) -> None:
     state.set_meta(replace(meta, burned=MicroCredits(meta.burned + amount)))
 
 
+def issue(state: State, key: PublicKey, amount: MicroCredits) -> None:
+    """Make new credits and put them into the balance of a key that is not banned."""
+    meta = state.meta
+    state.set_meta(replace(meta, issued=MicroCredits(meta.issued + amount)))
+    pay(state, key, amount)
+
+
 def slash(state: State, key: PublicKey, amount: MicroCredits) -> MicroCredits:
     """Take credits at stake, the bond first, then what is unbonding, the latest first.
 

@@ -280,6 +280,32 @@ class BadSignature(InvalidTransaction):
         super().__init__("the signature does not verify: sign the transaction's id")
 
 
+class WrongEpoch(InvalidTransaction):
+    """A wish to validate is meant for another epoch."""
+
+    def __init__(self, epoch: int, found: int) -> None:
+        """Name the epoch of the block, and the one that was meant."""
+        super().__init__(f"meant for epoch {found}, this is {epoch}: sign it again")
+        self.epoch = epoch
+        self.found = found
+
+
+class NothingBonded(InvalidTransaction):
+    """Only who has something at stake may validate."""
+
+    def __init__(self) -> None:
+        """Name the fix."""
+        super().__init__("the sender has no bond: bond credits, with a beacon link, first")
+
+
+class AlreadyReady(InvalidTransaction):
+    """The sender has asked to validate in the next epoch already."""
+
+    def __init__(self) -> None:
+        """Say that all is well."""
+        super().__init__("the sender is ready for the next epoch already: just wait for it")
+
+
 class NotEvidence(InvalidTransaction):
     """Two votes do not prove that their signer broke a rule."""
 

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from lc_node.chain.codec import Decoder, Record
 from lc_node.chain.job import Label, Outcome, Phase
+from lc_node.chain.records import ValidatorSet
 from lc_node.chain.transactions import Fault, LossVector
 from lc_node.chain.types import (
     ByteCount,
@@ -63,6 +64,8 @@ class Reason(StrEnum):
     WRONG_LOSSES = "wrong_losses"
     FORGOTTEN = "forgotten"
     EQUIVOCATED = "equivocated"
+    BLOCKS = "blocks"
+    DUTIES = "duties"
 
 
 class JobPosted(Record, tag="job_posted"):
@@ -228,6 +231,12 @@ class JobEnded(Record, tag="job_ended"):
     label: Label
 
 
+class EpochBegan(Record, tag="epoch_began"):
+    """The block before was the last of its epoch; these are the validators from now on."""
+
+    validators: ValidatorSet
+
+
 class JobForgotten(Record, tag="job_forgotten"):
     """The state no longer holds the job; these receipts do."""
 
@@ -254,6 +263,7 @@ MarketEvent: TypeAlias = (
     | Burned
     | JobEnded
     | JobForgotten
+    | EpochBegan
 )
 
 MARKET_EVENT_DECODER: Decoder[MarketEvent] = Decoder(

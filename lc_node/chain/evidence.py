@@ -22,8 +22,10 @@ def process_evidence(state: State, context: Context, body: Evidence) -> None:
     signer = body.first.signer
     if not is_equivocation(body.first, body.second):
         raise NotEvidence("an honest validator may sign both")
-    if body.first.epoch != state.validators.epoch or not is_validator(state.validators, signer):
-        raise NotEvidence("their signer is no validator of this epoch")
+    if not _is_answerable(state, context, body.first):
+        raise NotEvidence(
+            "their signer is no validator of this epoch, and has no stake from one just before"
+        )
     if state.account(signer).is_banned:
         raise NotEvidence("their signer is banned already")
     if not all(_is_signed(context.chain_id, vote) for vote in (body.first, body.second)):
@@ -46,6 +48,19 @@ def is_equivocation(first: Vote, second: Vote) -> bool:
     if first.kind == second.kind:
         return first.kind is not VoteKind.NULLIFY and first.subject != second.subject
     return {first.kind, second.kind} == {VoteKind.NULLIFY, VoteKind.FINALIZE}
+
+
+def _is_answerable(state: State, context: Context, vote: Vote) -> bool:
+    """Return whether a vote's signer can still be made to pay for it.
+
+    That is a validator of this epoch, and whoever has a stake left from as many epochs ago as unbonding
+    takes. An honest key that did not validate then has signed no votes.
+    """
+    now = context.epoch
+    if vote.epoch == now:
+        return is_validator(state.validators, vote.signer)
+    first = now - context.params.unbonding_epochs
+    return first <= vote.epoch < now and state.account(vote.signer).slashable > 0
 
 
 def _is_signed(chain_id: ChainId, vote: Vote) -> bool:

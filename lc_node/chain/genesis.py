@@ -104,6 +104,7 @@ def initial_state(genesis: Genesis) -> State:
         height=Height(0),
         time=genesis.time,
         epoch=Epoch(0),
+        epoch_began=genesis.time,
         beacon=Beacon(name),
         genesis_credits=_credits(genesis),
     )
@@ -144,5 +145,3 @@ def _validate(genesis: Genesis) -> None:
             raise InvalidGenesis(f"member {key.hex()} needs an account with a bond and a link")
     if _credits(genesis) > _CREDITS_MAX:
         raise InvalidGenesis("all credits together must stay below 2^62 micro-credits")
-    if genesis.params.epoch_heights:
-        raise InvalidGenesis("epochs do not end yet: leave epoch_heights at 0")

@@ -6,6 +6,7 @@ from typing import Any, Final
 from lc_node.chain.accounts import process_bond, process_transfer, process_unbond
 from lc_node.chain.bids import process_bid
 from lc_node.chain.context import Context
+from lc_node.chain.epochs import process_ready
 from lc_node.chain.evidence import process_evidence
 from lc_node.chain.jobs import (
     process_cancel,
@@ -24,6 +25,7 @@ from lc_node.chain.transactions import (
     Extend,
     Open,
     PostJob,
+    Ready,
     TopUp,
     Transfer,
     Unbond,
@@ -39,6 +41,7 @@ HANDLERS: Final[Mapping[type[Body], Handler]] = {
     Transfer: process_transfer,
     Bond: process_bond,
     Unbond: process_unbond,
+    Ready: process_ready,
     PostJob: process_post_job,
     TopUp: process_top_up,
     Extend: process_extend,

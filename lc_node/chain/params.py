@@ -49,6 +49,10 @@ class ProtocolParams(Record, kw_only=True):
     epoch_heights: Count = 0
     """Heights of an epoch; 0: epoch 0 has no last height."""
     validators_max: Count = 100
+    validators_ready_min: Count = 4
+    """With fewer that are ready, the set of the epoch before goes on."""
+    validator_bond_min: MicroCredits
+    """Who has less at stake is not taken into a set."""
     unbonding_ms: MillisSpan
     unbonding_epochs: Count = 2
     """Unbonding credits stay slashable until both spans have passed."""
@@ -147,6 +151,8 @@ class ProtocolParams(Record, kw_only=True):
 
 DEVNET: Final = ProtocolParams(
     clock_drift_ms=MillisSpan(500),
+    epoch_heights=600,
+    validator_bond_min=MicroCredits(10 * CREDIT),
     unbonding_ms=MillisSpan(MINUTE_MS),
     tokens_max=MilliTokens(200_000),
     tokens_per_second=MilliTokens(50_000),
@@ -173,6 +179,8 @@ DEVNET: Final = ProtocolParams(
 
 MAINNET: Final = ProtocolParams(
     clock_drift_ms=MillisSpan(2 * SECOND_MS),
+    epoch_heights=600,
+    validator_bond_min=MicroCredits(1_000 * CREDIT),
     unbonding_ms=MillisSpan(14 * DAY_MS),
     tokens_max=MilliTokens(60_000),
     tokens_per_second=MilliTokens(1_000),

@@ -42,6 +42,21 @@ class Duties(Record):
     declines: int
 
 
+class Service(Record, kw_only=True):
+    """What a key has done for the chain in this epoch."""
+
+    blocks: int = 0
+    """Blocks that it proposed."""
+    duties: int = 0
+    """Decided examinations in which it agreed."""
+    is_ready: bool = False
+    """Whether it asked to be a validator of the next epoch."""
+
+
+NO_SERVICE: Final = Service()
+"""Of a key that has done nothing yet."""
+
+
 class Account(Record, kw_only=True):
     """What the chain knows of one key; a key never seen has the empty account."""
 
@@ -67,6 +82,7 @@ class Account(Record, kw_only=True):
     """Unfinished jobs in which a bid of this key was refuted, sorted."""
     duties: Annotated[tuple[Duties, ...], AtMostOne] = ()
     """Of the last epoch in which it was drawn."""
+    service: Service = NO_SERVICE
 
     @property
     def is_banned(self) -> bool:
@@ -77,6 +93,17 @@ class Account(Record, kw_only=True):
     def is_suspended(self) -> bool:
         """Whether a job in which this key was refuted has not ended yet."""
         return bool(self.suspended_by)
+
+    @property
+    def is_engaged(self) -> bool:
+        """Whether the end of an epoch has anything to do with this account."""
+        return bool(
+            self.epoch_bond
+            or self.bond
+            or self.unbonding
+            or self.next_link
+            or self.service != NO_SERVICE
+        )
 
     @property
     def slashable(self) -> MicroCredits:
@@ -109,6 +136,8 @@ class Meta(Record, kw_only=True):
     height: Height
     time: Millis
     epoch: Epoch
+    epoch_began: Millis
+    """The time of the block before this epoch."""
     beacon: Beacon
     genesis_credits: MicroCredits
     """The sum of all that genesis gave."""

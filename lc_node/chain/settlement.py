@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from lc_node.chain.agreement import get_agreeing, get_grossly_wrong
 from lc_node.chain.bans import release
-from lc_node.chain.committee import get_ballots
+from lc_node.chain.committee import count_duty, get_ballots
 from lc_node.chain.context import BlockContext
 from lc_node.chain.credits import slash
 from lc_node.chain.events import JobEnded, JobForgotten, Reason
@@ -110,6 +110,7 @@ def _pay_agreeing(state: State, block: BlockContext, job: Job, examination: Exam
     price = compute_evaluation_price(block.params, job.spec)
     share = MicroCredits(min(price, purse // max(1, len(agreeing))))
     for member in agreeing:
+        count_duty(state, member)
         give(state, block, job.id, member, share, Reason.VERIFIED)
     paid = share * len(agreeing)
     if is_final:

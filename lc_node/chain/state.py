@@ -36,8 +36,8 @@ class _Final:
         """Start empty."""
         self.commitment = Commitment()
         self.due = DueOrder()
-        self.staked: set[PublicKey] = set()
-        """Who has an epoch bond: committees are drawn among few, however many accounts there are."""
+        self.engaged: set[PublicKey] = set()
+        """Who has a stake or served: committees are drawn, and epochs ended, among few of many."""
 
 
 class State:
@@ -141,9 +141,13 @@ class State:
 
     def staked_accounts(self) -> Iterator[tuple[PublicKey, Account]]:
         """Yield the accounts with a bond that counts in this epoch, in key order."""
-        for key in sorted(self._final.staked.union(self._accounts.items())):
+        return ((key, found) for key, found in self.engaged_accounts() if found.epoch_bond)
+
+    def engaged_accounts(self) -> Iterator[tuple[PublicKey, Account]]:
+        """Yield the accounts that the end of an epoch concerns, in key order."""
+        for key in sorted(self._final.engaged.union(self._accounts.items())):
             account = self.account(key)
-            if account.epoch_bond:
+            if account.is_engaged:
                 yield key, account
 
     def job(self, job_id: JobId) -> Job | None:
@@ -248,7 +252,8 @@ class State:
             self._final.due.set(job_id, None if job is None else job.due)
         self._jobs.flatten()
         for key, account in self._accounts.items().items():
-            keep = self._final.staked.add if account.epoch_bond else self._final.staked.discard
+            engaged = self._final.engaged
+            keep = engaged.add if account.is_engaged else engaged.discard
             keep(key)
         commitment.flatten()
         self._accounts.clear()

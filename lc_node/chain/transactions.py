@@ -11,6 +11,7 @@ from lc_node.chain.types import (
     ByteCount,
     ChainId,
     Digest,
+    Epoch,
     Height,
     JobId,
     Link,
@@ -133,6 +134,12 @@ class Unbond(Record, tag="unbond"):
     amount: MicroCredits
 
 
+class Ready(Record, tag="ready"):
+    """Ask, in an epoch, to be a validator of the next one."""
+
+    epoch: Epoch
+
+
 class PostJob(Record, tag="post_job"):
     """Offer a bounty for the best model by an expiry."""
 
@@ -205,6 +212,7 @@ Body: TypeAlias = (
     Transfer
     | Bond
     | Unbond
+    | Ready
     | PostJob
     | TopUp
     | Extend

@@ -13,6 +13,7 @@ from lc_node.chain.codec import Record, encode
 from lc_node.chain.context import BlockContext, Context
 from lc_node.chain.crypto import verify
 from lc_node.chain.deadlines import process_deadlines
+from lc_node.chain.epochs import process_epoch_end
 from lc_node.chain.errors import (
     BadReveal,
     BadSignature,
@@ -70,7 +71,7 @@ def apply_block(
             apply_transaction(state, context, signed, is_verified=leaves[index] in verified)
         except InvalidTransaction as error:
             raise BadTransaction(index, error) from error
-    # Epoch 0 has no last height: no issuance, no next set.
+    validate_next_set(process_epoch_end(state, context), header)
     validate_state_root(state, header)
     return Applied(state=state, events=tuple(context.events))
 
@@ -89,7 +90,8 @@ def enter_block(
     if account.link != (link_above(reveal),):
         raise BadReveal(proposer)
     state = parent.child()
-    state.set_account(proposer, replace(account, link=(reveal,)))
+    service = replace(account.service, blocks=account.service.blocks + 1)
+    state.set_account(proposer, replace(account, link=(reveal,), service=service))
     meta = replace(
         parent.meta,
         height=Height(parent.meta.height + 1),
@@ -166,7 +168,6 @@ def validate_place(parent: State, header: Header) -> None:
         ("height", meta.height + 1, header.height),
         ("epoch", meta.epoch, header.epoch),
         ("set_hash", set_hash(parent.validators), header.set_hash),
-        ("next_set_hash", (), header.next_set_hash),
     )
     for field, ours, theirs in expected:
         if ours != theirs:
@@ -191,6 +192,16 @@ def validate_transactions_root(block: Block, params: ProtocolParams) -> Sequence
     if header.transactions_root != root:
         raise WrongRoot("transactions_root", root, header.transactions_root)
     return leaves
+
+
+def validate_next_set(next_set: tuple[Digest, ...], header: Header) -> None:
+    """Check what the header says of the next epoch's validators, if this block ends an epoch.
+
+    Raises:
+        WrongPlace: it says something else.
+    """
+    if header.next_set_hash != next_set:
+        raise WrongPlace("next_set_hash", next_set, header.next_set_hash)
 
 
 def validate_state_root(state: State, header: Header) -> None:

@@ -143,6 +143,7 @@ class Market:
                 height=Height(0),
                 time=START,
                 epoch=Epoch(0),
+                epoch_began=START,
                 beacon=Beacon(CHAIN),
                 genesis_credits=MicroCredits(balance * len(self.names) + bond * verifiers),
             ),

@@ -80,7 +80,6 @@ BAD = (
     ("with a bond", genesis_of(account_of(ANNA, bonded=0))),
     ("and a link", genesis_of(replace(account_of(ANNA), link=()))),
     ("below 2\\^62", genesis_of(account_of(ANNA), RICH)),
-    ("epoch_heights", genesis_of(account_of(ANNA), params=replace(DEVNET, epoch_heights=600))),
 )
 
 
