@@ -1,10 +1,25 @@
 """What agreement needs of the ledger."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
-from lc_node.chain.blocks import Block
-from lc_node.chain.types import BlockId, Height, Millis, View
+from lc_node.chain.blocks import Block, Header
+from lc_node.chain.types import BlockId, Epoch, Height, Millis, PublicKey, View, Weight
 from lc_node.chain.votes import Certificate
+from lc_node.consensus.messages import EpochProof
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Era:
+    """The epoch to which the next block belongs, as the state says."""
+
+    epoch: Epoch
+    members: Mapping[PublicKey, Weight]
+    root: Header
+    """The block before the epoch."""
+    epoch_heights: int
+    """Blocks of an epoch; 0: it has no last block."""
 
 
 class Application(Protocol):
@@ -46,4 +61,16 @@ class Application(Protocol):
 
     def finalization(self, height: Height) -> Certificate | None:
         """Return the certificate that was delivered with the block at a height, None if none was."""
+        ...
+
+
+class EpochApplication(Application, Protocol):
+    """A ledger whose validators change."""
+
+    def era(self, block: BlockId) -> Era:
+        """Return the epoch of the blocks on top of an executed, or the last delivered, block."""
+        ...
+
+    def epoch_proof(self, epoch: Epoch) -> EpochProof | None:
+        """Return what leads over the end of a past epoch, None if it is not (or no longer) here."""
         ...

@@ -82,6 +82,16 @@ class Core:
         return self._replica.tree.tip
 
     @property
+    def setting(self) -> Setting:
+        """The epoch."""
+        return self._setting
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the epoch's last block is delivered: nothing more is signed in it (F.3)."""
+        return self._replica.is_over
+
+    @property
     def may_sign(self) -> bool:
         """Whether this node votes."""
         return self._replica.ballot.may_sign
@@ -134,8 +144,10 @@ class Core:
                 self._answer(peer, library.finalized_blocks(message, self._application))
             case GetBlock():
                 self._answer(peer, self._block(message))
-            case _:
+            case Blocks():
                 self._on_blocks(peer, message, now)
+            case _:
+                return []  # what leads from one epoch to the next: see consensus.epochs
         return self._outputs(now)
 
     def on_time(self, now: Millis) -> list[Output]:

@@ -21,8 +21,9 @@ from lc_node.consensus.messages import (
 def finalized_blocks(question: GetBlocks, application: Application) -> Blocks | None:
     """Return blocks that end with a certified one; None if we have none of these heights.
 
-    As many as fit. If not even the shortest certified run fits, then the last blocks of it: the asker
-    knows by their ids that they are right, and asks for those below them next.
+    As many as fit, all of one epoch, since of another the asker may not know the validators. If not even
+    the shortest certified run fits, then the last blocks of it: the asker knows by their ids that they
+    are right, and asks for those below them next.
     """
     below = min(question.below, Height(question.first + SPAN_MAX))
     window, certified = _Window(), 0
@@ -71,14 +72,16 @@ def certificates(question: GetCertificates, book: CertificateBook) -> Certificat
 
 
 class _Window:
-    """The blocks of a run that fit into one answer."""
+    """The blocks of a run, in one epoch, that fit into one answer."""
 
     def __init__(self) -> None:
         self.blocks: tuple[Block, ...] = ()
         self._bytes = 0
 
     def append(self, block: Block) -> bool:
-        """Take a block if there is room; there is always room for one."""
+        """Take a block of the same epoch if there is room; there is always room for one."""
+        if self.blocks and self.blocks[0].header.epoch != block.header.epoch:
+            return False
         size = len(encode(block))
         is_full = len(self.blocks) == BLOCKS_MAX or self._bytes + size > BLOCKS_BYTES_MAX
         if is_full and self.blocks:

@@ -4,8 +4,9 @@ from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
-from lc_node.chain.blocks import Block
+from lc_node.chain.blocks import Block, Header
 from lc_node.chain.codec import Decoder, Record
+from lc_node.chain.records import ValidatorSet
 from lc_node.chain.types import BlockId, Epoch, Height, View
 from lc_node.chain.votes import Certificate, Vote
 
@@ -23,6 +24,9 @@ BLOCKS_BYTES_MAX: Final = 256 * 1024
 
 SPAN_MAX: Final = 1024
 """Heights that one question may span."""
+
+PROOFS_MAX: Final = 16
+"""Epochs in one answer: of 100 members each takes some 12 kB."""
 
 MESSAGE_BYTES_MAX: Final = 512 * 1024
 """A block of 256 KiB with 16 certificates of 100 signatures has 370 kB, an answer of 33 has 225 kB."""
@@ -87,6 +91,29 @@ class Certificates(Record, tag="certificates"):
     ]
 
 
+class EpochProof(Record):
+    """What leads from one epoch's validators to the next one's (F.6)."""
+
+    header: Header
+    """Of the epoch's last block."""
+    certificate: Certificate
+    """Its finalisation."""
+    next_set: ValidatorSet
+    """Who votes in the next epoch; the header names its hash."""
+
+
+class GetEpochs(Record, tag="get_epochs"):
+    """Ask for the proofs of the epochs from ``first`` on."""
+
+    first: Epoch
+
+
+class EpochProofs(Record, tag="epoch_proofs"):
+    """The answer to GetEpochs: epochs that follow each other."""
+
+    proofs: Annotated[tuple[EpochProof, ...], msgspec.Meta(min_length=1, max_length=PROOFS_MAX)]
+
+
 Message: TypeAlias = (
     Propose
     | VoteMessage
@@ -96,6 +123,8 @@ Message: TypeAlias = (
     | Blocks
     | GetCertificates
     | Certificates
+    | GetEpochs
+    | EpochProofs
 )
 
 MESSAGE_DECODER: Final[Decoder[Message]] = Decoder(

@@ -31,6 +31,11 @@ class Pace:
         if head != self._head:
             self._head, self._work = head, self._application.work_since(head, now)
 
+    def press(self, head: BlockId, now: Millis) -> None:
+        """Take it that ``head`` itself is the work, but leave it a moment: it is all but final."""
+        if head != self._head:
+            self._head, self._work = head, Millis(min(now, self._entered) + self._params.interval)
+
     def proposes_at(self, parent_time: Millis) -> Millis:
         """Return when the leader proposes on a parent (D.2)."""
         idle = self._entered + self._params.heartbeat

@@ -150,15 +150,18 @@ class Replica:
 
     def settle(self, now: Millis) -> None:
         """Apply the rules until none of them has anything to do."""
-        while (
-            self._adopt(now)
-            or self.delivery.deliver(now)
-            or self._propose(now)
-            or self._notarize(now)
-            or self._nullify(now)
-        ):
+        while self._adopt(now) or self.delivery.deliver(now) or self._vote(now):
             continue
         self.questions.forget(now)
+
+    @property
+    def is_over(self) -> bool:
+        """F.3: whether the epoch's last block is delivered, so that nothing more is signed in it."""
+        return self.setting.is_last(self.tree.tip)
+
+    def _vote(self, now: Millis) -> bool:
+        votes = (self._propose, self._notarize, self._nullify)
+        return not self.is_over and any(vote(now) for vote in votes)
 
     # D.5 to D.7: certificates.
 
@@ -195,7 +198,7 @@ class Replica:
     def _on_notarization(self, certificate: Certificate, now: Millis) -> None:
         """D.5: finalise, unless the view was nullified; the notarization is stored with the vote."""
         self.polls_at = min(self.polls_at, Millis(now + self.params.retry))
-        if self.ballot.may_finalize(certificate.view):
+        if self.ballot.may_finalize(certificate.view) and not self.is_over:
             self._sign(FINALIZE, certificate.view, certificate.subject, certificate)
             self.finalizes_at = Millis(now + self.params.retry)
         else:
@@ -229,21 +232,30 @@ class Replica:
         if ground is None:
             return False
         foundation, parent = ground
-        self.pace.look(foundation.block_id, now)
+        look = self.pace.press if self.setting.is_last(parent) else self.pace.look
+        look(foundation.block_id, now)
         if not leads:
             return False
         self.proposes_at = self.pace.proposes_at(parent.time)
         if now < self.proposes_at:
             return False
-        time = Millis(max(now, parent.time + 1))
-        block = self._application.build(foundation.block_id, self.view, time)
+        block = self._block(foundation, parent, now)
         if block is None:
             return False
         identity = block_id(block.header)
-        self.tree.was_executed(block, identity)
         self.outbox.put(PersistBlock(block=block, block_id=identity))
         self._sign(NOTARIZE, self.view, Subject(parent_view=foundation.view, block_id=identity))
         return True
+
+    def _block(self, foundation: Foundation, parent: Header, now: Millis) -> Block | None:
+        """Return what to propose on a parent: after an epoch's last block that very block (F.2)."""
+        if self.setting.is_last(parent):
+            return self.tree.body(foundation.block_id)
+        time = Millis(max(now, parent.time + 1))
+        block = self._application.build(foundation.block_id, self.view, time)
+        if block is not None:
+            self.tree.was_executed(block, block_id(block.header))
+        return block
 
     def proposal(self) -> Propose | None:
         """Return our own proposal of the current view, with what it stands on."""
@@ -309,8 +321,9 @@ class Replica:
         parent = self._parent(received, now)
         if parent is None:
             return False
-        if received.block.header.time > now + self.params.drift:  # D.3 e: wait for its time
-            self.notarizes_at = Millis(received.block.header.time - self.params.drift)
+        due = Millis(received.block.header.time - self.params.drift)
+        if now < due and not self.setting.is_last(parent):  # D.3 e: wait for its time
+            self.notarizes_at = due
             return False
         if not self._is_legal(received, parent):  # as if the deadline had come
             self._is_refused = True
@@ -333,7 +346,9 @@ class Replica:
         return self._executed(parent, leader, now, asking=True)
 
     def _is_legal(self, received: Received, parent: Header) -> bool:
-        """D.3 d and e, the cheap checks first."""
+        """D.3 d and e, the cheap checks first; on an epoch's last block only itself is legal (F.2)."""
+        if self.setting.is_last(parent):
+            return received.vote.subject.block_id == block_id(parent)
         header = received.block.header
         expected = (
             self.setting.chain_id,

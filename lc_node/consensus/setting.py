@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from lc_node.chain.blocks import Header
-from lc_node.chain.types import ChainId, Epoch, PublicKey, Signature, View
+from lc_node.chain.types import ChainId, Epoch, Height, PublicKey, Signature, View
 from lc_node.chain.votes import Subject, Vote, VoteKind, vote_message
 from lc_node.consensus.validator_set import ValidatorSet
 
@@ -23,6 +23,21 @@ class Setting:
     root: Header
     """The block before the epoch: genesis, or the last one of the epoch before. It is N[0]."""
     verifier: Verifier
+    epoch_heights: int = 0
+    """Blocks of an epoch; 0: it has no last block."""
+
+    @property
+    def last_height(self) -> Height | None:
+        """The height of the epoch's last block."""
+        return self.last_height_of(self.epoch)
+
+    def last_height_of(self, epoch: Epoch) -> Height | None:
+        """Return the height of an epoch's last block, None if it has none."""
+        return Height((epoch + 1) * self.epoch_heights) if self.epoch_heights else None
+
+    def is_last(self, header: Header) -> bool:
+        """Return whether a block of this epoch is its last one."""
+        return header.height == self.last_height
 
     def leader(self, view: View) -> PublicKey:
         """Return who proposes in a view."""

@@ -38,8 +38,12 @@ class Part:
     machine: Machine
     ledger: NodeLedger
     signer: Signer
-    setting: Setting
     rng: Random
+
+    @property
+    def setting(self) -> Setting:
+        """The epoch that the core underneath is in."""
+        return self.machine.setting
 
     @property
     def others(self) -> tuple[PublicKey, ...]:
@@ -69,6 +73,11 @@ class Adversary:
     def view(self) -> View:
         """The view of the core underneath."""
         return self.part.machine.view
+
+    @property
+    def setting(self) -> Setting:
+        """The epoch that the core underneath is in."""
+        return self.part.setting
 
     def start(self, now: Millis) -> list[Deed]:
         """Begin."""

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
-from lc_node.chain.blocks import Header
+from lc_node.chain.blocks import Header, block_id
 from lc_node.chain.types import Epoch, MillisSpan, PublicKey, Weight
 from lc_node.consensus.core import Core
+from lc_node.consensus.epochs import Epochs, Voter
 from lc_node.consensus.setting import Setting
 from lc_node.consensus.validator_set import ValidatorSet
 from lc_node.sim.adversaries import Part
@@ -14,6 +16,7 @@ from lc_node.sim.disk import Disk
 from lc_node.sim.economy import Economy, EconomyMaker, NodeLedger
 from lc_node.sim.ledger import ToyEconomy
 from lc_node.sim.node import Machine, Traits
+from lc_node.sim.plan import Drawn
 from lc_node.sim.randomness import stream
 from lc_node.sim.real_economy import RealEconomy
 from lc_node.sim.scenario import Knobs, Scenario, draw
@@ -49,18 +52,23 @@ class Cast:
         strategy = self._strategy(self.identity(traits.number))
         kind = Twin if strategy == TWIN else self.core if traits.is_honest else Core
         signer = self.economy.signers[self.identity(traits.number)]
-        core = kind(
-            self.setting,
+        epoch = ledger.era(block_id(tip)).epoch
+        core = Epochs(
             ledger,
+            disk,
             tip=tip,
-            signer=signer if traits.key in self.setting.validators else None,
+            voter=Voter(
+                chain_id=self.setting.chain_id,
+                signer=signer,
+                verifier=self.economy.verify,
+                may_sign=epoch not in disk.silent_in or not traits.is_honest,
+            ),
             params=self.scenario.params,
-            may_sign=disk.may_sign or not traits.is_honest,
+            core=kind,
         )
-        core.replay(*disk.rows())
         if strategy is None or strategy == TWIN:
             return core
-        part = Part(machine=core, ledger=ledger, signer=signer, setting=self.setting, rng=rng)
+        part = Part(machine=core, ledger=ledger, signer=signer, rng=rng)
         return STRATEGIES[strategy](part)
 
     def _strategy(self, identity: int) -> str | None:
@@ -74,7 +82,9 @@ def cast(seed: int, scenario: Scenario, faults: Random, core: type[Core]) -> Cas
     knobs = draw(scenario, stream(seed, "knobs"), (*sorted(STRATEGIES), TWIN))
     weights: list[Weight] = list(knobs.honest_weights)
     weights += [knobs.dishonest_weight] * len(scenario.adversaries)
-    maker: EconomyMaker = RealEconomy if scenario.market else ToyEconomy
+    drawn = Drawn(scenario.epoch_heights, scenario.forgetful)
+    toy = partial(ToyEconomy, drawn=drawn)
+    maker: EconomyMaker = RealEconomy if scenario.market else toy
     economy = maker(seed, weights, scenario.honest, scenario.followers)
     keys = [signer.public_key for signer in economy.signers]
     members = dict(zip(keys, weights, strict=False))

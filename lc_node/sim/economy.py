@@ -8,7 +8,7 @@ from lc_node.chain.crypto import Signer
 from lc_node.chain.transactions import SignedTransaction
 from lc_node.chain.types import BlockId, Digest, Height, Millis, PublicKey, Signature, View, Weight
 from lc_node.chain.votes import Certificate, Vote
-from lc_node.consensus.application import Application
+from lc_node.consensus.application import EpochApplication
 
 
 class Shelf(Protocol):
@@ -29,7 +29,7 @@ class Shelf(Protocol):
         ...
 
 
-class NodeLedger(Application, Protocol):
+class NodeLedger(EpochApplication, Protocol):
     """An application of consensus that the simulator can feed, and that adversaries can misuse."""
 
     def submit(self, transaction: SignedTransaction, now: Millis) -> None:

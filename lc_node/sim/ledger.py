@@ -26,9 +26,12 @@ from lc_node.chain.types import (
     Weight,
 )
 from lc_node.chain.votes import Certificate, Vote
+from lc_node.consensus.application import Era
+from lc_node.consensus.messages import EpochProof
 from lc_node.sim.disk import BrokenInvariant
 from lc_node.sim.economy import Shelf
 from lc_node.sim.keys import SimSigner, verify
+from lc_node.sim.plan import ENDLESS, NEVER, Drawn, Plan
 
 TRANSACTIONS_MAX = 16
 """Transactions in a block of this ledger."""
@@ -75,8 +78,12 @@ class _Executed:
 class SimLedger:
     """An application of consensus whose finalised part is on a simulated disk."""
 
-    def __init__(self, genesis_header: Header, disk: Shelf, proposer: PublicKey) -> None:
+    def __init__(
+        self, genesis_header: Header, disk: Shelf, proposer: PublicKey, plan: Plan = ENDLESS
+    ) -> None:
         """Start from what the disk holds."""
+        self._genesis = genesis_header
+        self._plan = plan
         self._disk = disk
         self._proposer = proposer
         self._waiting: dict[TransactionId, tuple[Millis, SignedTransaction]] = {}
@@ -126,19 +133,20 @@ class SimLedger:
         """Return, executed, the block with these transactions; ``reveal`` tells twins apart."""
         before = self._executed[parent].header
         root = _root(transactions)
+        epoch, height = self._plan.epoch_after(before), Height(before.height + 1)
         header = Header(
             chain_id=before.chain_id,
-            epoch=before.epoch,
+            epoch=epoch,
             view=view,
             proposer=self._proposer,
-            height=Height(before.height + 1),
+            height=height,
             parent_id=parent,
             time=time,
             reveal=Link(reveal),
             transactions_root=root,
             state_root=_state_root(before, root),
             set_hash=before.set_hash,
-            next_set_hash=(),
+            next_set_hash=self._plan.next_set_hash(height, epoch),
         )
         block = Block(header=header, transactions=transactions)
         self.execute(block)
@@ -159,6 +167,7 @@ class SimLedger:
         identities = frozenset(transaction_id(signed.transaction) for signed in block.transactions)
         is_valid = (
             header.state_root == _state_root(parent.header, header.transactions_root)
+            and header.next_set_hash == self._plan.next_set_hash(header.height, header.epoch)
             and len(identities) == len(block.transactions)
             and not identities & self._spent
             and not any(identities & known for known in self._branch(parent_id))
@@ -174,6 +183,30 @@ class SimLedger:
     def finalization(self, height: Height) -> Certificate | None:
         """Return the certificate at a height from the disk."""
         return self._disk.finalizations.get(height)
+
+    def era(self, block: BlockId) -> Era:
+        """Return the epoch of the blocks on top of an executed one."""
+        header, heights = self._executed[block].header, self._plan.epoch_heights
+        epoch = self._plan.epoch_after(header)
+        first = Height(epoch * heights)
+        before = self._disk.block(first).header if 0 < first < header.height else self._genesis
+        return Era(
+            epoch=epoch,
+            members=self._plan.members(epoch),
+            root=header if epoch > header.epoch else before,
+            epoch_heights=heights,
+        )
+
+    def epoch_proof(self, epoch: Epoch) -> EpochProof | None:
+        """Return how a past epoch ended."""
+        height = self._plan.last_height(epoch)
+        if height is None or height > self._disk.height:
+            return None
+        return EpochProof(
+            header=self._disk.block(height).header,
+            certificate=self._disk.finalizations[height],
+            next_set=self._plan.record(Epoch(epoch + 1)),
+        )
 
     def _includable(self, parent: BlockId) -> list[tuple[Millis, SignedTransaction]]:
         known = list(self._branch(parent))
@@ -197,14 +230,22 @@ class ToyEconomy:
 
     is_satisfied: Final = True
 
-    def __init__(self, seed: int, weights: Sequence[Weight], honest: int, followers: int) -> None:
-        """Begin a chain; stakes and honesty make no difference to this ledger."""
-        del honest
+    def __init__(
+        self,
+        seed: int,
+        weights: Sequence[Weight],
+        honest: int,
+        followers: int,
+        drawn: Drawn = NEVER,
+    ) -> None:
+        """Begin a chain, whose validators change as ``drawn`` says."""
         self._chain_id = ChainId(sha256(b"simulated chain %d" % seed))
         count = len(weights) + followers
         self.signers: Sequence[Signer] = [
             SimSigner.named(f"{seed}/{number}") for number in range(count)
         ]
+        keys = [signer.public_key for signer in self.signers]
+        self._plan = drawn.plan(seed, keys, weights, honest)
         self.root = genesis(self._chain_id)
         self._last = self.root
         self._payments = 0
@@ -217,7 +258,7 @@ class ToyEconomy:
 
     def ledger(self, number: int, shelf: Shelf) -> SimLedger:
         """Return the ledger of a node."""
-        return SimLedger(self.root, shelf, self.signers[number].public_key)
+        return SimLedger(self.root, shelf, self.signers[number].public_key, self._plan)
 
     def submissions(self, now: Millis) -> Sequence[SignedTransaction]:
         """Return one more payment."""

@@ -56,12 +56,13 @@ from lc_node.chain.types import (
 
 PARAMS: Final[ProtocolParams] = replace(
     DEVNET,
+    epoch_heights=6,
     expiry_min_ms=MillisSpan(3 * SECOND_MS),
     open_window_ms=MillisSpan(4 * SECOND_MS),
     commit_window_ms=MillisSpan(2 * SECOND_MS),
     reveal_window_ms=MillisSpan(4 * SECOND_MS),
 )
-"""Windows so short that a job ends within half a minute of virtual time."""
+"""Windows so short that a job ends within half a minute of virtual time, over several epochs."""
 
 NEEDS: Final = Resources(
     millicpus=1_000, memory_bytes=ByteCount(1 << 30), disk_bytes=ByteCount(1 << 30), gpus=0

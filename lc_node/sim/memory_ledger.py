@@ -5,16 +5,19 @@ from contextlib import suppress
 from typing import Final
 
 from lc_node.chain.beacon import LinkChain
-from lc_node.chain.blocks import Block, block_id
+from lc_node.chain.blocks import Block, Header, block_id
 from lc_node.chain.builder import Slot, build_block
+from lc_node.chain.epochs import get_last_height
 from lc_node.chain.errors import InvalidBlock, TransactionRefused
 from lc_node.chain.genesis import Genesis, genesis_header, initial_state
 from lc_node.chain.mempool import Mempool, Pending, Source
 from lc_node.chain.state import State
 from lc_node.chain.transactions import SignedTransaction
 from lc_node.chain.transition import Applied, apply_block, validate_transactions_root
-from lc_node.chain.types import BlockId, Digest, Height, Millis, PublicKey, View
+from lc_node.chain.types import BlockId, Digest, Epoch, Height, Millis, PublicKey, View
 from lc_node.chain.votes import Certificate
+from lc_node.consensus.application import Era
+from lc_node.consensus.messages import EpochProof
 from lc_node.sim.economy import Shelf
 
 _USERS: Final = Source(b"")
@@ -41,6 +44,8 @@ class InMemoryLedger:
         self._tip_id = block_id(genesis_header(genesis))
         self._trials: dict[BlockId, tuple[Block, Applied]] = {}
         self._work_since: dict[BlockId, Millis] = {}
+        self._genesis = genesis_header(genesis)
+        self._sets = {self._state.validators.epoch: self._state.validators}
         for height in range(1, shelf.height + 1):
             block = shelf.block(Height(height))
             applied = apply_block(self._state, block, self._params, _Everything())
@@ -112,6 +117,35 @@ class InMemoryLedger:
         """Return the certificate at a height from the disk."""
         return self._shelf.finalizations.get(height)
 
+    def era(self, block: BlockId) -> Era:
+        """Return the epoch of the blocks on top of an executed block, or the tip."""
+        state, heights = self._state_of(block), self._params.epoch_heights
+        epoch = state.meta.epoch
+        first = Height(epoch * heights)
+        return Era(
+            epoch=epoch,
+            members={m.key: m.weight for m in state.validators.members},
+            root=self._header(block, first) if first else self._genesis,
+            epoch_heights=heights,
+        )
+
+    def epoch_proof(self, epoch: Epoch) -> EpochProof | None:
+        """Return how a past epoch ended."""
+        height = get_last_height(self._params, epoch)
+        if height is None or height > self._shelf.height:
+            return None
+        return EpochProof(
+            header=self._shelf.block(height).header,
+            certificate=self._shelf.finalizations[height],
+            next_set=self._sets[Epoch(epoch + 1)],
+        )
+
+    def _header(self, block: BlockId, height: Height) -> Header:
+        """Return the header at a height, which is that of ``block`` itself, on trial, or a final one."""
+        if height <= self._shelf.height:
+            return self._shelf.block(height).header
+        return self._trials[block][0].header
+
     def _build(
         self, parent: BlockId, view: View, time: Millis, pending: Sequence[Pending]
     ) -> Block | None:
@@ -135,6 +169,7 @@ class InMemoryLedger:
     def _advance(self, block: Block, name: BlockId, applied: Applied) -> None:
         applied.state.flatten()
         self._state, self._tip_id = applied.state, name
+        self._sets.setdefault(self._state.validators.epoch, self._state.validators)
         self._trials = self._descendants(name)
         self._work_since.clear()
         self._mempool.refresh(self._state, block.header.time)

@@ -20,6 +20,7 @@ from lc_node.consensus.outputs import (
     SetTimer,
     SigningStopped,
 )
+from lc_node.consensus.setting import Setting
 from lc_node.sim.disk import Disk
 from lc_node.sim.economy import NodeLedger
 
@@ -44,6 +45,11 @@ class Machine(Protocol):
     @property
     def view(self) -> View:
         """The view it is in."""
+        ...
+
+    @property
+    def setting(self) -> Setting:
+        """The epoch it is in."""
         ...
 
     def start(self, now: Millis) -> Sequence[Deed]:
@@ -135,6 +141,11 @@ class Node:
         return self._machine.view
 
     @property
+    def setting(self) -> Setting:
+        """The epoch that its core is in."""
+        return self._machine.setting
+
+    @property
     def _clock(self) -> Millis:
         elapsed = self._world.now - self._born
         gained = elapsed * self.traits.drift_ppm // MILLION
@@ -204,8 +215,8 @@ class Node:
                 self._set_timer(at)
             case EvidenceFound() | Misbehaviour():
                 self._world.observe(self, deed)
-            case SigningStopped():
-                self.disk.may_sign = False
+            case SigningStopped(vote=vote):
+                self.disk.silent_in.add(vote.epoch)
 
     def _deliver(self, deliver: Deliver) -> None:
         self.disk.append(deliver.blocks, deliver.certificate)

@@ -62,6 +62,8 @@ class Scenario(Record):
     """Whether every message is encoded and decoded on its way."""
     market: bool = False
     """Whether nodes run the real ledger, and people post jobs, bid, lie and evaluate on it."""
+    epoch_heights: int = 0
+    """Blocks of an epoch, after which members and weights change; 0: they stay. Not for the market."""
     partitions: tuple[tuple[int, ...], ...] = ()
     """Instead of drawn ones: the group of each node, one entry for each slot of time."""
     slot_ms: MillisSpan = MillisSpan(500)

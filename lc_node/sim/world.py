@@ -62,8 +62,8 @@ class World:
         self._final: list[BlockId] = []
         self._fingerprint = hashlib.sha256()
         self._nodes = [Node(traits, self._boot, self) for traits in self._cast.traits]
-        self._members = [n for n in self._nodes if n.traits.key in self._cast.setting.validators]
-        self._followers = [n for n in self._nodes if n not in self._members]
+        members = self._cast.setting.validators
+        self._followers = [n for n in self._nodes if n.traits.key not in members]
         self._behind = {node for node in self._nodes if node.traits.is_honest}
         """Honest nodes that have yet to make the progress they should."""
         self._network = Network(
@@ -158,9 +158,11 @@ class World:
     def _receivers(self, sender: Node, to: PublicKey | Audience) -> list[Node]:
         match to:
             case Audience.VALIDATORS:
-                return [node for node in self._members if node is not sender]
+                members = sender.setting.validators
+                return [n for n in self._nodes if n is not sender and n.traits.key in members]
             case Audience.FOLLOWERS:
-                return [node for node in self._followers if node is not sender]
+                members = sender.setting.validators
+                return [n for n in self._nodes if n is not sender and n.traits.key not in members]
             case Audience.ANYONE:
                 others = [node for node in self._nodes if node is not sender]
                 return [self._chance.choice(others)] if others else []
