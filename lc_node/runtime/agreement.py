@@ -12,8 +12,14 @@ from lc_node.chain.codec import encode
 from lc_node.chain.errors import MalformedBytes
 from lc_node.chain.types import Epoch, Millis, PublicKey, View
 from lc_node.chain.votes import Certificate, Vote
-from lc_node.consensus.core import Core
-from lc_node.consensus.messages import MESSAGE_DECODER, GetBlock, GetBlocks, GetCertificates
+from lc_node.consensus.epochs import Epochs
+from lc_node.consensus.messages import (
+    MESSAGE_DECODER,
+    GetBlock,
+    GetBlocks,
+    GetCertificates,
+    GetEpochs,
+)
 from lc_node.consensus.outputs import (
     Audience,
     Deliver,
@@ -45,7 +51,7 @@ Who catches up asks for 64 blocks at a time and waits for the answer; what is ig
 """
 
 _ALLOWANCES_MAX: Final = 1_024
-_QUESTIONS: Final = (GetBlock, GetBlocks, GetCertificates)
+_QUESTIONS: Final = (GetBlock, GetBlocks, GetCertificates, GetEpochs)
 
 Persist: TypeAlias = PersistVote | PersistCertificate | PersistBlock
 
@@ -70,9 +76,7 @@ class Surroundings:
     votes: VoteStore
     network: Peers
     clock: Clock
-    validators: tuple[PublicKey, ...]
     me: PublicKey
-    epoch: Epoch
     deliver: Callable[[tuple[Block, ...], Certificate], None]
     secure: Callable[[], None]
     """Makes what was delivered survive a power cut."""
@@ -80,9 +84,9 @@ class Surroundings:
 
 
 class Agreement:
-    """The core of one epoch in the real world. Everything here happens in one event loop."""
+    """The cores of epoch after epoch in the real world. Everything here happens in one event loop."""
 
-    def __init__(self, core: Core, surroundings: Surroundings) -> None:
+    def __init__(self, core: Epochs, surroundings: Surroundings) -> None:
         """Drive ``core``; see ``run``."""
         self.core = core
         self._with = surroundings
@@ -91,15 +95,13 @@ class Agreement:
         self._accused: set[PublicKey] = set()
         self._allowances: dict[PublicKey, Bucket] = {}
         self._turn = 0
-        self._pruned = View(0)
+        self._pruned = (core.epoch, View(0))
         self._has_work = False
         self._started = False
         """Between the replay and the first failure; outside of it nothing is heard, signed or sent."""
 
     async def run(self) -> None:
         """Replay what was stored, start, and keep time until cancelled."""
-        votes, epoch = self._with.votes, self._with.epoch
-        self.core.replay(votes.votes(epoch), votes.certificates(epoch), votes.blocks(epoch))
         self._started = True
         self._perform(self.core.start(self._with.clock.now()))
         while self._started:
@@ -207,7 +209,7 @@ class Agreement:
                 self._send(output)
             case Deliver(blocks=blocks, certificate=certificate):
                 self._with.deliver(blocks, certificate)
-                self._prune(certificate.view)
+                self._prune(certificate.epoch, certificate.view)
             case SetTimer(at=at):
                 self._timer = at
                 self._changed.set()
@@ -223,12 +225,19 @@ class Agreement:
             case _:
                 assert_never(output)
 
-    def _prune(self, finalized: View) -> None:
-        """Forget what a finalised view makes needless; rarely, for each time costs an fsync."""
-        if finalized >= self._pruned + PRUNE_VIEWS:
-            self._with.secure()  # or a power cut could take blocks whose certificates are forgotten
-            self._with.votes.prune(epoch=self._with.epoch, below=finalized)
-            self._pruned = finalized
+    def _prune(self, epoch: Epoch, finalized: View) -> None:
+        """Forget what a finalised view makes needless; rarely, for each time costs an fsync.
+
+        Always so at an epoch's end: should the votes be lost, the chain must still know in which epoch.
+        """
+        if (
+            epoch == self._pruned[0] == self.core.epoch
+            and finalized < self._pruned[1] + PRUNE_VIEWS
+        ):
+            return
+        self._with.secure()  # or a power cut could take blocks whose certificates are forgotten
+        self._with.votes.prune(epoch=epoch, below=finalized)
+        self._pruned = (epoch, finalized)
 
     def _send(self, output: Send) -> None:
         payload = encode(output.message)
@@ -236,10 +245,10 @@ class Agreement:
             self._with.network.send_consensus(peer, payload)
 
     def _receivers(self, to: PublicKey | Audience) -> tuple[PublicKey, ...]:
-        members = self._with.validators
+        members = self.core.validators
         match to:
             case Audience.VALIDATORS:
-                return tuple(key for key in members if key != self._with.me)
+                return tuple(key for key in members.keys if key != self._with.me)
             case Audience.FOLLOWERS:
                 return tuple(p for p in self._with.network.connected if p not in members)
             case Audience.ANYONE:

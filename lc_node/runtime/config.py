@@ -74,6 +74,13 @@ class NetworkConfig(Section):
     """Whom to dial; see the examples at the end of the file."""
 
 
+class ConsensusConfig(Section):
+    """Whether this node takes part in the agreement on blocks."""
+
+    validate: bool = True
+    """true: with enough bonded, ask in every epoch to be a validator of the next one."""
+
+
 class WorkConfig(Section):
     """Which jobs this node takes, and what they may use of this machine."""
 
@@ -138,6 +145,7 @@ class Config(Section):
     """Everything that config.toml may say."""
 
     network: NetworkConfig = NetworkConfig()
+    consensus: ConsensusConfig = ConsensusConfig()
     work: WorkConfig = WorkConfig()
     storage: StorageConfig = StorageConfig()
     sandbox: SandboxConfig = SandboxConfig()
@@ -173,6 +181,7 @@ def _explained(message: str) -> str:
         Config,
         NetworkConfig,
         PeerEntry,
+        ConsensusConfig,
         WorkConfig,
         StorageConfig,
         SandboxConfig,

@@ -15,6 +15,11 @@ DEFAULT_CONFIG_TEXT: Final = """\
 # false: only dial out, as behind a NAT. Validators must listen.
 #: listen = true
 
+# Whether this node takes part in the agreement on blocks.
+[consensus]
+# true: with enough bonded, ask in every epoch to be a validator of the next one.
+#: validate = true
+
 # Which jobs this node takes, and what they may use of this machine.
 # `lc-node policy`, a notebook replace this section while the node runs.
 [work]

@@ -8,7 +8,9 @@ from lc_node.chain.beacon import LinkChain
 from lc_node.chain.blocks import BLOCK_DECODER, Block, Header, block_id
 from lc_node.chain.builder import Slot, build_block
 from lc_node.chain.codec import Record, encode
+from lc_node.chain.epochs import get_last_height
 from lc_node.chain.errors import InvalidBlock, LearningChainError
+from lc_node.chain.events import MARKET_EVENT_DECODER, EpochBegan
 from lc_node.chain.genesis import Genesis, genesis_header, initial_state
 from lc_node.chain.mempool import Mempool, Source
 from lc_node.chain.state import State
@@ -22,14 +24,17 @@ from lc_node.chain.transition import (
 from lc_node.chain.types import (
     ZERO_DIGEST,
     BlockId,
+    Epoch,
     Height,
     JobId,
+    Link,
     Millis,
     PublicKey,
     View,
 )
 from lc_node.chain.votes import Certificate
-from lc_node.consensus.messages import CERTIFICATE_DECODER
+from lc_node.consensus.application import Era
+from lc_node.consensus.messages import CERTIFICATE_DECODER, EpochProof
 from lc_node.ports.stores import ChainStore, StoredBlock
 
 NO_JOB: Final = JobId(ZERO_DIGEST)
@@ -90,6 +95,11 @@ class Ledger:
     def hear(self, hearer: OnFinalized) -> None:
         """Call ``hearer`` after each block that becomes final, in order."""
         self._hearers.append(hearer)
+
+    @property
+    def link(self) -> Link:
+        """What this node's account must commit to before it can make blocks."""
+        return self._links.commitment
 
     @property
     def height(self) -> Height:
@@ -167,6 +177,28 @@ class Ledger:
         data = self._store.certificate_at(height)
         return CERTIFICATE_DECODER.decode(data) if data else None
 
+    def era(self, block: BlockId) -> Era:
+        """Return the epoch of the blocks on top of a block that is executed here, or the tip."""
+        state, heights = self._state_of(block), self.params.epoch_heights
+        epoch = state.meta.epoch
+        return Era(
+            epoch=epoch,
+            members={m.key: m.weight for m in state.validators.members},
+            root=self._header(block, Height(epoch * heights), state.meta.height),
+            epoch_heights=heights,
+        )
+
+    def epoch_proof(self, epoch: Epoch) -> EpochProof | None:
+        """Return how a past epoch ended, None if its last block is not kept, or not final yet."""
+        height = get_last_height(self.params, epoch)
+        block = None if height is None else self.finalized_block(height)
+        certificate = None if height is None else self.finalization(height)
+        if height is None or block is None or certificate is None:
+            return None
+        told = (MARKET_EVENT_DECODER.decode(data) for _, data in self._store.receipts_at(height))
+        began = next(event for event in told if isinstance(event, EpochBegan))
+        return EpochProof(header=block.header, certificate=certificate, next_set=began.validators)
+
     def deliver(self, blocks: Sequence[Block], certificate: Certificate) -> None:
         """Make blocks final: store each with its consequences, then tell; idempotent by height."""
         for block in blocks:
@@ -177,6 +209,12 @@ class Ledger:
             is_last = block is blocks[-1]
             self._store.append(_stored(block, name, applied, certificate if is_last else None))
             self._advance(block, name, applied)
+
+    def _header(self, block: BlockId, height: Height, above: Height) -> Header:
+        """Return the header at a height, which is that of ``block`` itself or of a final one below."""
+        if height < above:
+            return self._stored(height).header
+        return self._trials[block][0].header if block in self._trials else self.tip
 
     def _apply(self, block: Block) -> Applied:
         parent = self._state_of(block.header.parent_id)

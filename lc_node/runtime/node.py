@@ -24,16 +24,12 @@ from lc_node.api.schema import Event
 from lc_node.api.server import ApiServer
 from lc_node.chain.crypto import digest, verify
 from lc_node.chain.errors import LearningChainError
-from lc_node.chain.events import Banned
 from lc_node.chain.genesis import Genesis, chain_id
 from lc_node.chain.transactions import Body, Evidence
 from lc_node.chain.types import ByteCount, Height, JobId, PublicKey
-from lc_node.chain.validators import is_validator
 from lc_node.chain.votes import Vote
-from lc_node.consensus.core import Core
+from lc_node.consensus.epochs import Epochs, Voter
 from lc_node.consensus.params import ConsensusParams
-from lc_node.consensus.setting import Setting
-from lc_node.consensus.validator_set import ValidatorSet
 from lc_node.ports.keystore import Keystore
 from lc_node.ports.sandbox import Capabilities, SandboxUnavailable
 from lc_node.runtime.agreement import Agreement, Surroundings
@@ -51,6 +47,7 @@ from lc_node.runtime.posting import Counter
 from lc_node.runtime.reading import View
 from lc_node.runtime.salts import Salts
 from lc_node.runtime.sender import Sender
+from lc_node.runtime.validation import Validation
 from lc_node.runtime.workshop import Tools, Workshop
 from lc_node.worker.duties import next_actions
 
@@ -98,6 +95,13 @@ class Node:
             clock=self._clock,
             on_work=self._agreement.work,
         )
+        self._validation = Validation(
+            me=self._me,
+            ledger=self.ledger,
+            send=self._send,
+            hang_up=self.network.ban,
+            is_wanted=settings.config.consensus.validate,
+        )
         self._workshop = self._make_workshop()
         self._evidence: asyncio.Queue[Evidence] = asyncio.Queue(16)
         self._jobs = self._make_job_service()
@@ -116,6 +120,7 @@ class Node:
                 door.create_task(self._serve(server))
                 async with asyncio.TaskGroup() as work:
                     work.create_task(self._report_evidence())
+                    work.create_task(self._validation.run())
                     work.create_task(self._jobs.run())
                     _log.info("height %d, listening on port %d", self.ledger.height, self.port)
                     on_ready()
@@ -199,30 +204,25 @@ class Node:
         )
 
     def _make_agreement(self) -> Agreement:
-        ledger, state = self.ledger, self.ledger.state
-        members = {member.key: member.weight for member in state.validators.members}
-        validators = ValidatorSet(members)
-        core = Core(
-            Setting(
-                chain_id=state.meta.chain_id,
-                epoch=state.meta.epoch,
-                validators=validators,
-                root=ledger.root,
-                verifier=verify,
-            ),
-            ledger,
-            tip=ledger.tip,
+        ledger = self.ledger
+        voter = Voter(
+            chain_id=ledger.root.chain_id,
             signer=self._settings.keystore,
-            params=ConsensusParams.of(ledger.params),
+            verifier=verify,
             may_sign=self._may_sign,
+        )
+        core = Epochs(
+            ledger,
+            self._votes,
+            tip=ledger.tip,
+            voter=voter,
+            params=ConsensusParams.of(ledger.params),
         )
         surroundings = Surroundings(
             votes=self._votes,
             network=self.network,
             clock=self._clock,
-            validators=validators.keys,
             me=self._me,
-            epoch=state.meta.epoch,
             deliver=ledger.deliver,
             secure=ledger.secure,
             on_evidence=self._on_evidence,
@@ -319,15 +319,8 @@ class Node:
         return included.height
 
     def _on_finalized(self, finalized: Finalized) -> None:
+        del finalized
         self._jobs.wake()
-        for event in finalized.events:
-            # A banned validator still votes until the epoch ends; others are hung up on.
-            if (
-                isinstance(event, Banned)
-                and event.key != self._me
-                and not is_validator(finalized.state.validators, event.key)
-            ):
-                self.network.ban(event.key)
 
     def _on_evidence(self, first: Vote, second: Vote) -> None:
         if not self._evidence.full():

@@ -30,6 +30,7 @@ from lc_node.chain.types import (
     ByteCount,
     Digest,
     JobId,
+    Link,
     MicroCredits,
     Millis,
     NanoLoss,
@@ -132,8 +133,13 @@ class Posting:
 
     async def bond(self, call: calls.Bond) -> schema.Receipt:
         """Put credits at stake."""
-        body = Bond(amount=MicroCredits(call.amount), link=(), resources=())
+        body = Bond(amount=MicroCredits(call.amount), link=self._first_link(), resources=())
         return _receipt(await self._send(body))
+
+    def _first_link(self) -> tuple[Link, ...]:
+        """Return the link without which an account cannot validate, if it has none yet."""
+        account = self._with.ledger.state.account(self._with.me)
+        return () if account.link or account.next_link else (self._with.ledger.link,)
 
     async def unbond(self, call: calls.Unbond) -> schema.Receipt:
         """Withdraw stake."""
