@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final, Self
@@ -33,6 +33,7 @@ from lc_node.consensus.params import ConsensusParams
 from lc_node.ports.keystore import Keystore
 from lc_node.ports.sandbox import Capabilities, SandboxUnavailable
 from lc_node.runtime.agreement import Agreement, Surroundings
+from lc_node.runtime.answers import Answerer, Answers
 from lc_node.runtime.config import Config
 from lc_node.runtime.doors import NodeService
 from lc_node.runtime.history import History
@@ -49,6 +50,7 @@ from lc_node.runtime.salts import Salts
 from lc_node.runtime.sender import Sender
 from lc_node.runtime.validation import Validation
 from lc_node.runtime.workshop import Tools, Workshop
+from lc_node.wire.topics import Topic
 from lc_node.worker.duties import next_actions
 
 _log = logging.getLogger(__name__)
@@ -312,7 +314,12 @@ class Node:
             agreement=self._agreement,
             network=self.network,
             clock=self._clock,
+            answers=Answers(self._answerers()),
         )
+
+    def _answerers(self) -> Mapping[Topic, Answerer]:
+        """Return who answers what peers ask, by topic."""
+        return {}
 
     async def _send(self, body: Body) -> Height:
         included = await self._sender.send(body)

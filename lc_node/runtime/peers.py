@@ -8,6 +8,7 @@ from lc_node.chain.types import PublicKey
 from lc_node.chain.validators import is_validator
 from lc_node.ports.clock import Clock
 from lc_node.runtime.agreement import Agreement
+from lc_node.runtime.answers import Answers
 from lc_node.runtime.ledger import Ledger
 from lc_node.runtime.network import Network
 from lc_node.wire.score import Verdict
@@ -17,9 +18,16 @@ class PeerHandlers:
     """Hears peers for the network (``runtime.network.Handlers``)."""
 
     def __init__(
-        self, *, ledger: Ledger, agreement: Agreement, network: Network, clock: Clock
+        self,
+        *,
+        ledger: Ledger,
+        agreement: Agreement,
+        network: Network,
+        clock: Clock,
+        answers: Answers,
     ) -> None:
         """Hand on to these."""
+        self._answers = answers
         self._ledger = ledger
         self._agreement = agreement
         self._network = network
@@ -42,9 +50,9 @@ class PeerHandlers:
         self._agreement.work()
         return Verdict.ACCEPT
 
-    async def on_request(self, _peer: PublicKey, _topic: int, _payload: bytes) -> bytes | None:
-        """Answer nothing: blocks and certificates are asked for on the consensus channel."""
-        return None
+    async def on_request(self, peer: PublicKey, topic: int, payload: bytes) -> bytes | None:
+        """Let whoever knows of the topic answer."""
+        return await self._answers.answer(peer, topic, payload)
 
     def on_peer(self, peer: PublicKey, *, is_up: bool) -> None:
         """Tell a peer that has come what it cannot have heard; hang up on one that the chain has banned."""
