@@ -20,12 +20,16 @@ $(READY): $(LOCKS) pyproject.toml scripts/setup
 setup: $(READY) ## make .venv with everything locked, and see that jobs can be isolated here
 	@BIN=$(BIN) scripts/ensure-sandbox
 
+.PHONY: network
+network:
+	@scripts/ensure-network
+
 .PHONY: demo
 demo: setup ## seven nodes on this machine train a notebook's job and ban a liar (JSON=FILE keeps the figures)
 	@$(BIN)/lc-node demo $(if $(JSON),--json $(JSON))
 
 .PHONY: test
-test: setup lint ## everything that must hold: lint, types, contracts, tests, coverage of the pure packages
+test: setup network lint ## everything that must hold: lint, types, contracts, tests, coverage of the pure packages
 	@$(PYTEST) -n 2 --dist loadgroup -m "not soak" --cov --cov-report=term --durations=8
 
 .PHONY: lint
@@ -49,7 +53,7 @@ bench: setup ## measure the targets; prints a ratio each and writes bench/result
 	@$(BIN)/python -m bench
 
 .PHONY: soak
-soak: setup ## the long tests: kills at many moments, many seeds
+soak: setup network ## the long tests: kills at many moments, many seeds
 	@$(PYTEST) -m soak -p no:randomly -x
 
 .PHONY: mutants

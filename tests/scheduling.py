@@ -15,6 +15,7 @@ TOGETHER: Final = {
     "tests/e2e/test_refusals.py": "nodes",
     "tests/e2e/test_cannot_start.py": "nodes",
     "tests/e2e/test_full_disk.py": "nodes",
+    "tests/net/test_lan.py": "lan",
 }
 """Two whole graphs at once would starve each other; and what a module has started serves all its tests."""
 
