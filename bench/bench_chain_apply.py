@@ -35,6 +35,7 @@ from lc_node.chain.types import (
     MicroCredits,
     Millis,
     Nonce,
+    PublicKey,
     Signature,
     View,
 )
@@ -61,6 +62,11 @@ class Chain:
     links: LinkChain
     blocks: tuple[bytes, ...]
     transactions: tuple[SignedTransaction, ...]
+
+    @property
+    def transaction_bytes(self) -> list[bytes]:
+        """The transactions as they come from peers."""
+        return [encode(signed) for signed in self.transactions]
 
 
 def run() -> list[Measured]:
@@ -137,6 +143,21 @@ def make_chain() -> Chain:
     )
 
 
+def signed_transfer(
+    sender: Signer, to: PublicKey, nonce: Nonce, name: ChainId
+) -> SignedTransaction:
+    """Return a transfer of a few micro-credits."""
+    transaction = Transaction(
+        chain_id=name,
+        sender=sender.public_key,
+        nonce=nonce,
+        valid_until=Height(1_000),
+        body=Transfer(to=to, amount=MicroCredits(1 + nonce), memo=b""),
+    )
+    signature = sender.sign(transaction_id(transaction))
+    return SignedTransaction(transaction=transaction, signature=signature)
+
+
 def _genesis(people: Sequence[Signer], links: LinkChain) -> Genesis:
     proposer = people[0].public_key
     accounts = (
@@ -165,22 +186,9 @@ def _filled(state: State, people: Sequence[Signer], nonce: Nonce) -> Mempool:
     for number in range(_TRANSFERS):
         sender = people[number * step]
         recipient = people[(number * step + nonce) % len(people)]
-        body = Transfer(to=recipient.public_key, amount=MicroCredits(1 + number), memo=b"")
-        signed = _signed(sender, body, nonce, state.meta.chain_id)
+        signed = signed_transfer(sender, recipient.public_key, nonce, state.meta.chain_id)
         mempool.add(signed, state, Millis(state.meta.time + _BLOCK_MS), Source(b""))
     return mempool
-
-
-def _signed(sender: Signer, body: Transfer, nonce: Nonce, name: ChainId) -> SignedTransaction:
-    transaction = Transaction(
-        chain_id=name,
-        sender=sender.public_key,
-        nonce=nonce,
-        valid_until=Height(1_000),
-        body=body,
-    )
-    signature = sender.sign(transaction_id(transaction))
-    return SignedTransaction(transaction=transaction, signature=signature)
 
 
 def _reveal(state: State, proposer: Signer, links: LinkChain) -> Link:
