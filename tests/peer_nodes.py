@@ -68,8 +68,9 @@ async def transport(
     peers: Sequence[PeerAddress] = (),
     port: int | None = 0,
     chain_id: ChainId = CHAIN,
+    before: Callable[[ZmqTransport], object] = lambda _made: None,
 ) -> AsyncIterator[ZmqTransport]:
-    """Run a transport for as long as the context lasts."""
+    """Run a transport for as long as the context lasts; ``before`` sees it before it runs."""
     settings = TransportSettings(
         chain_id=chain_id,
         signer=who.signer,
@@ -80,6 +81,7 @@ async def transport(
     )
     made = ZmqTransport(settings, SystemClock())
     made.open()
+    before(made)
     try:
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(made.run())

@@ -1,7 +1,7 @@
-"""The dialing end: keeps one connection to a listed peer, unless the peer keeps one to us."""
+"""The dialing end: keeps one connection to a peer, unless the peer keeps one to us."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -10,7 +10,7 @@ import zmq.asyncio
 from zmq.utils.monitor import recv_monitor_message
 
 from lc_node.adapters.zmq_link import Link
-from lc_node.adapters.zmq_sockets import TransportKeys, open_dialer
+from lc_node.adapters.zmq_sockets import TransportKeys, host_of, open_dialer
 from lc_node.adapters.zmq_switchboard import Switchboard
 from lc_node.ports.transport import Channel, PeerAddress, Refusal
 from lc_node.wire.limits import GREETING_MAX
@@ -41,24 +41,29 @@ class Dialer:
         keys: TransportKeys,
         address: PeerAddress,
         channel: Channel,
+        *,
+        is_kept: Callable[[], bool],
     ) -> None:
-        """Prepare to dial."""
+        """Prepare to dial; ``is_kept`` tells whether to go on once the peer is not up (any more)."""
         self._switchboard = switchboard
         self._context = context
         self._keys = keys
         self._address = address
         self._channel = channel
+        self._is_kept = is_kept
 
     async def run(self) -> None:
-        """Keep the connection up, for ever, waiting longer after each failure."""
+        """Keep the connection up as long as that is wanted, waiting longer after each failure."""
         failures = 0
         while True:
-            if not self._is_wanted():
-                failures = 0
-                await asyncio.sleep(_STANDBY_SECONDS)
-                continue
-            failures = 0 if await self._dial() else failures + 1
-            await asyncio.sleep(_BACKOFF_SECONDS[min(failures, len(_BACKOFF_SECONDS) - 1)])
+            if self._is_wanted():
+                failures = 0 if await self._dial() else failures + 1
+                pause = _BACKOFF_SECONDS[min(failures, len(_BACKOFF_SECONDS) - 1)]
+            else:
+                failures, pause = 0, _STANDBY_SECONDS
+            if not (self._is_kept() or self._switchboard.links.is_up(self._address.public_key)):
+                return
+            await asyncio.sleep(pause)
 
     def _is_wanted(self) -> bool:
         """Return whether to dial: not whom we banned, nor who has dialed us already."""
@@ -95,7 +100,7 @@ class Dialer:
             Role.DIALER,
             socket,
             route=(),
-            address=f"{self._address.host}:{self._address.port}",
+            host=self._address.host,
             since=self._switchboard.clock.now(),
         )
         try:
@@ -122,6 +127,7 @@ class Dialer:
     async def _read(self, socket: zmq.asyncio.Socket, link: Link) -> None:
         while True:
             frames = await socket.recv_multipart(copy=False)
+            link.host = host_of(frames[0])
             self._switchboard.receive(link, frames[0].bytes if len(frames) == 1 else b"")
 
 

@@ -23,7 +23,7 @@ from lc_node.chain.types import Millis
 from lc_node.ports.clock import Clock
 from lc_node.wire.limits import GREETING_MAX, KIB, LINKS_MAX
 
-CONNECTIONS_MAX: Final = 4 * LINKS_MAX
+CONNECTIONS_MAX: Final = 2 * LINKS_MAX
 """Accepted connections at a time, greeted or not; fewer where fewer than twice as many descriptors may be open."""
 
 _DESCRIPTORS_WANTED: Final = 16 * CONNECTIONS_MAX

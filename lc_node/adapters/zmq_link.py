@@ -23,13 +23,16 @@ class Link:
         socket: zmq.asyncio.Socket,
         *,
         route: tuple[bytes, ...],
-        address: str,
+        host: str,
         since: Millis,
     ) -> None:
-        """Begin with a session that is still greeting; ``route`` precedes each frame to a ROUTER's peer."""
+        """Begin with a session that is still greeting; ``route`` precedes each frame to a ROUTER's peer.
+
+        ``host`` is where the other end is, as far as it is known.
+        """
         self.session: Final = session
         self.role: Final = role
-        self.address: Final = address
+        self.host = host
         self.since = since
         self.bytes_in = ByteCount(0)
         self.bytes_out = ByteCount(0)

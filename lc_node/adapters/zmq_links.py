@@ -55,6 +55,10 @@ class Links:
         """Return every link to a peer."""
         return tuple(link for key, link in self._links.items() if key[0] == peer)
 
+    def is_up(self, peer: PublicKey) -> bool:
+        """Return whether a peer has an established consensus link."""
+        return self.route(peer, Channel.CONSENSUS) is not None
+
     def peers(self) -> tuple[PublicKey, ...]:
         """Return the peers with an established consensus link, sorted by key."""
         keys = {key for key, channel, _ in self._links if channel is Channel.CONSENSUS}

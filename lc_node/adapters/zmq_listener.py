@@ -8,7 +8,7 @@ import zmq.asyncio
 
 from lc_node.adapters.zmq_doorkeeper import Doorkeeper
 from lc_node.adapters.zmq_link import Link
-from lc_node.adapters.zmq_sockets import transport_key_of
+from lc_node.adapters.zmq_sockets import host_of, transport_key_of
 from lc_node.adapters.zmq_switchboard import Switchboard
 from lc_node.chain.types import Millis
 from lc_node.wire.limits import GREETING_MAX, LINKS_MAX
@@ -81,7 +81,7 @@ class Listener:
             Role.LISTENER,
             self._socket,
             route=(route,),
-            address=str(frame.get("Peer-Address")),
+            host=host_of(frame),
             since=Millis(self._switchboard.clock.now()),
         )
         self._descriptors[route] = int(frame.get(zmq.SRCFD))

@@ -1,6 +1,7 @@
 """ZeroMQ sockets as peers use them: encrypted, bounded, quick to notice a dead end."""
 
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 import zmq
@@ -50,6 +51,13 @@ def transport_keys_of(secret: bytes) -> TransportKeys:
 def transport_key_of(user_id: str) -> TransportKey:
     """Return the CURVE key that our ZAP answer put on a frame as its user id."""
     return TransportKey(z85.decode(user_id))
+
+
+def host_of(frame: zmq.Frame) -> str:
+    """Return the network address that a frame came from, IPv4 as such also on a socket of both kinds."""
+    host = ip_address(str(frame.get("Peer-Address")).partition("%")[0])
+    mapped = host.ipv4_mapped if isinstance(host, IPv6Address) else None
+    return str(mapped or host)
 
 
 def open_listener(

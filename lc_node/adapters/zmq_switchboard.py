@@ -1,6 +1,7 @@
 """What all links of a node share: who may connect, which links are up, where their frames go."""
 
 import asyncio
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +11,7 @@ from lc_node.adapters.zmq_links import Links
 from lc_node.chain.types import ByteCount, Millis, PublicKey
 from lc_node.ports.clock import Clock
 from lc_node.ports.transport import Channel, Inbound, Refusal
-from lc_node.wire.limits import INBOX, PEERS_MAX
+from lc_node.wire.limits import FAILURES_MAX, INBOX, PEERS_MAX
 from lc_node.wire.session import Identity, Outcome, Policy, Role, State
 
 
@@ -25,8 +26,8 @@ class Failure:
 class Switchboard:
     """Feeds frames to their links' sessions, and keeps account of those that are established."""
 
-    def __init__(self, identity: Identity, clock: Clock, listed: frozenset[PublicKey]) -> None:
-        """Begin without links; ``listed`` peers always find room."""
+    def __init__(self, identity: Identity, clock: Clock, dialed: AbstractSet[PublicKey]) -> None:
+        """Begin without links; peers that are ``dialed``, at the time, always find room."""
         self.clock: Final = clock
         self.links: Final = Links(identity.node_key)
         self.inboxes: Final = {channel: Inbox[Inbound](INBOX[channel]) for channel in Channel}
@@ -37,7 +38,8 @@ class Switchboard:
             is_forbidden=self.is_forbidden,
             has_room=self._has_room,
         )
-        self._listed = listed
+        self._dialed = dialed
+        self._welcome: AbstractSet[PublicKey] = frozenset()
         self._forbidden: set[PublicKey] = set()
 
     def receive(self, link: Link, frame: bytes) -> None:
@@ -70,8 +72,11 @@ class Switchboard:
         link.end()
 
     def fail(self, peer: PublicKey, refusal: Refusal) -> None:
-        """Remember why a listed peer could not be reached."""
+        """Remember why a peer that we dial could not be reached."""
+        self.failures.pop(peer, None)
         self.failures[peer] = Failure(refusal=refusal, at=self.clock.now())
+        if len(self.failures) > FAILURES_MAX:
+            del self.failures[next(iter(self.failures))]
 
     def forbid(self, peer: PublicKey) -> None:
         """Hang up on an identity and refuse it from now on."""
@@ -88,6 +93,10 @@ class Switchboard:
     def is_forbidden(self, peer: PublicKey) -> bool:
         """Return whether an identity is refused."""
         return peer in self._forbidden
+
+    def welcome(self, peers: AbstractSet[PublicKey]) -> None:
+        """Let these always find room."""
+        self._welcome = frozenset(peers)
 
     def _moved(self, link: Link) -> None:
         """A session was established, or ended."""
@@ -106,5 +115,9 @@ class Switchboard:
         self.changed.set()
 
     def _has_room(self, peer: PublicKey) -> bool:
+        """Return whether a peer may stay: strangers fill the room that is theirs, and no other."""
         peers = self.links.peers()
-        return peer in self._listed or peer in peers or len(peers) < PEERS_MAX
+        if peer in self._dialed or peer in self._welcome or peer in peers:
+            return True
+        strangers = [one for one in peers if one not in self._dialed and one not in self._welcome]
+        return len(strangers) < PEERS_MAX

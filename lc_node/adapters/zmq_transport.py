@@ -1,7 +1,8 @@
-"""The transport over ZeroMQ: one listening socket, one dialed socket a listed peer and channel."""
+"""The transport over ZeroMQ: one listening socket, one dialed socket a peer and channel."""
 
 import asyncio
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +10,7 @@ import zmq
 import zmq.asyncio
 
 from lc_node.adapters.zmq_dialer import Dialer
+from lc_node.adapters.zmq_dialing import Dialing, Kept
 from lc_node.adapters.zmq_listener import Listener
 from lc_node.adapters.zmq_sockets import TransportKeys, admit_everyone, open_gate, open_listener
 from lc_node.adapters.zmq_switchboard import Switchboard
@@ -16,8 +18,8 @@ from lc_node.chain.crypto import Signer
 from lc_node.chain.errors import LearningChainError
 from lc_node.chain.types import ByteCount, ChainId, Millis, PublicKey
 from lc_node.ports.clock import Clock
-from lc_node.ports.transport import Channel, Connection, Inbound, PeerAddress
-from lc_node.wire.session import identity_of
+from lc_node.ports.transport import Channel, Connection, Inbound, PeerAddress, Refusal
+from lc_node.wire.session import Role, identity_of
 
 
 class CannotListen(LearningChainError):
@@ -41,7 +43,7 @@ class TransportSettings:
     signer: Signer
     keys: TransportKeys
     peers: Sequence[PeerAddress]
-    """Whom to dial; an entry with our own key is passed over."""
+    """Whom to dial, always; an entry with our own key is passed over."""
     host: str = "*"
     port: int | None = None
     """Where to listen; 0 lets the system choose, None only dials out."""
@@ -52,13 +54,14 @@ class ZmqTransport:
 
     def __init__(self, settings: TransportSettings, clock: Clock) -> None:
         """Prepare; nothing is opened yet."""
-        own_key = settings.signer.public_key
         self._settings = settings
-        self._listed: Final = {
-            one.public_key: one for one in settings.peers if one.public_key != own_key
-        }
+        self._own_key: Final = settings.signer.public_key
+        self._dialing: Final = Dialing(
+            {one.public_key: one for one in settings.peers if one.public_key != self._own_key},
+            self._dialer,
+        )
         identity = identity_of(settings.signer, settings.chain_id, settings.keys.public)
-        self._switchboard = Switchboard(identity, clock, frozenset(self._listed))
+        self._switchboard = Switchboard(identity, clock, self._dialing)
         self._context = zmq.asyncio.Context()
         self._sockets: list[zmq.asyncio.Socket] = []
         self._port = 0
@@ -93,7 +96,7 @@ class ZmqTransport:
         self._port = int(listener.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
 
     async def run(self) -> None:
-        """Connect to the listed peers and serve those who connect, until cancelled."""
+        """Connect to the peers that are dialed and serve those who connect, until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 if self._sockets:
@@ -103,10 +106,11 @@ class ZmqTransport:
                     tasks.create_task(listener.read())
                     tasks.create_task(listener.sweep())
                     tasks.create_task(listener.keep_door())
-                for address in self._listed.values():
-                    for channel in Channel:
-                        tasks.create_task(self._dialer(address, channel).run())
+                self._dialing.start(tasks)
+                # Also with nobody to dial yet: the group lives as long as we do.
+                await asyncio.get_running_loop().create_future()
         finally:
+            self._dialing.stop()
             self.close()
 
     def close(self) -> None:
@@ -144,27 +148,55 @@ class ZmqTransport:
         """Take ``forbid`` back."""
         self._switchboard.permit(peer)
 
+    def dial(self, address: PeerAddress, *, keep: bool) -> bool:
+        """Dial a peer beside the listed ones; False if there is no room, or it is ourselves."""
+        return address.public_key != self._own_key and self._dialing.add(address, keep=keep)
+
+    def undial(self, peer: PublicKey) -> None:
+        """End what ``dial`` began, and the connection that came of it."""
+        self._dialing.remove(peer)
+
+    def refusal(self, peer: PublicKey) -> Refusal | None:
+        """Return why there was no session when a peer was last dialed."""
+        failure = self._switchboard.failures.get(peer)
+        return failure.refusal if failure else None
+
+    def welcome(self, peers: AbstractSet[PublicKey]) -> None:
+        """Let these, instead of those named before, always find room when they dial us."""
+        self._switchboard.welcome(peers)
+
     def connections(self) -> tuple[Connection, ...]:
-        """Return the peers that are up, and the listed ones that are not, sorted by key."""
-        keys = sorted({*self.peers, *self._listed})
+        """Return the peers that are up, and those that we dial, sorted by key."""
+        keys = sorted({*self.peers, *self._dialing})
         return tuple(self._connection(key) for key in keys)
 
     def queued(self) -> dict[Channel, int]:
         """Return how many received frames wait on each channel, for the metrics."""
         return {channel: len(box) for channel, box in self._switchboard.inboxes.items()}
 
-    def _dialer(self, address: PeerAddress, channel: Channel) -> Dialer:
-        return Dialer(self._switchboard, self._context, self._settings.keys, address, channel)
+    def _dialer(self, address: PeerAddress, channel: Channel, is_kept: Kept) -> Dialer:
+        return Dialer(
+            self._switchboard,
+            self._context,
+            self._settings.keys,
+            address,
+            channel,
+            is_kept=is_kept,
+        )
 
     def _connection(self, peer: PublicKey) -> Connection:
         link = self._switchboard.links.route(peer, Channel.CONSENSUS)
         links = self._switchboard.links.of(peer)
         failure = self._switchboard.failures.get(peer)
-        listed = self._listed.get(peer)
+        dialed = self._dialing.address(peer)
         return Connection(
             peer=peer,
-            address=f"{listed.host}:{listed.port}" if listed else link.address if link else "",
+            address=f"{dialed.host}:{dialed.port}" if dialed else link.host if link else "",
             is_up=link is not None,
+            is_outbound=link is not None and link.role is Role.DIALER,
+            is_listed=peer in self._dialing.listed,
+            is_dialed=peer in self._dialing,
+            host=link.host if link else "",
             refusal=failure.refusal if failure and link is None else None,
             since=link.since if link else failure.at if failure else Millis(0),
             bytes_in=ByteCount(sum(one.bytes_in for one in links)),

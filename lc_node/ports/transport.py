@@ -1,5 +1,6 @@
 """Frames to and from peers whose identity the transport has proved."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,7 +45,16 @@ class Connection:
 
     peer: PublicKey
     address: str
+    """Where we dial it; of one that has dialed us, the host that it comes from."""
     is_up: bool
+    is_outbound: bool
+    """Whether we have dialed the connection in use; False while there is none."""
+    is_listed: bool
+    """Whether the owner wants it connected, whatever else is found."""
+    is_dialed: bool
+    """Whether we dial it; if both have dialed, the connection in use may be its own."""
+    host: str
+    """The network address that the other end of the connection in use has, "" while there is none."""
     refusal: Refusal | None
     """Why there was no session when it was last tried."""
     since: Millis
@@ -84,6 +94,26 @@ class Transport(Protocol):
         """Take ``forbid`` back."""
         ...
 
+    def dial(self, address: PeerAddress, *, keep: bool) -> bool:
+        """Dial a peer beside the listed ones; False if so many are dialed that there is no room.
+
+        ``keep`` dials again, with pauses, until ``undial``; else it ends with the first attempt that
+        fails, or with the session. A peer that is dialed already is dialed at the newer address from now on.
+        """
+        ...
+
+    def undial(self, peer: PublicKey) -> None:
+        """End what ``dial`` began, and the connection that came of it."""
+        ...
+
+    def refusal(self, peer: PublicKey) -> Refusal | None:
+        """Return why there was no session when a peer was last dialed; None after a success, or if forgotten."""
+        ...
+
+    def welcome(self, peers: AbstractSet[PublicKey]) -> None:
+        """Let these, instead of those named before, always find room when they dial us."""
+        ...
+
     def connections(self) -> tuple[Connection, ...]:
-        """Return the peers that are up, and the listed ones that are not, sorted by key."""
+        """Return the peers that are up, and those that we dial, sorted by key."""
         ...

@@ -25,9 +25,13 @@ WINDOW: Final = MillisSpan(10_000)
 """The span over which messages and bytes are counted."""
 
 PEERS_MAX: Final = 64
-"""Peers with a session; more are refused."""
-LINKS_MAX: Final = 4 * PEERS_MAX
-"""Connections known at a time, greeted or not; frames of further ones are dropped."""
+"""Peers that have dialed us unbidden; more are refused."""
+DIALED_MAX: Final = 128
+"""Peers that we dial besides the listed ones; and as many may dial us that we have told to welcome."""
+FAILURES_MAX: Final = 1_024
+"""Peers of whom we remember why there was no session."""
+LINKS_MAX: Final = 512
+"""Connections to our port known at a time, greeted or not; frames of further ones are dropped."""
 GREETING_MAX: Final = MillisSpan(5_000)
 """How long a connection may take to greet."""
 SEEN_MAX: Final = 20_000
