@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from lc_node.chain.beacon import LinkChain
 from lc_node.chain.blocks import BLOCK_DECODER, Block, Header, block_id
 from lc_node.chain.builder import Slot, build_block
@@ -39,6 +41,17 @@ from lc_node.ports.stores import ChainStore, StoredBlock
 
 NO_JOB: Final = JobId(ZERO_DIGEST)
 """Receipts that speak of no job are stored under this id."""
+
+
+class _Head(Record):
+    """A stored block of which only the header is read."""
+
+    header: Header
+    transactions: msgspec.Raw
+
+
+_HEAD: Final = msgspec.msgpack.Decoder(_Head)
+"""What is stored here was checked when it came."""
 
 
 class OtherChain(LearningChainError):
@@ -171,6 +184,11 @@ class Ledger:
         """Return the final block at a height, None if there is none."""
         data = self._store.block_at(height)
         return None if data is None or height == 0 else BLOCK_DECODER.decode(data)
+
+    def finalized_header(self, height: Height) -> Header | None:
+        """Return the header of the final block at a height, None if it is not kept."""
+        data = self._store.block_at(height)
+        return None if data is None else _HEAD.decode(data).header
 
     def finalization(self, height: Height) -> Certificate | None:
         """Return the certificate stored with the block at a height, None if there is none."""

@@ -49,6 +49,7 @@ from lc_node.runtime.reading import View
 from lc_node.runtime.salts import Salts
 from lc_node.runtime.sender import Sender
 from lc_node.runtime.validation import Validation
+from lc_node.runtime.witness import Witness
 from lc_node.runtime.workshop import Tools, Workshop
 from lc_node.wire.topics import Topic
 from lc_node.worker.duties import next_actions
@@ -319,7 +320,7 @@ class Node:
 
     def _answerers(self) -> Mapping[Topic, Answerer]:
         """Return who answers what peers ask, by topic."""
-        return {}
+        return {**Witness(self.ledger, self._clock).answerers()}
 
     async def _send(self, body: Body) -> Height:
         included = await self._sender.send(body)

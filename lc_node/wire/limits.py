@@ -112,3 +112,7 @@ SENDING_FRAMES: Final = 1_000
 """Frames on their way to one peer."""
 LARGE_FRAME_BYTES: Final = ByteCount(16 * KIB)
 """From this size on a frame is counted by its bytes, and sent without a copy."""
+TESTIMONY_BYTES: Final = ByteCount(16 * MIB)
+"""Bytes of proofs that one peer may be told in a window; whoever wants more waits."""
+WITNESSED_MAX: Final = 1_024
+"""Peers whose allowance of proofs is remembered."""

@@ -3,11 +3,12 @@
 import pytest
 from msgspec.structs import replace
 
+from lc_node.chain.blocks import Header
 from lc_node.chain.crypto import sha256
 from lc_node.chain.types import ChainId, Epoch, Height, View
 from lc_node.chain.votes import Subject, VoteKind
 from lc_node.consensus.messages import EpochProof
-from lc_node.consensus.proofs import is_proof, next_setting
+from lc_node.consensus.proofs import are_linked, is_proof, next_setting
 from lc_node.consensus.setting import Setting
 from lc_node.sim.keys import SimSigner
 from tests.consensus.epoch_stage import NEWCOMER, EpochStage, Network, members, subject_of
@@ -81,3 +82,34 @@ def test_a_proof_leads_to_the_validators_that_it_names() -> None:
 @pytest.mark.parametrize(("who", "weight"), [(NEWCOMER, 2), (MEMBERS[1], 1)])
 def test_a_proof_leads_to_the_weights_that_it_names(who: SimSigner, weight: int) -> None:
     assert next_setting(*proved()).validators.weight((who.public_key,)) == weight
+
+
+def chain_of_headers() -> list[Header]:
+    """Return three headers that follow each other."""
+    network = Network()
+    first = network.block(1)
+    network.finalize(first, 1)
+    second = network.block(2)
+    return [network.setting.root, first.header, second.header]
+
+
+def test_headers_are_linked_if_each_is_the_parent_of_the_next() -> None:
+    assert are_linked(chain_of_headers())
+
+
+def test_headers_with_one_left_out_are_not_linked() -> None:
+    first, _, third = chain_of_headers()
+
+    assert not are_linked([first, third])
+
+
+def test_headers_of_which_one_was_changed_are_not_linked() -> None:
+    first, second, third = chain_of_headers()
+
+    assert not are_linked([first, replace(second, view=View(9)), third])
+
+
+def test_headers_that_skip_a_height_are_not_linked() -> None:
+    first, second, _ = chain_of_headers()
+
+    assert not are_linked([first, replace(second, height=Height(2))])
