@@ -12,7 +12,7 @@ from lc_node.consensus.proofs import are_linked, is_proof, next_setting
 from lc_node.consensus.setting import Setting
 from lc_node.sim.keys import SimSigner
 from tests.consensus.epoch_stage import NEWCOMER, EpochStage, Network, members, subject_of
-from tests.consensus.stage import MEMBERS
+from tests.consensus.stage import MEMBERS, ROOT
 
 
 def proved() -> tuple[EpochProof, Setting]:
@@ -89,8 +89,7 @@ def chain_of_headers() -> list[Header]:
     network = Network()
     first = network.block(1)
     network.finalize(first, 1)
-    second = network.block(2)
-    return [network.setting.root, first.header, second.header]
+    return [ROOT, first.header, network.block(2).header]
 
 
 def test_headers_are_linked_if_each_is_the_parent_of_the_next() -> None:
