@@ -32,6 +32,8 @@ FAILURES_MAX: Final = 1_024
 """Peers of whom we remember why there was no session."""
 LINKS_MAX: Final = 512
 """Connections to our port known at a time, greeted or not; frames of further ones are dropped."""
+NEIGHBOURS_MAX: Final = 256
+"""Nodes heard by multicast; more are not listened to."""
 GREETING_MAX: Final = MillisSpan(5_000)
 """How long a connection may take to greet."""
 SEEN_MAX: Final = 20_000
