@@ -4,17 +4,18 @@ A state of a million accounts has some 250 entries in a bucket. Kept as objects 
 scattered over the memory, and to gather them takes five times as long as to hash them.
 """
 
-import hashlib
 import struct
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from lc_node.chain.errors import MalformedEntries
+from lc_node.merkle import leaf_hash
 
 KEY_BYTES: Final = 33
 """A letter for the kind of record, and 32 bytes that name one."""
 _END_BYTES: Final = 4
+_COUNT_BYTES: Final = 4
 
 
 class Bucket:
@@ -41,6 +42,25 @@ class Bucket:
                 raise MalformedEntries
             bucket, last = bucket.updated(key, value), key
         return bucket
+
+    @classmethod
+    def load(cls, data: bytes) -> "Bucket":
+        """Return the bucket that dumps to these bytes, whose hash the caller has checked.
+
+        Raises:
+            MalformedEntries: no bucket has so many bytes.
+        """
+        count = int.from_bytes(data[:_COUNT_BYTES], "big")
+        keys_end = _COUNT_BYTES + KEY_BYTES * count
+        ends_end = keys_end + _END_BYTES * count
+        values_end = int.from_bytes(data[ends_end - _END_BYTES : ends_end], "big") if count else 0
+        if len(data) < _COUNT_BYTES or len(data) != ends_end + values_end:
+            raise MalformedEntries
+        return cls(data[_COUNT_BYTES:keys_end], data[keys_end:ends_end], data[ends_end:])
+
+    def dump(self) -> bytes:
+        """Return the bytes that are hashed and sent: number of entries, keys, ends, values."""
+        return b"".join((struct.pack(">I", len(self)), self.keys, self.ends, self.values))
 
     def __len__(self) -> int:
         return len(self.ends) // _END_BYTES
@@ -77,10 +97,8 @@ class Bucket:
         )
 
     def leaf_hash(self) -> bytes:
-        """Return the bucket's leaf (RFC 6962): number of entries, keys, ends, values."""
-        count = struct.pack(">I", len(self))
-        data = b"".join((b"\x00", count, self.keys, self.ends, self.values))
-        return hashlib.sha256(data).digest()
+        """Return the bucket's leaf (RFC 6962): the hash of its dump."""
+        return leaf_hash(self.dump())
 
     def _key(self, place: int) -> bytes:
         """Return the key at a place, nothing beyond the last."""

@@ -70,6 +70,20 @@ class Commitment:
         """Return the entry under a key, None if there is none."""
         return self.bucket(bucket_of(key)).get(key)
 
+    def leaves(self) -> tuple[bytes, ...]:
+        """Return the hashes of all buckets: what makes up the root."""
+        return tuple(self.node(BUCKETS + index) for index in range(BUCKETS))
+
+    def frozen(self) -> "Commitment":
+        """Return a commitment of the same entries that no later change of this one reaches.
+
+        Buckets never change, so that it costs two dictionaries, and then whatever differs from this one.
+        """
+        copy = Commitment()
+        copy._buckets.own = self._buckets.items()
+        copy._nodes.own = self._nodes.items()
+        return copy
+
     def entries(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield all entries, bucket by bucket."""
         for _, bucket in sorted(self._buckets.items().items()):
