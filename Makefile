@@ -56,6 +56,10 @@ bench: setup ## measure the targets; prints a ratio each and writes bench/result
 soak: setup network ## the long tests: kills at many moments, many seeds
 	@$(PYTEST) -m soak -p no:randomly -x
 
+.PHONY: fuzz
+fuzz: setup ## look for bytes that break a decoder, two targets at a time (SECONDS=600 each)
+	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),600)
+
 .PHONY: mutants
 mutants: setup ## leave out one safety rule after the other, and see that the simulator notices
 	@$(PYTEST) -q -n 2 -rP tests/sim/test_mutants.py

@@ -250,6 +250,6 @@ def read_identity(path: Path) -> Identity:
     try:
         identity = msgspec.json.decode(path.read_bytes(), type=Identity)
         decode_address(identity.address)
-    except (OSError, msgspec.MsgspecError, LearningChainError) as error:
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, LearningChainError) as error:
         raise BadIdentityFile(path, str(error)) from error
     return identity

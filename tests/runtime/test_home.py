@@ -78,9 +78,10 @@ def test_a_new_home_has_settings_that_can_be_read(made: Home) -> None:
     assert made.config().network.port == 4040
 
 
-def test_an_identity_that_is_none_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("data", [b'{"address": "lc1nobody"}', b'{"\x80": 1}', b""])
+def test_an_identity_that_is_none_is_named(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "identity.json"
-    path.write_text('{"address": "lc1nobody"}')
+    path.write_bytes(data)
 
     with pytest.raises(BadIdentityFile, match="lc-node key show"):
         read_identity(path)

@@ -1,0 +1,131 @@
+"""Readers that do more than decode: a session's greetings, a call's answer, a transaction's rules."""
+
+from functools import cache
+from random import Random
+from typing import Any, Final, get_args
+
+from msgspec.structs import replace
+
+from lc_node.api.calls import AnyCall, Call
+from lc_node.api.codec import decode_answer, raise_refusal
+from lc_node.api.errors import ApiError
+from lc_node.chain.addresses import PREFIX, bech32m_encode, decode_address, encode_address
+from lc_node.chain.genesis import initial_state
+from lc_node.chain.params import DEVNET
+from lc_node.chain.state import State
+from lc_node.chain.transactions import (
+    TRANSACTION_DECODER,
+    PostJob,
+    SignedTransaction,
+    transaction_id,
+)
+from lc_node.chain.transition import apply_transaction, get_block_context
+from lc_node.chain.types import Height, JobId, Millis, Nonce, PublicKey
+from lc_node.wire.messages import decode_message
+from lc_node.wire.session import Identity, Policy, Role, Session, identity_of
+from lc_node.wire.session import State as Stage
+from tests.chain.actors import ANNA, BERT, genesis
+from tests.chain.actors import signed as signed_by
+from tests.chain.market import SPEC
+from tests.fuzz.values import value_of
+from tests.peer_nodes import CHAIN, SeededSigner, Who
+
+CALLS: Final[tuple[Any, ...]] = get_args(AnyCall)
+OURS: Final = SeededSigner(1)
+THEIRS: Final = Who(SeededSigner(2))
+
+
+def greet(data: bytes) -> None:
+    """Give a session frames, each after its length in two bytes; what it answers must be frames."""
+    role = Role.LISTENER if data[:1] < b"\x80" else Role.DIALER
+    session = Session(_policy(), role, THEIRS.keys.public)
+    sent = list(session.open().send)
+    rest = data[1:]
+    while rest:
+        end = 2 + int.from_bytes(rest[:2], "big")
+        was_closed = session.state is Stage.CLOSED
+        outcome = session.receive(rest[2:end])
+        assert not (was_closed and (outcome.send or outcome.deliver))
+        assert not outcome.deliver or session.peer is not None
+        sent += outcome.send
+        rest = rest[end:]
+    for frame in sent:
+        decode_message(frame)
+
+
+def read_answer(data: bytes) -> None:
+    """Read the answer to the call that the first byte chooses."""
+    calls = _calls()
+    decode_answer(calls[data[0] % len(calls) if data else 0], data[1:])
+
+
+def read_refusal(data: bytes) -> None:
+    """Read an error of the node, which is raised; not understood, it is an error of its own."""
+    try:
+        raise_refusal(data)
+    except ApiError as error:
+        if error.code == "BadAnswer":
+            raise
+
+
+def read_address(data: bytes) -> None:
+    """Read a text, or (after a zero byte) symbols with a right checksum; one text a key."""
+    if data[:1] == b"\0":
+        text = bech32m_encode(PREFIX, bytes(byte & 31 for byte in data[1:]))
+    else:
+        text = data.decode("utf-8", errors="replace")
+    assert encode_address(decode_address(text)) == text.lower()
+
+
+def read_rules(data: bytes) -> None:
+    """Apply a transaction to a small chain, as its job's poster or as somebody else with credits.
+
+    Who sends it, and that it speaks of the one job there is, the signature's first byte says; the
+    signature is taken as good.
+    """
+    signed = TRANSACTION_DECODER.decode(data)
+    choice = signed.signature[0]
+    state, job = _chain()
+    body = signed.transaction.body
+    if choice % 2 == 0 and hasattr(body, "job"):
+        body = replace(body, job=job)
+    sender = BERT if choice % 3 == 0 else ANNA
+    transaction = replace(
+        signed.transaction,
+        chain_id=state.meta.chain_id,
+        sender=sender.public_key,
+        nonce=Nonce(state.account(sender.public_key).nonce + 1),
+        valid_until=Height(100),
+        body=body,
+    )
+    _apply(state.child(), SignedTransaction(transaction=transaction, signature=signed.signature))
+
+
+def _apply(trial: State, signed: SignedTransaction) -> None:
+    meta = trial.meta
+    trial.set_meta(replace(meta, height=Height(meta.height + 1), time=Millis(meta.time + 1)))
+    apply_transaction(trial, get_block_context(trial, DEVNET), signed, is_verified=True)
+
+
+@cache
+def _chain() -> tuple[State, JobId]:
+    """Return a state in which Bert has posted a job, and the job."""
+    state = initial_state(genesis())
+    post = signed_by(BERT, PostJob(spec=SPEC), chain_id=state.meta.chain_id)
+    _apply(state, post)
+    return state, JobId(transaction_id(post.transaction))
+
+
+@cache
+def _calls() -> tuple[Call[Any], ...]:
+    return tuple(value_of(kind, Random(0)) for kind in CALLS)  # noqa: S311  # samples
+
+
+@cache
+def _policy() -> Policy:
+    identity: Identity = identity_of(OURS, CHAIN, THEIRS.keys.public)
+    return Policy(identity=identity, is_forbidden=_is_forbidden, has_room=lambda _peer: True)
+
+
+def _is_forbidden(peer: PublicKey) -> bool:
+    return peer[0] == 0

@@ -1,0 +1,197 @@
+"""Bytes that the decoders accept: what the corpus of a fuzz target begins with."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any, Final
+
+import msgspec
+
+from lc_node.adapters.keystore import FileKeystore
+from lc_node.api import calls as api_calls
+from lc_node.api import codec as api
+from lc_node.api.calls import answer_kind
+from lc_node.chain.addresses import decode_address, encode_address
+from lc_node.chain.codec import encode
+from lc_node.chain.transactions import Bid, PostJob, SignedTransaction, Transfer, Unbond
+from lc_node.chain.types import Digest, JobId, MicroCredits, NanoLoss
+from lc_node.runtime.config import WorkConfig
+from lc_node.runtime.config_file import DEFAULT_CONFIG_TEXT
+from lc_node.runtime.home import Identity
+from lc_node.runtime.policy_file import policy_of
+from lc_node.wire.kinds import Channel, Kind
+from lc_node.wire.messages import (
+    PROTOCOL_VERSION,
+    RECORDS,
+    Hello,
+    Keepalive,
+    Message,
+    Refusal,
+    Refused,
+    Welcome,
+    encode_message,
+)
+from lc_node.wire.session import identity_of
+from tests.adapters.archives import END, folder, gzip, hard_link, member, pax, symlink
+from tests.chain.actors import ANNA, BERT, signed
+from tests.chain.market import SPEC
+from tests.fuzz.conduct import CALLS, THEIRS
+from tests.fuzz.values import value_of
+from tests.peer_nodes import CHAIN
+
+_DRAWS: Final = 4
+_LINES: Final = (
+    b"a log",
+    b'{"lc": "begin", "trial": 1}',
+    b'{"lc": "ask", "trial": 1, "name": "x", "kind": "float", "low": 1e-3, "high": 1, "log": true}',
+    b'{"lc": "ask", "trial": 1, "name": "n", "kind": "int", "low": -4, "high": 9, "step": 2}',
+    b'{"lc": "ask", "trial": 1, "name": "c", "kind": "choice", "choices": ["a", 1, 2.5, true]}',
+    b'{"lc": "report", "trial": 1, "step": 0, "loss": 0.25, "bytes": 17}',
+    b'{"lc": "model", "trial": 1, "file": "model.bin"}',
+    b'{"lc": "end", "trial": 1, "state": "complete"}',
+    b'{"lc": "losses", "values": [0.5, -1.25e-9, 3]}',
+)
+
+
+def frames() -> Sequence[bytes]:
+    """Return frames of every kind."""
+    return [
+        encode_message(message(kind, _seeded(seed))) for kind in Kind for seed in range(_DRAWS)
+    ]
+
+
+def message(kind: Kind, random: Random) -> Any:
+    """Return a message of a kind."""
+    drawn = value_of(RECORDS[kind], random)
+    if kind is Kind.CHUNK and not drawn.data:
+        return msgspec.structs.replace(drawn, data=b"x")
+    return drawn
+
+
+def transactions() -> Sequence[bytes]:
+    """Return transactions that a small chain takes, and others of every kind."""
+    bodies = (
+        Transfer(to=BERT.public_key, amount=MicroCredits(7), memo=b"for tea"),
+        Bid(job=JobId(Digest(bytes(32))), loss=NanoLoss(5), commitment=Digest(bytes(32))),
+        PostJob(spec=SPEC),
+        Unbond(amount=MicroCredits(1)),
+    )
+    taken = [encode(signed(ANNA, body, chain_id=CHAIN)) for body in bodies]
+    drawn = [encode(_value(SignedTransaction, seed)) for seed in range(24)]
+    return taken + drawn
+
+
+def conversations() -> Sequence[bytes]:
+    """Return what a session may hear, for each of the two roles."""
+    identity = identity_of(THEIRS.signer, CHAIN, THEIRS.keys.public)
+    said: dict[str, Any] = {
+        "version": PROTOCOL_VERSION,
+        "chain_id": CHAIN,
+        "channel": Channel.CONSENSUS,
+        "node_key": identity.node_key,
+        "proof": identity.proof,
+    }
+    refused, alive = Refused(reason=Refusal.FULL), Keepalive()
+    return [
+        b"\x00" + _spoken(Hello(**said), alive, message(Kind.STATUS, _seeded(0)), refused),
+        b"\xff" + _spoken(alive, Welcome(**said), message(Kind.TRANSACTION, _seeded(1))),
+        b"\xff" + _spoken(refused, alive),
+    ]
+
+
+def calls() -> Sequence[bytes]:
+    """Return calls of every kind."""
+    return [api.encode_call(_value(kind, seed)) for kind in CALLS for seed in range(_DRAWS)]
+
+
+def answers() -> Sequence[bytes]:
+    """Return answers to every kind of call, each after the byte that chooses it."""
+    return [
+        bytes((number,)) + api.encode_answer(_value(answer_kind(kind), seed))
+        for number, kind in enumerate(CALLS)
+        if kind is not api_calls.ReadBlob
+        for seed in range(_DRAWS)
+    ]
+
+
+def lines() -> Sequence[bytes]:
+    """Return lines of a job, one of each message."""
+    return _LINES
+
+
+def archives() -> Sequence[bytes]:
+    """Return tars with everything that an image may have."""
+    return [
+        END,
+        folder("usr/") + member("usr/a", b"text") + hard_link("usr/b", "usr/a") + END,
+        symlink("lib", "usr/lib") + member("lib/x", b"y" * 600, mode=0o755) + END,
+        pax({"path": "p" * 150, "size": "3"}) + member("short", b"abc") + END,
+        member("long", b"g" * 150 + b"\0", kind=b"L") + member("short", b"abc") + END,
+        folder("d") + member("d/.wh..wh..opq") + member("d/.wh.gone") + END,
+    ]
+
+
+def layers() -> Sequence[bytes]:
+    """Return compressed layers, one of them in two members."""
+    plain = archives()[1]
+    return [gzip(plain), gzip(plain[:700]) + gzip(plain[700:], level=1), gzip(bytes(100_000))]
+
+
+def addresses() -> Sequence[bytes]:
+    """Return addresses as people write them, and one as symbols."""
+    text = encode_address(ANNA.public_key)
+    return [text.encode(), text.upper().encode(), b"\0" + bytes(52)]
+
+
+def identities() -> Sequence[bytes]:
+    """Return an identity file."""
+    identity = Identity(
+        address=encode_address(BERT.public_key), transport_key="0f" * 32, link="f0" * 32
+    )
+    assert decode_address(identity.address) == BERT.public_key
+    return [msgspec.json.format(msgspec.json.encode(identity), indent=2)]
+
+
+def configs() -> Sequence[bytes]:
+    """Return the settings that a new home has, the same with every key set, and a peer."""
+    peer = (
+        "[[network.peers]]\n"
+        f'address = "{encode_address(ANNA.public_key)}"\ntransport_key = "{"0f" * 32}"\n'
+        'host = "192.0.2.7"\nport = 4040\n'
+    )
+    text = DEFAULT_CONFIG_TEXT
+    return [text.encode(), text.replace("#: ", "").encode(), peer.encode(), b""]
+
+
+def policies() -> Sequence[bytes]:
+    """Return a policy as it is kept."""
+    return [msgspec.json.format(msgspec.json.encode(policy_of(WorkConfig())), indent=2)]
+
+
+def key_files() -> Sequence[bytes]:
+    """Return a key file without a passphrase."""
+    keystore = FileKeystore(bytes(range(32)))
+    return [
+        msgspec.json.encode(
+            {
+                "version": 1,
+                "address": encode_address(keystore.public_key),
+                "kdf": None,
+                "nonce": "",
+                "seed": bytes(range(32)).hex(),
+            }
+        )
+    ]
+
+
+def _spoken(*messages: Message) -> bytes:
+    """Return frames one after the other, each after its length in two bytes."""
+    said = [encode_message(message) for message in messages]
+    return b"".join(len(frame).to_bytes(2, "big") + frame for frame in said)
+
+
+def _value(kind: Any, seed: int) -> Any:
+    return value_of(kind, _seeded(seed))
+
+
+def _seeded(seed: int) -> Random:
+    return Random(seed)  # noqa: S311  # a corpus
