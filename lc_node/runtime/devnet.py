@@ -21,6 +21,7 @@ from lc_node.chain.types import ByteCount, Digest, Link, MicroCredits, Millis
 from lc_node.runtime.genesis_builder import Founder, build_genesis
 from lc_node.runtime.home import Home, Identity
 
+_THIS_MACHINE: Final = "127.0.0.1"
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.1
@@ -78,17 +79,23 @@ class Place:
     home: Home
     identity: Identity
     port: int
+    host: str = _THIS_MACHINE
 
 
-def prepare(folder: Path, roles: Sequence[Role] = DEMO) -> tuple[Place, ...]:
+def prepare(
+    folder: Path, roles: Sequence[Role] = DEMO, *, hosts: Sequence[str] | None = None
+) -> tuple[Place, ...]:
     """Make the homes, the settings and the one genesis document of a devnet.
 
-    What is there of it already is kept: its chain goes on, on other ports.
+    What is there of it already is kept: its chain goes on, on other ports. ``hosts`` are the addresses
+    at which the nodes listen, where they do not share one.
     """
     ports = free_ports(len(roles))
     places = tuple(
-        Place(role=role, home=home, identity=_identity(home), port=port)
-        for role, port in zip(roles, ports, strict=True)
+        Place(role=role, home=home, identity=_identity(home), port=port, host=host)
+        for role, port, host in zip(
+            roles, ports, hosts or [_THIS_MACHINE] * len(roles), strict=True
+        )
         for home in (Home(folder / role.name),)
     )
     genesis = _genesis(places)
@@ -103,7 +110,7 @@ def free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:
-            one.bind(("127.0.0.1", 0))
+            one.bind((_THIS_MACHINE, 0))
         return [one.getsockname()[1] for one in sockets]
 
 
@@ -240,10 +247,10 @@ def _founder(place: Place) -> Founder:
 
 
 def _config_text(place: Place, places: Sequence[Place]) -> str:
-    """Return settings for one machine: every node dials those before it."""
+    """Return settings of a node that dials those before it."""
     lines = [
         "[network]",
-        'host = "127.0.0.1"',
+        f'host = "{place.host}"',
         f"port = {place.port}",
         "[work]",
         f"work = {str(place.role.trains).lower()}",
@@ -253,7 +260,7 @@ def _config_text(place: Place, places: Sequence[Place]) -> str:
             "[[network.peers]]",
             f'address = "{peer.identity.address}"',
             f'transport_key = "{peer.identity.transport_key}"',
-            'host = "127.0.0.1"',
+            f'host = "{peer.host}"',
             f"port = {peer.port}",
         ]
     return "\n".join(lines) + "\n"

@@ -1,12 +1,9 @@
 """A node whose disk is full says so and stops; with room again it goes on, and has kept its word."""
 
-import io
 import os
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -18,13 +15,13 @@ from lc_node.chain.params import CREDIT
 from lc_node.cli.exits import Exit
 from lc_node.runtime.devnet import Devnet, Role, log_of, prepare
 from tests.e2e.graphs import account_of, patient_client, short_folder
+from tests.e2e.small_disk import SmallDisk, mounted
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk"),
 ]
 
-DISK: Final = "24m"
 TRANSFERS_MAX: Final = 500
 STOP_SECONDS_MAX: Final = 60.0
 ROLES: Final = (Role(name="small", bonded=100, votes=True), Role(name="large"))
@@ -44,19 +41,9 @@ class Stopped:
 class FullDisk:
     """A devnet, one of whose nodes has a disk of its own, which can be filled and emptied."""
 
-    def __init__(self, devnet: Devnet, disk: Path) -> None:
+    def __init__(self, devnet: Devnet, disk: SmallDisk) -> None:
         self.devnet = devnet
-        self._filler = disk / "filler"
-
-    def fill(self) -> None:
-        """Leave no room at all."""
-        with self._filler.open("ab", buffering=0) as file:
-            for size in (1024 * 1024, 4096, 1):
-                _write_until_full(file, bytes(size))
-
-    def make_room(self) -> None:
-        """Give back what was taken."""
-        self._filler.unlink()
+        self.disk = disk
 
     def wait_stopped(self) -> int:
         """Wait until the small node has ended by itself, and return its exit code."""
@@ -78,27 +65,10 @@ class FullDisk:
         return balance // CREDIT - ROLES[1].balance
 
 
-def _write_until_full(file: io.FileIO, data: bytes) -> None:
-    with suppress(OSError):
-        while True:
-            file.write(data)
-
-
-@contextmanager
-def _mounted(folder: Path) -> Iterator[Path]:
-    folder.mkdir()
-    options = f"size={DISK},mode=0700"
-    subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", options, "none", folder], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["/bin/umount", "--lazy", folder], check=True)
-
-
 @pytest.fixture(scope="module")
 def full() -> Iterator[FullDisk]:
     """Two nodes, the one with the vote on a small disk, its log on another one."""
-    with short_folder() as folder, _mounted(folder / "small") as disk:
+    with short_folder() as folder, mounted(folder / "small") as disk:
         devnet = Devnet(prepare(folder, ROLES))
         log_of(devnet.place("small")).symlink_to(folder / "small.log")
         try:
@@ -112,7 +82,7 @@ def full() -> Iterator[FullDisk]:
 @pytest.fixture(scope="module")
 def stopped(full: FullDisk) -> Stopped:
     """What happened when the disk was full."""
-    full.fill()
+    full.disk.fill()
     promised = 0
     with suppress(ApiError):
         while promised < TRANSFERS_MAX:
@@ -129,7 +99,7 @@ def stopped(full: FullDisk) -> Stopped:
 def mended(full: FullDisk, stopped: Stopped) -> FullDisk:
     """The same graph after room was made and the node was started again."""
     assert stopped.code
-    full.make_room()
+    full.disk.make_room()
     full.devnet.start("small")
     full.devnet.wait_ready()
     return full

@@ -83,6 +83,7 @@ class Lan:
     def __init__(self, switch: Switch, undo: ExitStack) -> None:
         """Begin with none; what is made is undone by ``undo``."""
         self.switch = switch
+        self.hosts: dict[str, Host] = {}
         self._undo = undo
         self._inner = count(1)
         self._outer = count(1)
@@ -123,6 +124,7 @@ class Lan:
         _run("ip", "netns", "add", namespace)
         self._undo.callback(_run, "ip", "netns", "delete", namespace)
         host = Host(name=name, address=address, namespace=namespace)
+        self.hosts[name] = host
         _ip(host, "link", "set", "lo", "up")
         return host
 
