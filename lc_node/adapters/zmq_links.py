@@ -63,3 +63,7 @@ class Links:
         """Return the peers with an established consensus link, sorted by key."""
         keys = {key for key, channel, _ in self._links if channel is Channel.CONSENSUS}
         return tuple(sorted(keys))
+
+    def guests(self) -> frozenset[PublicKey]:
+        """Return who has established links, but none for the agreement."""
+        return frozenset(key for key, _, _ in self._links).difference(self.peers())

@@ -11,7 +11,7 @@ from lc_node.adapters.zmq_links import Links
 from lc_node.chain.types import ByteCount, Millis, PublicKey
 from lc_node.ports.clock import Clock
 from lc_node.ports.transport import Channel, Inbound, Refusal
-from lc_node.wire.limits import FAILURES_MAX, INBOX, PEERS_MAX
+from lc_node.wire.limits import FAILURES_MAX, GUESTS_MAX, INBOX, PEERS_MAX
 from lc_node.wire.session import Identity, Outcome, Policy, Role, State
 
 
@@ -114,10 +114,12 @@ class Switchboard:
         link.greeted.set()
         self.changed.set()
 
-    def _has_room(self, peer: PublicKey) -> bool:
+    def _has_room(self, peer: PublicKey, channel: Channel) -> bool:
         """Return whether a peer may stay: strangers fill the room that is theirs, and no other."""
         peers = self.links.peers()
         if peer in self._dialed or peer in self._welcome or peer in peers:
             return True
+        if channel is Channel.BULK:  # a guest; or a peer whose other link is on its way
+            return len(self.links.guests() - {peer}) < GUESTS_MAX
         strangers = [one for one in peers if one not in self._dialed and one not in self._welcome]
         return len(strangers) < PEERS_MAX

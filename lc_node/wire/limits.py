@@ -30,6 +30,8 @@ DIALED_MAX: Final = 128
 """Peers that we dial besides the listed ones; and as many may dial us that we have told to welcome."""
 FAILURES_MAX: Final = 1_024
 """Peers of whom we remember why there was no session."""
+GUESTS_MAX: Final = 64
+"""Of those who only ask, and take no part in the agreement: light clients."""
 LINKS_MAX: Final = 512
 """Connections to our port known at a time, greeted or not; frames of further ones are dropped."""
 NEIGHBOURS_MAX: Final = 256

@@ -162,7 +162,7 @@ class Policy:
 
     identity: Identity
     is_forbidden: Callable[[PublicKey], bool]
-    has_room: Callable[[PublicKey], bool]
+    has_room: Callable[[PublicKey, Channel], bool]
 
 
 class Session:
@@ -278,7 +278,7 @@ class Session:
             # The node key vouches for the transport key that CURVE has proved.
             (self._proves(greeting), Refusal.BAD_PROOF),
             (not self._policy.is_forbidden(greeting.node_key), Refusal.BANNED),
-            (self._policy.has_room(greeting.node_key), Refusal.FULL),
+            (self._policy.has_room(greeting.node_key, greeting.channel), Refusal.FULL),
         )
         return next((reason for holds, reason in checks if not holds), None)
 

@@ -124,7 +124,9 @@ def _calls() -> tuple[Call[Any], ...]:
 @cache
 def _policy() -> Policy:
     identity: Identity = identity_of(OURS, CHAIN, THEIRS.keys.public)
-    return Policy(identity=identity, is_forbidden=_is_forbidden, has_room=lambda _peer: True)
+    return Policy(
+        identity=identity, is_forbidden=_is_forbidden, has_room=lambda _peer, _channel: True
+    )
 
 
 def _is_forbidden(peer: PublicKey) -> bool:

@@ -43,7 +43,9 @@ TRAFFIC = encode_message(Status(height=0))  # type: ignore[arg-type]  # a NewTyp
 
 def policy(identity: Identity, *, forbidden: bool = False, room: bool = True) -> Policy:
     return Policy(
-        identity=identity, is_forbidden=lambda _peer: forbidden, has_room=lambda _peer: room
+        identity=identity,
+        is_forbidden=lambda _peer: forbidden,
+        has_room=lambda _peer, _channel: room,
     )
 
 

@@ -1,0 +1,237 @@
+"""A connection to one node's peer port, over which a light client asks: no node of its own is needed.
+
+The caller's keys live as long as the connection. It opens the channel of questions only, so that the node
+sends it nothing else and reserves no seat for it (docs/LIGHT.md).
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import zmq
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from zmq.utils import z85
+from zmq.utils.monitor import recv_monitor_message
+
+from lc_node.api.light_errors import BadServer
+from lc_node.chain.errors import LearningChainError, MalformedBytes
+from lc_node.chain.types import ChainId, PublicKey, Signature
+from lc_node.wire.kinds import Channel
+from lc_node.wire.limits import FRAME_BYTES_MAX, GREETING_MAX
+from lc_node.wire.messages import Request, Response, decode_message, encode_message
+from lc_node.wire.session import Outcome, Policy, Role, Session, State, TransportKey, identity_of
+from lc_node.wire.topics import Topic
+
+ANSWER_SECONDS: Final = 15.0
+"""A node that has not answered by then is asked no more."""
+
+_SERVER: Final = re.compile(r"tcp://([0-9a-f]{64})@(\[[0-9a-fA-F:.]+\]|[^\[\]:@/]+):([0-9]{1,5})")
+_PORT_MAX: Final = 65_535
+_HEARTBEAT_MS: Final = 5_000
+_OVER: Final = frozenset(
+    {
+        zmq.Event.CLOSED,
+        zmq.Event.DISCONNECTED,
+        zmq.Event.HANDSHAKE_FAILED_AUTH,
+        zmq.Event.HANDSHAKE_FAILED_NO_DETAIL,
+        zmq.Event.HANDSHAKE_FAILED_PROTOCOL,
+    }
+)
+
+
+class ServerFailed(LearningChainError):
+    """A node cannot be asked; another one may."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Where a node listens for peers, and the key by which its connection is known."""
+
+    host: str
+    port: int
+    transport_key: TransportKey
+    node_key: PublicKey | None = None
+    """Whose node it must be; None: whoever holds the transport key."""
+
+    @property
+    def address(self) -> str:
+        """The place, as ZeroMQ wants it."""
+        return f"tcp://{self.host}:{self.port}"
+
+
+def parse_server(text: str) -> Server:
+    """Return the node that ``tcp://KEY@HOST:PORT`` names.
+
+    Raises:
+        BadServer: the text is not of this form.
+    """
+    found = _SERVER.fullmatch(text)
+    if found is None:
+        has_key = "@" in text or not text.startswith("tcp://")
+        raise BadServer(text, "it is not of that form" if has_key else "the key is missing")
+    if not 0 < int(found[3]) <= _PORT_MAX:
+        raise BadServer(text, f"there is no port {found[3]}")
+    key = TransportKey(bytes.fromhex(found[1]))
+    return Server(host=found[2], port=int(found[3]), transport_key=key)
+
+
+class _Ephemeral:
+    """A key that is made for one connection and forgotten with it."""
+
+    def __init__(self) -> None:
+        self._key = Ed25519PrivateKey.generate()
+
+    @property
+    def public_key(self) -> PublicKey:
+        return PublicKey(self._key.public_key().public_bytes_raw())
+
+    def sign(self, message: bytes) -> Signature:
+        return Signature(self._key.sign(message))
+
+
+class LightLink:
+    """Questions and answers over one greeted connection, one after the other."""
+
+    def __init__(
+        self,
+        socket: "zmq.Socket[bytes]",
+        monitor: "zmq.Socket[bytes]",
+        session: Session,
+        server: Server,
+    ) -> None:
+        """Take over sockets; see ``opened``."""
+        self._socket = socket
+        self._monitor = monitor
+        self._session = session
+        self._server = server
+        self._number = 0
+        self._poller = zmq.Poller()
+        for one in (socket, monitor):
+            self._poller.register(one, zmq.POLLIN)
+
+    def greet(self) -> None:
+        """Become known to the node.
+
+        Raises:
+            ServerFailed: it is not there, is another one, or refuses.
+        """
+        deadline = time.monotonic() + GREETING_MAX / 1_000
+        self._perform(self._session.open())
+        while self._session.state is State.GREETING:
+            self._perform(self._session.receive(self._next_frame(deadline)))
+        self._validate_up()
+
+    def ask(self, topic: Topic, payload: bytes) -> bytes | None:
+        """Return the node's answer, None if it has none.
+
+        Raises:
+            ServerFailed: it does not answer.
+        """
+        number, self._number = self._number, self._number + 1
+        self._send(encode_message(Request(number=number, topic=topic, payload=payload)))
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while True:
+            frame = self._next_frame(deadline)
+            outcome = self._session.receive(frame)
+            self._perform(outcome)
+            self._validate_up()
+            answer = self._response(frame, number) if outcome.deliver else None
+            if answer is not None:
+                return answer.payload if answer.found else None
+
+    def _response(self, frame: bytes, number: int) -> Response | None:
+        """Return the answer to a question if a frame is that; whatever else a node may say is passed over."""
+        try:
+            message = decode_message(frame)
+        except MalformedBytes as error:
+            raise self._failed(f"says what is no message ({error})") from error
+        is_ours = isinstance(message, Response) and message.number == number
+        return message if is_ours and isinstance(message, Response) else None
+
+    def _perform(self, outcome: Outcome) -> None:
+        for frame in outcome.send:
+            self._send(frame)
+
+    def _send(self, frame: bytes) -> None:
+        try:
+            self._socket.send(frame, flags=zmq.DONTWAIT)
+        except zmq.ZMQError as error:
+            raise self._failed(f"cannot be sent anything ({error})") from error
+
+    def _next_frame(self, deadline: float) -> bytes:
+        """Return what the node sends next."""
+        while True:
+            left = max(0.0, deadline - time.monotonic())
+            ready = dict(self._poller.poll(int(left * 1_000) + 1))
+            if self._socket in ready:
+                frames = self._socket.recv_multipart()
+                return frames[0] if len(frames) == 1 else b""
+            if self._monitor in ready:
+                if recv_monitor_message(self._monitor)["event"] in _OVER:
+                    raise self._failed("does not answer, or holds another transport key")
+            elif time.monotonic() >= deadline:
+                raise self._failed("is silent")
+
+    def _validate_up(self) -> None:
+        """Check that the session stands."""
+        if self._session.state is not State.ESTABLISHED:
+            refusal = self._session.refusal
+            why = "no reason" if refusal is None else refusal.words
+            raise self._failed(f"refuses the connection: {why}")
+
+    def _failed(self, why: str) -> ServerFailed:
+        return ServerFailed(f"{self._server.address} {why}")
+
+
+@contextmanager
+def opened(server: Server, chain_id: ChainId) -> Iterator[LightLink]:
+    """Connect to a node for as long as the context lasts.
+
+    Raises:
+        ServerFailed: it is not there, is another one, or refuses.
+    """
+    public, secret = zmq.curve_keypair()
+    identity = identity_of(_Ephemeral(), chain_id, TransportKey(z85.decode(public)))
+    policy = Policy(
+        identity=identity, is_forbidden=lambda _key: False, has_room=lambda _key, _channel: True
+    )
+    session = Session(
+        policy,
+        Role.DIALER,
+        server.transport_key,
+        channel=Channel.BULK,
+        expected=server.node_key,
+    )
+    socket = _socket(server, public, secret)
+    monitor = socket.get_monitor_socket()
+    try:
+        socket.connect(server.address)
+        link = LightLink(socket, monitor, session, server)
+        link.greet()
+        yield link
+    finally:
+        socket.disable_monitor()
+        monitor.close(linger=0)
+        socket.close(linger=0)
+
+
+def _socket(server: Server, public: bytes, secret: bytes) -> "zmq.Socket[bytes]":
+    """Return a socket for one attempt; it never reconnects by itself, and holds no more than it must."""
+    # One context for the process: see api.client.
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
+    socket = context.socket(zmq.DEALER)
+    socket.set(zmq.LINGER, 0)
+    socket.set(zmq.IPV6, 1)
+    socket.set(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
+    socket.set(zmq.RECONNECT_IVL, -1)
+    socket.set(zmq.CONNECT_TIMEOUT, GREETING_MAX)
+    socket.set(zmq.HANDSHAKE_IVL, GREETING_MAX)
+    socket.set(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
+    socket.set(zmq.HEARTBEAT_TIMEOUT, 3 * _HEARTBEAT_MS)
+    socket.set(zmq.CURVE_SERVERKEY, server.transport_key)
+    socket.set(zmq.CURVE_PUBLICKEY, public)
+    socket.set(zmq.CURVE_SECRETKEY, secret)
+    return socket
