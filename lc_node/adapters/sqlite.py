@@ -2,9 +2,9 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
@@ -24,6 +24,8 @@ class Layout:
     version: int
     statements: tuple[str, ...]
     """What makes an empty file one of this version."""
+    upgrades: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    """What makes a file of an older version one of the version after it."""
 
 
 def open_database(
@@ -110,6 +112,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, layout: Layout, sync: s
         raise StorageBroken(message)
     if version == 0:
         _create(connection, layout)
+    for older in range(version, layout.version) if version else ():
+        _upgrade(connection, layout, older)
 
 
 def _create(connection: sqlite3.Connection, layout: Layout) -> None:
@@ -118,6 +122,13 @@ def _create(connection: sqlite3.Connection, layout: Layout) -> None:
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {layout.application_id}")
         connection.execute(f"PRAGMA user_version = {layout.version}")
+
+
+def _upgrade(connection: sqlite3.Connection, layout: Layout, version: int) -> None:
+    with transaction(connection):
+        for statement in layout.upgrades[version]:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {version + 1}")
 
 
 def _is_full(path: Path) -> bool:

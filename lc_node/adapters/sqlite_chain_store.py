@@ -5,17 +5,18 @@ last blocks, which peers have and which are appended again.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
 from lc_node.adapters.sqlite import Layout, open_database, open_reader, transaction, translated
-from lc_node.chain.types import BlockId, ChainId, Height, JobId
+from lc_node.chain.types import BlockId, ChainId, Epoch, Height, JobId
 from lc_node.ports.stores import GapInChain, StorageBroken, StoredBlock
 
+_EPOCHS: Final = "CREATE TABLE epochs (epoch INTEGER PRIMARY KEY, proof BLOB NOT NULL) STRICT"
 _LAYOUT: Final = Layout(
     application_id=0x4C43_4331,  # "LCC1"
-    version=1,
+    version=2,
     statements=(
         "CREATE TABLE chain (id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID",
         """CREATE TABLE blocks (
@@ -26,12 +27,18 @@ _LAYOUT: Final = Layout(
             height INTEGER NOT NULL, position INTEGER NOT NULL, job BLOB NOT NULL, data BLOB NOT NULL,
             PRIMARY KEY (height, position)) STRICT, WITHOUT ROWID""",
         "CREATE INDEX receipts_by_job ON receipts (job, height, position)",
+        _EPOCHS,
     ),
+    upgrades={1: (_EPOCHS,)},
 )
+_PRUNED_AT_ONCE: Final = 1_000
+"""Blocks that one pruning may delete: more would keep the next block waiting."""
+
 _TIP: Final = "SELECT height, id FROM blocks ORDER BY height DESC LIMIT 1"
 _INSERT_BLOCK: Final = "INSERT INTO blocks (height, id, block, certificate) VALUES (?, ?, ?, ?)"
 _INSERT_RECEIPT: Final = "INSERT INTO receipts (height, position, job, data) VALUES (?, ?, ?, ?)"
 _SET_ENTRY: Final = "INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+_SET_EPOCH: Final = "INSERT OR REPLACE INTO epochs (epoch, proof) VALUES (?, ?)"
 _DROP_ENTRY: Final = "DELETE FROM state WHERE key = ?"
 
 
@@ -82,12 +89,38 @@ class SqliteChainStore:
             if not self._is_here(stored):
                 self._write(stored)
 
-    def adopt(self, stored: StoredBlock) -> None:
-        """Replace everything by a snapshot: a certified block whose changes are the whole state."""
+    def adopt(self, stored: StoredBlock, proofs: Iterable[tuple[Epoch, bytes]]) -> None:
+        """Replace all but genesis and the ends of epochs by a snapshot."""
         with self._writing, translated(self._path), transaction(self._writer):
-            for table in ("blocks", "state", "receipts"):
-                self._writer.execute(f"DELETE FROM {table}")  # noqa: S608  # names from the line above
+            self._writer.execute("DELETE FROM blocks WHERE height > 0")
+            self._writer.execute("DELETE FROM state")
+            self._writer.execute("DELETE FROM receipts")
+            self._writer.executemany(_SET_EPOCH, proofs)
             self._write(stored)
+
+    def put_epoch(self, epoch: Epoch, proof: bytes) -> None:
+        """Keep how an epoch ended."""
+        with self._writing, translated(self._path):
+            self._writer.execute(_SET_EPOCH, (epoch, proof))
+
+    def epoch_at(self, epoch: Epoch) -> bytes | None:
+        """Return how an epoch ended, None if it has not, or is not known."""
+        row = self._one("SELECT proof FROM epochs WHERE epoch = ?", epoch)
+        return None if row is None else row[0]
+
+    def first(self) -> Height:
+        """Return the lowest height from which on every block is kept; genesis always is."""
+        row = self._one("SELECT min(height) FROM blocks WHERE height > 0")
+        return Height(1 if row is None or row[0] is None else row[0])
+
+    def prune(self, *, blocks_below: Height, receipts_below: Height) -> None:
+        """Delete what is below these heights, but for genesis, a bounded part of it at a time."""
+        blocks = min(blocks_below, self.first() + _PRUNED_AT_ONCE)
+        with self._writing, translated(self._path), transaction(self._writer):
+            self._writer.execute("DELETE FROM blocks WHERE height > 0 AND height < ?", (blocks,))
+            self._writer.execute(
+                "DELETE FROM receipts WHERE height < ?", (min(blocks, receipts_below),)
+            )
 
     def block_at(self, height: Height) -> bytes | None:
         """Return the finalised block at a height."""
@@ -169,6 +202,9 @@ class SqliteChainStore:
                 for position, (job, data) in enumerate(stored.receipts)
             ),
         )
+
+        if stored.epoch_end is not None:
+            writer.execute(_SET_EPOCH, stored.epoch_end)
 
     def _one(self, query: str, *values: object) -> tuple[Any, ...] | None:
         with self._reading, translated(self._path):

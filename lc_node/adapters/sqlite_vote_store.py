@@ -12,9 +12,10 @@ from lc_node.chain.types import BlockId, Epoch, View
 from lc_node.chain.votes import VoteKind
 from lc_node.ports.stores import ConflictingVote
 
+_SILENCE: Final = "CREATE TABLE silence (signs_from INTEGER NOT NULL) STRICT"
 _LAYOUT: Final = Layout(
     application_id=0x4C43_5631,  # "LCV1"
-    version=1,
+    version=2,
     statements=(
         """CREATE TABLE votes (
             signed INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, view INTEGER NOT NULL,
@@ -26,7 +27,9 @@ _LAYOUT: Final = Layout(
         """CREATE TABLE blocks (
             epoch INTEGER NOT NULL, view INTEGER NOT NULL, id BLOB NOT NULL,
             data BLOB NOT NULL, PRIMARY KEY (epoch, view, id)) STRICT, WITHOUT ROWID""",
+        _SILENCE,
     ),
+    upgrades={1: (_SILENCE,)},
 )
 VIEWS_KEPT: Final = 10_000
 """Votes are kept for so many views below a finalised one: more than a power cut can take from the chain."""
@@ -116,6 +119,22 @@ class SqliteVoteStore:
     def blocks(self, epoch: Epoch) -> Sequence[bytes]:
         """Return the epoch's block bodies by view."""
         return self._column("SELECT data FROM blocks WHERE epoch = ? ORDER BY view, id", epoch)
+
+    def signs_from(self) -> Epoch:
+        """Return the first epoch in which we may sign: of those before it our record may be lost."""
+        with self._using, translated(self._path):
+            row = self._database.execute("SELECT max(signs_from) FROM silence").fetchone()
+        return Epoch(row[0] or 0)
+
+    def sign_from(self, epoch: Epoch) -> None:
+        """Sign nothing in the epochs before this one from now on; durable, and never taken back."""
+        with self.batch():
+            self._database.execute("INSERT INTO silence (signs_from) VALUES (?)", (epoch,))
+
+    def has_votes(self) -> bool:
+        """Return whether any vote of ours is recorded."""
+        with self._using, translated(self._path):
+            return self._database.execute("SELECT 1 FROM votes LIMIT 1").fetchone() is not None
 
     def prune(self, *, epoch: Epoch, below: View) -> None:
         """Forget certificates and bodies below a finalised view, and votes long past."""

@@ -33,6 +33,7 @@ from lc_node.consensus.setting import Setting, Verifier
 from lc_node.consensus.validator_set import ValidatorSet
 
 _DEFAULTS = ConsensusParams()
+_FIRST = Epoch(0)
 
 
 class Archive(Protocol):
@@ -59,8 +60,8 @@ class Voter:
     signer: Signer | None
     """Our key; in epochs whose set has it we vote. None: we follow."""
     verifier: Verifier
-    may_sign: bool = True
-    """False if the record of our votes in the epoch of the last delivered block was lost (E)."""
+    signs_from: Epoch = _FIRST
+    """The first epoch in which we may sign: of those before it the record of our votes may be lost (E)."""
 
 
 class Epochs:
@@ -92,7 +93,7 @@ class Epochs:
         self._voter = voter
         self._params = params
         self._make_core = core
-        self._core = self._core_on(tip, may_sign=voter.may_sign)
+        self._core = self._core_on(tip)
         self._early = Early()
         self._answered = Patience(params.retry)
         self._asked: tuple[PublicKey, Millis] | None = None
@@ -165,7 +166,7 @@ class Epochs:
 
     # From epoch to epoch.
 
-    def _core_on(self, tip: Header, *, may_sign: bool) -> Core:
+    def _core_on(self, tip: Header) -> Core:
         era = self._application.era(block_id(tip))
         setting = Setting(
             chain_id=self._voter.chain_id,
@@ -181,7 +182,7 @@ class Epochs:
             tip=tip,
             signer=self._voter.signer,
             params=self._params,
-            may_sign=may_sign,
+            may_sign=era.epoch >= self._voter.signs_from,
         )
 
     def _start(self, now: Millis) -> list[Output]:
@@ -192,7 +193,7 @@ class Epochs:
     def _and_on(self, outputs: list[Output], now: Millis) -> list[Output]:
         """Return what follows of what the core did: perhaps that its epoch is over (F.3)."""
         while self._core.is_over:
-            self._core = self._core_on(self._core.tip, may_sign=True)
+            self._core = self._core_on(self._core.tip)
             outputs += self._start(now)
             outputs += self._reach_ahead(now)
             for peer, message in self._early.drain():

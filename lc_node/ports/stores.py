@@ -1,6 +1,6 @@
 """What must survive a crash: the chain, our own votes, and blobs by their content."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -111,6 +111,8 @@ class StoredBlock:
     """State entries after the block: key to canonical bytes, None where the entry is gone."""
     receipts: Sequence[tuple[JobId, bytes]]
     """Events of the block, in order, each by the job it speaks of (zeros: none)."""
+    epoch_end: tuple[Epoch, bytes] | None = None
+    """Of an epoch's last block: which epoch ended, and the proof of it; kept when the block is not."""
 
 
 class ChainStore(Protocol):
@@ -135,8 +137,39 @@ class ChainStore(Protocol):
         """
         ...
 
-    def adopt(self, stored: StoredBlock) -> None:
-        """Replace everything by a snapshot: a certified block whose changes are the whole state."""
+    def adopt(self, stored: StoredBlock, proofs: Iterable[tuple[Epoch, bytes]]) -> None:
+        """Replace all but genesis and the ends of epochs by a snapshot, and add ends of epochs.
+
+        Args:
+            stored: a certified block whose changes are the whole state.
+            proofs: how epochs ended up to that block.
+
+        Raises:
+            StorageFull: the disk has no room; nothing is changed.
+        """
+        ...
+
+    def put_epoch(self, epoch: Epoch, proof: bytes) -> None:
+        """Keep how an epoch ended, for ever: it is the way of newcomers and light clients.
+
+        Raises:
+            StorageFull: the disk has no room.
+        """
+        ...
+
+    def epoch_at(self, epoch: Epoch) -> bytes | None:
+        """Return how an epoch ended, None if it has not, or is not known."""
+        ...
+
+    def first(self) -> Height:
+        """Return the lowest height from which on every block is kept; genesis always is."""
+        ...
+
+    def prune(self, *, blocks_below: Height, receipts_below: Height) -> None:
+        """Delete blocks, and receipts of deleted blocks, below these heights; a bounded part at a time.
+
+        Their room in the file is used again.
+        """
         ...
 
     def secure(self) -> None:
@@ -214,6 +247,18 @@ class VoteStore(Protocol):
 
     def blocks(self, epoch: Epoch) -> Sequence[bytes]:
         """Return the epoch's unfinalised block bodies by view."""
+        ...
+
+    def signs_from(self) -> Epoch:
+        """Return the first epoch in which we may sign: of those before it our record may be lost."""
+        ...
+
+    def sign_from(self, epoch: Epoch) -> None:
+        """Sign nothing in the epochs before this one from now on; durable, and never taken back."""
+        ...
+
+    def has_votes(self) -> bool:
+        """Return whether any vote of ours is recorded."""
         ...
 
     def prune(self, *, epoch: Epoch, below: View) -> None:

@@ -1,6 +1,6 @@
 """The chain on this node: the final state, the states of blocks on trial, the mempool, the store."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,7 +51,20 @@ class _Head(Record):
 
 
 _HEAD: Final = msgspec.msgpack.Decoder(_Head)
+_PROOF: Final = msgspec.msgpack.Decoder(EpochProof)
 """What is stored here was checked when it came."""
+
+
+class BrokenSnapshot(LearningChainError):
+    """What was fetched is not the state that the block names: this node's memory or disk is at fault."""
+
+    def __init__(self, height: Height) -> None:
+        """Name the block."""
+        super().__init__(
+            f"the snapshot at height {height} is damaged: check memory and disk; "
+            "move snapshot.db away, then start the node again"
+        )
+        self.height = height
 
 
 class OtherChain(LearningChainError):
@@ -72,6 +85,35 @@ class Finalized:
     block: Block
     events: Sequence[Record]
     state: State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A final block, the state after it, and how the epochs before it ended."""
+
+    block: Block
+    certificate: Certificate
+    state: State
+    proofs: Sequence[tuple[Epoch, bytes]]
+
+    @classmethod
+    def of(
+        cls,
+        block: Block,
+        certificate: Certificate,
+        *,
+        entries: Iterable[tuple[bytes, bytes]],
+        proofs: Sequence[tuple[Epoch, bytes]],
+    ) -> "Snapshot":
+        """Return a snapshot of checked parts; slow on a large state.
+
+        Raises:
+            BrokenSnapshot: the entries do not make up the state that the block names.
+        """
+        state = State.load(entries)
+        if state.root() != block.header.state_root:
+            raise BrokenSnapshot(block.header.height)
+        return cls(block=block, certificate=certificate, state=state, proofs=proofs)
 
 
 OnFinalized = Callable[[Finalized], None]
@@ -98,6 +140,7 @@ class Ledger:
         self.mempool: Final = Mempool(genesis.params)
         self.root: Final = genesis_header(genesis)
         self._begin(genesis)
+        self._complete_epochs()
         tip = store.tip()
         assert tip is not None, "genesis was stored"
         self.tip: Header = self._stored(tip[0]).header
@@ -202,20 +245,14 @@ class Ledger:
         return Era(
             epoch=epoch,
             members={m.key: m.weight for m in state.validators.members},
-            root=self._header(block, Height(epoch * heights), state.meta.height),
+            root=self._header(block, Height(epoch * heights), epoch),
             epoch_heights=heights,
         )
 
     def epoch_proof(self, epoch: Epoch) -> EpochProof | None:
         """Return how a past epoch ended, None if its last block is not kept, or not final yet."""
-        height = get_last_height(self.params, epoch)
-        block = None if height is None else self.finalized_block(height)
-        certificate = None if height is None else self.finalization(height)
-        if height is None or block is None or certificate is None:
-            return None
-        told = (MARKET_EVENT_DECODER.decode(data) for _, data in self._store.receipts_at(height))
-        began = next(event for event in told if isinstance(event, EpochBegan))
-        return EpochProof(header=block.header, certificate=certificate, next_set=began.validators)
+        data = self._store.epoch_at(epoch)
+        return None if data is None else _PROOF.decode(data)
 
     def deliver(self, blocks: Sequence[Block], certificate: Certificate) -> None:
         """Make blocks final: store each with its consequences, then tell; idempotent by height."""
@@ -228,11 +265,42 @@ class Ledger:
             self._store.append(_stored(block, name, applied, certificate if is_last else None))
             self._advance(block, name, applied)
 
-    def _header(self, block: BlockId, height: Height, above: Height) -> Header:
-        """Return the header at a height, which is that of ``block`` itself or of a final one below."""
-        if height < above:
-            return self._stored(height).header
-        return self._trials[block][0].header if block in self._trials else self.tip
+    def store_snapshot(self, snapshot: Snapshot) -> None:
+        """Replace what is stored by a snapshot, before ``go_on_from``; slow, for a thread of its own.
+
+        Raises:
+            StorageFull: there is no room for it; nothing is changed.
+        """
+        header = snapshot.block.header
+        self._store.adopt(
+            StoredBlock(
+                height=header.height,
+                block_id=block_id(header),
+                block=encode(snapshot.block),
+                certificate=encode(snapshot.certificate),
+                changes=dict(sorted(snapshot.state.commitment().entries())),
+                receipts=(),
+            ),
+            snapshot.proofs,
+        )
+        self._store.secure()
+
+    def go_on_from(self, snapshot: Snapshot) -> None:
+        """Stand where the stored snapshot does; whoever hears of blocks hears of none in between."""
+        header = snapshot.block.header
+        self.state, self.tip, self._tip_id = snapshot.state, header, block_id(header)
+        self._trials = {}
+        self._work_since.clear()
+        self.mempool.refresh(self.state, header.time)
+
+    def _header(self, block: BlockId, height: Height, epoch: Epoch) -> Header:
+        """Return the header that an epoch stands on: ``block`` itself, or a final one below."""
+        if block in self._trials and self._trials[block][0].header.height == height:
+            return self._trials[block][0].header
+        if self.height == height:
+            return self.tip
+        proof = self.epoch_proof(Epoch(epoch - 1)) if epoch else None
+        return self.root if proof is None else proof.header
 
     def _apply(self, block: Block) -> Applied:
         parent = self._state_of(block.header.parent_id)
@@ -279,6 +347,21 @@ class Ledger:
         if self._store.height_of(name) != 0:
             raise OtherChain
 
+    def _complete_epochs(self) -> None:
+        """Gather how epochs ended from a store that an older version wrote."""
+        epoch = Epoch(0)
+        while self._store.epoch_at(epoch) is None:
+            height = get_last_height(self.params, epoch)
+            header = None if height is None else self.finalized_header(height)
+            certificate = None if height is None else self.finalization(height)
+            if height is None or header is None or certificate is None:
+                return
+            told = [MARKET_EVENT_DECODER.decode(d) for _, d in self._store.receipts_at(height)]
+            proof = _proof(header, certificate, told)
+            assert proof is not None, "an epoch's last block tells who votes next"
+            self._store.put_epoch(epoch, encode(proof))
+            epoch = Epoch(epoch + 1)
+
     def _stored(self, height: Height) -> Block:
         data = self._store.block_at(height)
         assert data is not None, "the tip is stored"
@@ -288,11 +371,24 @@ class Ledger:
 def _stored(
     block: Block, name: BlockId, applied: Applied, certificate: Certificate | None
 ) -> StoredBlock:
+    header = block.header
+    proof = None if certificate is None else _proof(header, certificate, applied.events)
     return StoredBlock(
-        height=block.header.height,
+        height=header.height,
         block_id=name,
         block=encode(block),
         certificate=b"" if certificate is None else encode(certificate),
         changes=dict(applied.state.changes()),
         receipts=[(getattr(event, "job", NO_JOB), encode(event)) for event in applied.events],
+        epoch_end=None if proof is None else (header.epoch, encode(proof)),
     )
+
+
+def _proof(
+    header: Header, certificate: Certificate, events: Sequence[Record]
+) -> EpochProof | None:
+    """Return how an epoch ended, if this is its last block."""
+    began = next((event for event in events if isinstance(event, EpochBegan)), None)
+    if began is None:
+        return None
+    return EpochProof(header=header, certificate=certificate, next_set=began.validators)

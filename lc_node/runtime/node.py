@@ -26,7 +26,7 @@ from lc_node.chain.crypto import digest, verify
 from lc_node.chain.errors import LearningChainError
 from lc_node.chain.genesis import Genesis, chain_id
 from lc_node.chain.transactions import Body, Evidence
-from lc_node.chain.types import ByteCount, Height, JobId, PublicKey
+from lc_node.chain.types import ByteCount, Epoch, Height, JobId, PublicKey
 from lc_node.chain.votes import Vote
 from lc_node.consensus.epochs import Epochs, Voter
 from lc_node.consensus.params import ConsensusParams
@@ -162,8 +162,8 @@ class Node:
         )
         links = home.links(settings.keystore)
         self.ledger = Ledger(genesis=settings.genesis, store=self._chain, me=self._me, links=links)
-        self._may_sign = had_votes or self.ledger.height == 0
-        if not self._may_sign:
+        if not had_votes and self.ledger.height:
+            self._votes.sign_from(Epoch(self.ledger.state.meta.epoch + 1))
             _log.error(
                 "%s is lost: without it this key votes no more in this epoch", home.votes_path
             )
@@ -212,7 +212,7 @@ class Node:
             chain_id=ledger.root.chain_id,
             signer=self._settings.keystore,
             verifier=verify,
-            may_sign=self._may_sign,
+            signs_from=self._votes.signs_from(),
         )
         core = Epochs(
             ledger,

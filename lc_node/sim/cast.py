@@ -61,7 +61,7 @@ class Cast:
                 chain_id=self.setting.chain_id,
                 signer=signer,
                 verifier=self.economy.verify,
-                may_sign=epoch not in disk.silent_in or not traits.is_honest,
+                signs_from=Epoch(epoch + (traits.is_honest and epoch in disk.silent_in)),
             ),
             params=self.scenario.params,
             core=kind,

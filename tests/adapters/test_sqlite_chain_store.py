@@ -5,12 +5,13 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lc_node.adapters.sqlite_chain_store import SqliteChainStore
-from lc_node.chain.types import BlockId, ChainId, Digest, Height, JobId
+from lc_node.chain.types import BlockId, ChainId, Digest, Epoch, Height, JobId
 from lc_node.ports.stores import GapInChain, StorageBroken, StorageFull, StoredBlock
 
 CHAIN = ChainId(Digest(b"\1" * 32))
@@ -147,14 +148,95 @@ def test_another_block_at_a_final_height_is_refused(store: SqliteChainStore) -> 
         store.append(block(0, branch="fork"))
 
 
-def test_a_snapshot_replaces_everything(store: SqliteChainStore) -> None:
+def test_a_snapshot_replaces_everything_but_genesis(store: SqliteChainStore) -> None:
     store.append(block(0, changes={b"old": b"1"}, receipts=((JOB, b"posted"),)))
-    store.adopt(block(600, changes={b"new": b"1"}))
+    store.append(block(1))
+    store.adopt(block(600, changes={b"new": b"1"}), ())
     store.append(block(601, changes={}))
 
     assert store.tip() == (601, block_id(601))
     assert list(store.entries()) == [(b"new", b"1")]
     assert store.receipts_of(JOB) == []
+    assert [store.block_at(Height(n)) for n in (0, 1, 600)] == [b"block 0", None, b"block 600"]
+    assert store.first() == 600
+
+
+def test_ends_of_epochs_come_with_their_last_blocks_and_with_snapshots(
+    store: SqliteChainStore,
+) -> None:
+    store.append(block(0))
+    store.append(replace(block(1), epoch_end=(Epoch(0), b"end of 0")))
+    store.put_epoch(Epoch(1), b"end of 1")
+    store.adopt(block(600), ((Epoch(2), b"end of 2"),))
+
+    ends = [store.epoch_at(Epoch(number)) for number in range(4)]
+    assert ends == [b"end of 0", b"end of 1", b"end of 2", None]
+
+
+def test_every_block_is_kept_from_the_first_on(store: SqliteChainStore) -> None:
+    assert store.first() == 1
+    for height in range(3):
+        store.append(block(height))
+
+    assert store.first() == 1
+
+
+def test_pruning_keeps_genesis_what_is_new_and_ends_of_epochs(store: SqliteChainStore) -> None:
+    for height in range(10):
+        end = (Epoch(0), b"end") if height == 3 else None
+        receipt = (JOB, b"%d" % height)
+        store.append(replace(block(height, receipts=(receipt,)), epoch_end=end))
+    store.prune(blocks_below=Height(7), receipts_below=Height(5))
+
+    assert [h for h in range(10) if store.block_at(Height(h)) is not None] == [0, 7, 8, 9]
+    assert [height for height, _ in store.receipts_of(JOB)] == [5, 6, 7, 8, 9]
+    assert (store.first(), store.epoch_at(Epoch(0))) == (7, b"end")
+
+
+def test_receipts_are_not_pruned_before_their_blocks(store: SqliteChainStore) -> None:
+    for height in range(4):
+        store.append(block(height, receipts=((JOB, b"told"),)))
+    store.prune(blocks_below=Height(2), receipts_below=Height(4))
+
+    assert [height for height, _ in store.receipts_of(JOB)] == [2, 3]
+
+
+def test_much_is_pruned_a_part_at_a_time(store: SqliteChainStore) -> None:
+    for height in range(1_500):
+        store.append(block(height))
+    store.prune(blocks_below=Height(1_400), receipts_below=Height(0))
+    first = store.first()
+    store.prune(blocks_below=Height(1_400), receipts_below=Height(0))
+
+    assert (first, store.first()) == (1_001, 1_400)
+
+
+def test_pruned_room_is_used_again(store: SqliteChainStore, path: Path) -> None:
+    def grow(first: int, last: int) -> None:
+        for height in range(first, last):
+            store.append(replace(block(height), block=bytes(10_000)))
+            store.prune(blocks_below=Height(height - 20), receipts_below=Height(0))
+        store.secure()
+
+    grow(0, 200)
+    size = path.stat().st_size
+    grow(200, 600)
+
+    assert path.stat().st_size <= size * 1.1
+
+
+def test_a_store_of_the_version_before_is_brought_up_to_date(path: Path) -> None:
+    store = SqliteChainStore.open(path, CHAIN)
+    store.append(block(0))
+    store.close()
+    older = sqlite3.connect(path, isolation_level=None)
+    older.execute("DROP TABLE epochs")
+    older.execute("PRAGMA user_version = 1")
+    older.close()
+    again = SqliteChainStore.open(path, CHAIN)
+
+    assert (again.tip(), again.epoch_at(Epoch(0))) == ((0, block_id(0)), None)
+    again.close()
 
 
 def test_a_refused_block_leaves_no_trace(store: SqliteChainStore) -> None:
@@ -185,10 +267,10 @@ def test_the_store_of_another_chain_is_refused(store: SqliteChainStore, path: Pa
 def test_a_store_of_a_newer_version_is_refused(store: SqliteChainStore, path: Path) -> None:
     store.close()
     newer = sqlite3.connect(path)
-    newer.execute("PRAGMA user_version = 2")
+    newer.execute("PRAGMA user_version = 3")
     newer.close()
 
-    with pytest.raises(StorageBroken, match=r"newer version \(schema 2, this one knows 1\)"):
+    with pytest.raises(StorageBroken, match=r"newer version \(schema 3, this one knows 2\)"):
         SqliteChainStore.open(path, CHAIN)
 
 

@@ -247,3 +247,25 @@ def test_votes_long_past_are_forgotten_so_that_a_restart_stays_quick(
     store.prune(epoch=EPOCH, below=View(VIEWS_KEPT + 6))
 
     assert store.votes(EPOCH) == [(b"vote", b"because %d" % (VIEWS_KEPT + 5))]
+
+
+def test_a_new_store_says_nothing_against_signing(store: SqliteVoteStore) -> None:
+    assert (store.signs_from(), store.has_votes()) == (0, False)
+
+
+def test_silence_once_kept_outlives_restarts_and_is_never_taken_back(
+    store: SqliteVoteStore, path: Path
+) -> None:
+    store.sign_from(Epoch(7))
+    store.sign_from(Epoch(3))
+    store.close()
+    again = SqliteVoteStore.open(path)
+
+    assert again.signs_from() == 7
+    again.close()
+
+
+def test_a_vote_that_was_recorded_is_remembered(store: SqliteVoteStore) -> None:
+    vote(store, 1)
+
+    assert store.has_votes()
