@@ -12,7 +12,7 @@ from lc_node.chain.types import ByteCount, Millis, PublicKey
 from lc_node.ports.clock import Clock
 from lc_node.ports.transport import Channel, Inbound, Refusal
 from lc_node.wire.limits import FAILURES_MAX, GUESTS_MAX, INBOX, PEERS_MAX
-from lc_node.wire.session import Identity, Outcome, Policy, Role, State
+from lc_node.wire.session import Admits, Identity, Outcome, Policy, Role, State, admits_everyone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,13 @@ class Failure:
 class Switchboard:
     """Feeds frames to their links' sessions, and keeps account of those that are established."""
 
-    def __init__(self, identity: Identity, clock: Clock, dialed: AbstractSet[PublicKey]) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        clock: Clock,
+        dialed: AbstractSet[PublicKey],
+        admits: Admits = admits_everyone,
+    ) -> None:
         """Begin without links; peers that are ``dialed``, at the time, always find room."""
         self.clock: Final = clock
         self.links: Final = Links(identity.node_key)
@@ -37,6 +43,7 @@ class Switchboard:
             identity=identity,
             is_forbidden=self.is_forbidden,
             has_room=self._has_room,
+            admits=admits,
         )
         self._dialed = dialed
         self._welcome: AbstractSet[PublicKey] = frozenset()

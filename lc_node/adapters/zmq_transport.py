@@ -19,7 +19,8 @@ from lc_node.chain.errors import LearningChainError
 from lc_node.chain.types import ByteCount, ChainId, Millis, PublicKey
 from lc_node.ports.clock import Clock
 from lc_node.ports.transport import Channel, Connection, Inbound, PeerAddress, Refusal
-from lc_node.wire.session import Role, identity_of
+from lc_node.wire.invitations import Ticket
+from lc_node.wire.session import Admits, Role, admits_everyone, identity_of
 
 
 class CannotListen(LearningChainError):
@@ -47,6 +48,10 @@ class TransportSettings:
     host: str = "*"
     port: int | None = None
     """Where to listen; 0 lets the system choose, None only dials out."""
+    tickets: tuple[Ticket, ...] = ()
+    """By what a private graph lets us in."""
+    admits: Admits = admits_everyone
+    """Whom a private graph lets in."""
 
 
 class ZmqTransport:
@@ -60,8 +65,10 @@ class ZmqTransport:
             {one.public_key: one for one in settings.peers if one.public_key != self._own_key},
             self._dialer,
         )
-        identity = identity_of(settings.signer, settings.chain_id, settings.keys.public)
-        self._switchboard = Switchboard(identity, clock, self._dialing)
+        identity = identity_of(
+            settings.signer, settings.chain_id, settings.keys.public, settings.tickets
+        )
+        self._switchboard = Switchboard(identity, clock, self._dialing, settings.admits)
         self._context = zmq.asyncio.Context()
         self._sockets: list[zmq.asyncio.Socket] = []
         self._port = 0

@@ -62,7 +62,12 @@ GENESIS_DECODER = Decoder(Genesis, what="genesis document", bytes_max=GENESIS_BY
 
 def chain_id(genesis: Genesis) -> ChainId:
     """Return the chain's name: the digest of its genesis document."""
-    return ChainId(digest("lc/genesis/1", encode(genesis)))
+    return chain_id_of(encode(genesis))
+
+
+def chain_id_of(document: bytes) -> ChainId:
+    """Return the name of the chain that begins with an encoded document."""
+    return ChainId(digest("lc/genesis/1", document))
 
 
 def genesis_header(genesis: Genesis) -> Header:

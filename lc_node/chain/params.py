@@ -31,6 +31,10 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 class ProtocolParams(Record, kw_only=True):
     """What all nodes of one chain agree on; part of the genesis document, so of the chain id."""
 
+    # Who may take part.
+    is_private: bool = False
+    """Nodes speak only with those whom the genesis document names, who have a bond, or who were invited by one of them."""
+
     # Blocks (consensus.md).
     block_bytes_max: ByteCount = ByteCount(256 * 1024)
     block_transactions_max: Count = 1_000

@@ -69,8 +69,8 @@ def _limit(channel: Channel | None, bytes_max: int, messages: int, total: int) -
 # offence. Their figures here only bound what a peer can make us look at.
 LIMITS: Final[Mapping[Kind, Limit]] = MappingProxyType(
     {
-        Kind.HELLO: _limit(None, 256, 20, 8 * KIB),
-        Kind.WELCOME: _limit(None, 256, 20, 8 * KIB),
+        Kind.HELLO: _limit(None, 512, 20, 10 * KIB),
+        Kind.WELCOME: _limit(None, 512, 20, 10 * KIB),
         Kind.REFUSED: _limit(None, 64, 20, 8 * KIB),
         Kind.KEEPALIVE: _limit(None, 2, 100, KIB),
         Kind.STATUS: _limit(Channel.CONSENSUS, 64, 200, 16 * KIB),

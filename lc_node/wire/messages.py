@@ -10,12 +10,15 @@ import msgspec
 from lc_node.chain.codec import Decoder, Record, encode
 from lc_node.chain.errors import MalformedBytes
 from lc_node.chain.types import ByteCount, ChainId, Digest, Height, PublicKey, Signature
+from lc_node.wire.invitations import Ticket
 from lc_node.wire.kinds import Channel, Kind
 from lc_node.wire.limits import CHUNK_HEADER_BYTES, CHUNKS_MAX, LIMITS
 
 PROTOCOL_VERSION: Final = 1
 
 _U32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+Tickets = Annotated[tuple[Ticket, ...], msgspec.Meta(max_length=1)]
+"""By what a node is let into a private graph, if it needs that."""
 ChunkDigests = Annotated[tuple[Digest, ...], msgspec.Meta(max_length=CHUNKS_MAX)]
 
 
@@ -37,10 +40,14 @@ class Refusal(IntEnum):
     MALFORMED = 9
     NO_ANSWER = 10
     """Nothing listens there, or it does not hold the transport key of the peer list."""
+    NOT_INVITED = 11
+    """The graph is private, and who came showed no invitation that holds."""
 
     @property
     def words(self) -> str:
-        """The reason as the owner reads it."""
+        """The reason as the owner reads it, with what to do where that is not plain."""
+        if self is Refusal.NOT_INVITED:
+            return "not invited: join by a line that `lc-node invite` prints for a member"
         return self.name.lower().replace("_", " ")
 
 
@@ -59,6 +66,7 @@ class Hello(Record):
     channel: Channel
     node_key: PublicKey
     proof: Signature
+    tickets: Tickets
 
 
 class Welcome(Record):
@@ -69,6 +77,7 @@ class Welcome(Record):
     channel: Channel
     node_key: PublicKey
     proof: Signature
+    tickets: Tickets
 
 
 class Refused(Record):

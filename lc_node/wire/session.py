@@ -11,6 +11,7 @@ import msgspec
 from lc_node.chain.crypto import Signer, digest, verify
 from lc_node.chain.errors import MalformedBytes
 from lc_node.chain.types import ChainId, PublicKey, Signature
+from lc_node.wire.invitations import Ticket
 from lc_node.wire.kinds import Channel, Kind
 from lc_node.wire.messages import (
     PROTOCOL_VERSION,
@@ -29,6 +30,7 @@ TransportKey = NewType(
 )
 """A CURVE (X25519) public key; CurveZMQ (RFC 26) proves that the other end holds its secret."""
 
+Admits: TypeAlias = Callable[[PublicKey, tuple[Ticket, ...]], bool]
 Greeting = TypeVar("Greeting", Hello, Welcome)
 
 
@@ -39,6 +41,8 @@ class Identity:
     chain_id: ChainId
     node_key: PublicKey
     proof: Signature
+    tickets: tuple[Ticket, ...] = ()
+    """By what a private graph lets us in; empty if we need none."""
 
 
 def binding_message(chain_id: ChainId, node_key: PublicKey, transport_key: TransportKey) -> bytes:
@@ -46,10 +50,20 @@ def binding_message(chain_id: ChainId, node_key: PublicKey, transport_key: Trans
     return digest("lc/transport/1", chain_id, node_key, transport_key)
 
 
-def identity_of(signer: Signer, chain_id: ChainId, transport_key: TransportKey) -> Identity:
+def identity_of(
+    signer: Signer,
+    chain_id: ChainId,
+    transport_key: TransportKey,
+    tickets: tuple[Ticket, ...] = (),
+) -> Identity:
     """Return a signer's identity behind a transport key."""
     proof = signer.sign(binding_message(chain_id, signer.public_key, transport_key))
-    return Identity(chain_id=chain_id, node_key=signer.public_key, proof=proof)
+    return Identity(chain_id=chain_id, node_key=signer.public_key, proof=proof, tickets=tickets)
+
+
+def admits_everyone(_peer: PublicKey, _tickets: tuple[Ticket, ...]) -> bool:
+    """Let anybody in, as a public graph does."""
+    return True
 
 
 class Role(Enum):
@@ -163,6 +177,8 @@ class Policy:
     identity: Identity
     is_forbidden: Callable[[PublicKey], bool]
     has_room: Callable[[PublicKey, Channel], bool]
+    admits: Admits = admits_everyone
+    """Whether a key, with these tickets, may be on our graph."""
 
 
 class Session:
@@ -226,6 +242,7 @@ class Session:
             channel=self.channel,
             node_key=own.node_key,
             proof=own.proof,
+            tickets=own.tickets,
         )
 
     def _classify(self, frame: bytes) -> Event:
@@ -278,6 +295,8 @@ class Session:
             # The node key vouches for the transport key that CURVE has proved.
             (self._proves(greeting), Refusal.BAD_PROOF),
             (not self._policy.is_forbidden(greeting.node_key), Refusal.BANNED),
+            # Nobody hears anything of a private graph before this.
+            (self._policy.admits(greeting.node_key, greeting.tickets), Refusal.NOT_INVITED),
             (self._policy.has_room(greeting.node_key, greeting.channel), Refusal.FULL),
         )
         return next((reason for holds, reason in checks if not holds), None)

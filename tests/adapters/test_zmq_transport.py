@@ -95,7 +95,14 @@ def hello_of(who: Who, proven: Who) -> bytes:
     """Return a greeting in one node's name with the proof that another may show."""
     proof = identity_of(proven.signer, CHAIN, proven.keys.public).proof
     return encode_message(
-        Hello(version=1, chain_id=CHAIN, channel=Channel.CONSENSUS, node_key=who.key, proof=proof)
+        Hello(
+            version=1,
+            chain_id=CHAIN,
+            channel=Channel.CONSENSUS,
+            node_key=who.key,
+            proof=proof,
+            tickets=(),
+        )
     )
 
 

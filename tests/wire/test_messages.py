@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lc_node.chain.errors import MalformedBytes
-from lc_node.chain.types import ByteCount, ChainId, Digest, Height, PublicKey, Signature
+from lc_node.chain.types import ByteCount, ChainId, Digest, Height, Millis, PublicKey, Signature
 from lc_node.oci import chunks
+from lc_node.wire.invitations import Invitation, Ticket
 from lc_node.wire.kinds import Channel, Kind
 from lc_node.wire.limits import CHUNK_BYTES, CHUNKS_MAX, FRAME_BYTES_MAX, LIMITS
 from lc_node.wire.messages import (
@@ -34,6 +35,16 @@ from lc_node.wire.messages import (
 )
 
 DIGEST = Digest(bytes(range(32)))
+TICKET = Ticket(
+    invitation=Invitation(
+        inviter=PublicKey(DIGEST),
+        guest=PublicKey(DIGEST),
+        until=Millis(2**63 - 1),
+        signature=Signature(bytes(64)),
+    ),
+    claim=Signature(bytes(64)),
+)
+"""As long as one can be: the greeting that carries it must still fit its limit."""
 
 
 def greeting(kind: type[Hello] | type[Welcome]) -> Hello | Welcome:
@@ -43,6 +54,7 @@ def greeting(kind: type[Hello] | type[Welcome]) -> Hello | Welcome:
         channel=Channel.BULK,
         node_key=PublicKey(bytes(32)),
         proof=Signature(bytes(64)),
+        tickets=(TICKET,),
     )
 
 

@@ -6,7 +6,8 @@ from itertools import product
 import pytest
 
 from lc_node.chain.crypto import sha256
-from lc_node.chain.types import ChainId, PublicKey
+from lc_node.chain.types import ChainId, Millis, PublicKey
+from lc_node.wire.invitations import Ticket, claim, invite
 from lc_node.wire.kinds import Channel
 from lc_node.wire.messages import (
     Hello,
@@ -21,6 +22,7 @@ from lc_node.wire.messages import (
 from lc_node.wire.session import (
     TABLE,
     Action,
+    Admits,
     Event,
     Identity,
     Outcome,
@@ -29,6 +31,7 @@ from lc_node.wire.session import (
     Session,
     State,
     TransportKey,
+    admits_everyone,
     identity_of,
     keeper_of,
 )
@@ -41,16 +44,25 @@ BOB_IDENTITY = identity_of(BOB, CHAIN, BOB_TRANSPORT)
 TRAFFIC = encode_message(Status(height=0))  # type: ignore[arg-type]  # a NewType over int
 
 
-def policy(identity: Identity, *, forbidden: bool = False, room: bool = True) -> Policy:
+def policy(
+    identity: Identity,
+    *,
+    forbidden: bool = False,
+    room: bool = True,
+    admits: Admits = admits_everyone,
+) -> Policy:
     return Policy(
         identity=identity,
         is_forbidden=lambda _peer: forbidden,
         has_room=lambda _peer, _channel: room,
+        admits=admits,
     )
 
 
-def listener(identity: Identity = ANN_IDENTITY, **kwargs: bool) -> Session:
-    return Session(policy(identity, **kwargs), Role.LISTENER, BOB_TRANSPORT)
+def listener(
+    identity: Identity = ANN_IDENTITY, *, forbidden: bool = False, room: bool = True
+) -> Session:
+    return Session(policy(identity, forbidden=forbidden, room=room), Role.LISTENER, BOB_TRANSPORT)
 
 
 def dialer(expected: PublicKey = ANN.public_key) -> Session:
@@ -71,6 +83,7 @@ def hello(identity: Identity = BOB_IDENTITY, version: int = 1) -> bytes:
             channel=Channel.BULK,
             node_key=identity.node_key,
             proof=identity.proof,
+            tickets=identity.tickets,
         )
     )
 
@@ -181,6 +194,45 @@ def test_a_banned_peer_is_refused() -> None:
 
 def test_a_peer_for_whom_there_is_no_room_is_refused() -> None:
     assert refusal_to(listener(room=False), hello()) is Refusal.FULL
+
+
+def test_a_private_graph_says_what_an_uninvited_peer_can_do() -> None:
+    session = Session(
+        policy(ANN_IDENTITY, admits=lambda _peer, _tickets: False), Role.LISTENER, BOB_TRANSPORT
+    )
+
+    refusal = refusal_to(session, hello())
+
+    assert refusal is Refusal.NOT_INVITED
+    assert "lc-node invite" in refusal.words
+
+
+def test_a_greeting_shows_the_ticket_that_lets_its_node_in() -> None:
+    ticket = claim(invite(ANN, CHAIN, BOB.public_key, Millis(1)), BOB, CHAIN, BOB.public_key)
+    shown: list[tuple[PublicKey, tuple[Ticket, ...]]] = []
+
+    def admits(peer: PublicKey, tickets: tuple[Ticket, ...]) -> bool:
+        shown.append((peer, tickets))
+        return True
+
+    ann = Session(policy(ANN_IDENTITY, admits=admits), Role.LISTENER, BOB_TRANSPORT)
+    ann.receive(hello(identity_of(BOB, CHAIN, BOB_TRANSPORT, (ticket,))))
+
+    assert ann.state is State.ESTABLISHED
+    assert shown == [(BOB.public_key, (ticket,))]
+
+
+def test_a_dialer_does_not_speak_to_a_listener_that_its_private_graph_does_not_admit() -> None:
+    bob = Session(
+        policy(BOB_IDENTITY, admits=lambda _peer, _tickets: False),
+        Role.DIALER,
+        ANN_TRANSPORT,
+        channel=Channel.BULK,
+        expected=ANN.public_key,
+    )
+    bob.receive(listener_answer())
+
+    assert (bob.state, bob.refusal) == (State.CLOSED, Refusal.NOT_INVITED)
 
 
 def test_traffic_before_the_greeting_is_refused_once() -> None:
