@@ -16,7 +16,10 @@ from lc_node.ports.transport import Channel, PeerAddress, Refusal
 from lc_node.wire.limits import GREETING_MAX
 from lc_node.wire.session import Role, Session
 
-_BACKOFF_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_BACKOFF_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
+"""After whom nobody reached. It stays short: when a network heals, the graph waits for this."""
+_REFUSED_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+"""After who answered and did not want us."""
 _STANDBY_SECONDS: Final = 1.0
 _GREETING_SECONDS: Final = GREETING_MAX / 1_000
 _OVER: Final = frozenset(
@@ -29,6 +32,13 @@ _OVER: Final = frozenset(
     }
 )
 """A connection that sees one of these will carry nothing more."""
+
+
+def pause_seconds(failures: int, refusal: Refusal | None) -> float:
+    """Return how long to wait after so many failures in a row, the last of them for this reason."""
+    is_refused = refusal not in {None, Refusal.NO_ANSWER}
+    pauses = _REFUSED_SECONDS if is_refused else _BACKOFF_SECONDS
+    return pauses[min(failures, len(pauses) - 1)]
 
 
 class Dialer:
@@ -57,8 +67,9 @@ class Dialer:
         failures = 0
         while True:
             if self._is_wanted():
-                failures = 0 if await self._dial() else failures + 1
-                pause = _BACKOFF_SECONDS[min(failures, len(_BACKOFF_SECONDS) - 1)]
+                refusal = await self._dial()
+                failures = 0 if refusal is None else failures + 1
+                pause = pause_seconds(failures, refusal)
             else:
                 failures, pause = 0, _STANDBY_SECONDS
             if not (self._is_kept() or self._switchboard.links.is_up(self._address.public_key)):
@@ -71,18 +82,18 @@ class Dialer:
         is_heard = self._switchboard.links.heard(peer, self._channel) is not None
         return not (is_heard or self._switchboard.is_forbidden(peer))
 
-    async def _dial(self) -> bool:
-        """Make one connection and stay until it ends; return whether it had become a session."""
+    async def _dial(self) -> Refusal | None:
+        """Make one connection and stay until it ends; return why it had not become a session."""
         with self._opened() as (socket, monitor, link):
             socket.connect(f"tcp://{_bracketed(self._address.host)}:{self._address.port}")
             self._switchboard.perform(link, link.session.open())
             async with asyncio.TaskGroup() as tasks:
                 reading = tasks.create_task(self._read(socket, link))
                 watching = tasks.create_task(_watch(monitor, link))
-                was_up = await self._last(link)
+                refusal = await self._last(link)
                 reading.cancel()
                 watching.cancel()
-            return was_up
+            return refusal
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[zmq.asyncio.Socket, zmq.asyncio.Socket, Link]]:
@@ -111,7 +122,8 @@ class Dialer:
             monitor.close(linger=0)
             socket.close(linger=0)
 
-    async def _last(self, link: Link) -> bool:
+    async def _last(self, link: Link) -> Refusal | None:
+        """Wait for a connection's end; return why it was none."""
         try:
             async with asyncio.timeout(_GREETING_SECONDS):
                 await link.greeted.wait()
@@ -119,10 +131,10 @@ class Dialer:
             link.end()
         was_up = link.is_up
         await link.ended.wait()
-        refusal = link.session.refusal
-        if refusal is not None or not was_up:
-            self._switchboard.fail(self._address.public_key, refusal or Refusal.NO_ANSWER)
-        return was_up
+        refusal = link.session.refusal or (None if was_up else Refusal.NO_ANSWER)
+        if refusal is not None:
+            self._switchboard.fail(self._address.public_key, refusal)
+        return None if was_up else refusal
 
     async def _read(self, socket: zmq.asyncio.Socket, link: Link) -> None:
         while True:

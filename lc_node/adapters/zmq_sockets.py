@@ -20,8 +20,9 @@ from lc_node.wire.limits import (
 _ZAP_ENDPOINT: Final = "inproc://zeromq.zap.01"
 _ZAP_DOMAIN: Final = b"learningchain"
 _ZAP_PARTS: Final = 7
-_HEARTBEAT_MS: Final = 5_000
-_HEARTBEAT_TIMEOUT_MS: Final = 15_000
+_HEARTBEAT_MS: Final = 2_000
+_HEARTBEAT_TIMEOUT_MS: Final = 8_000
+"""A connection that carries nothing is given up before TCP's pauses between its attempts grow longer still."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from lc_node.adapters.zmq_dialer import pause_seconds
 from lc_node.adapters.zmq_transport import ZmqTransport
 from lc_node.chain.types import PublicKey
 from lc_node.ports.transport import Channel, Connection, Refusal
@@ -169,3 +170,15 @@ async def test_strangers_who_dial_in_leave_room_for_whom_we_dial_and_for_whom_we
         await stack.enter_async_context(transport(gus, peers=[ann.at(a.port)], port=None))
         await until(lambda: bob.key in a.peers and gus.key in a.peers)
         assert len(a.peers) == 4
+
+
+@pytest.mark.parametrize(
+    ("refusal", "seconds"), [(Refusal.NO_ANSWER, 2.0), (Refusal.BANNED, 10.0)]
+)
+def test_whom_nobody_reaches_is_dialed_more_often_than_who_has_refused(
+    refusal: Refusal, seconds: float
+) -> None:
+    pauses = [pause_seconds(failures, refusal) for failures in range(20)]
+
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == seconds
