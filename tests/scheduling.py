@@ -16,6 +16,7 @@ TOGETHER: Final = {
     "tests/e2e/test_cannot_start.py": "nodes",
     "tests/e2e/test_full_disk.py": "nodes",
     "tests/net/test_lan.py": "lan",
+    "tests/net/test_faults.py": "graphs",
     "tests/net/test_wires.py": "graphs",
 }
 """Two whole graphs at once would starve each other; and what a module has started serves all its tests."""

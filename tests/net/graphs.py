@@ -14,6 +14,7 @@ from tests.e2e.ledgers import credits_created_or_lost, final_state, votes_signed
 from tests.e2e.small_disk import SmallDisk, mounted
 from tests.net.lan import Host, lan
 from tests.net.lines import PERFECT
+from tests.net.payments import Payments
 from tests.net.switch import Switch
 from tests.net.witness import Witness
 
@@ -59,6 +60,10 @@ class NetDevnet(Devnet):
     def lives(self, name: str) -> bool:
         """Tell whether a node runs."""
         return name in self._processes and self._processes[name].poll() is None
+
+    def exit_code(self, name: str) -> int | None:
+        """Return how a node ended that has ended by itself."""
+        return self._processes[name].poll()
 
     def restart(self, name: str, *, clock_error: int = 0) -> None:
         """Start a node, which is killed first if it runs, with a clock that is so many seconds ahead."""
@@ -108,6 +113,11 @@ class Graph:
         """Return how long it takes until every node has a block that no node has now."""
         highest = max(self.heights())
         return self.seconds_until(lambda: min(self.heights()) > highest, within)
+
+    def assert_final(self, payments: Payments) -> None:
+        """Check that all nodes agree, and that everything that payers were told is final is in the chain."""
+        self.seconds_until(lambda: len(set(self.heights())) == 1, PATIENCE_SECONDS)
+        self.witness.look_at_payments(paid.receipt for paid in payments.paid)
 
     def mend(self) -> None:
         """Give back what tests take away: wires, clocks, room, nodes."""

@@ -36,8 +36,7 @@ def payments(graph: Graph) -> Iterator[Payments]:
     with made.running():
         graph.seconds_until(lambda: len(made.paid) >= 10, PATIENCE_SECONDS)
         yield made
-    graph.seconds_until(lambda: len(set(graph.heights())) == 1, PATIENCE_SECONDS)
-    graph.witness.look_at_payments(paid.receipt for paid in made.paid)
+    graph.assert_final(made)
 
 
 def test_without_a_quorum_on_either_side_nothing_is_final_until_healing(
@@ -52,6 +51,19 @@ def test_without_a_quorum_on_either_side_nothing_is_final_until_healing(
     graph.switch.heal()
 
     _assert_soon(graph, payments, "parted 3 from 4, healed")
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seconds", [7, 13, 30, 60, 75])
+def test_however_long_it_was_parted_the_graph_goes_on_soon(
+    graph: Graph, payments: Payments, seconds: int
+) -> None:
+    graph.switch.part(NAMES[:3], NAMES[3:])
+    time.sleep(seconds)
+
+    graph.switch.heal()
+
+    _assert_soon(graph, payments, f"parted for {seconds} s, healed")
 
 
 def test_the_side_with_a_quorum_goes_on_and_the_other_catches_up(
