@@ -65,6 +65,8 @@ class Core:
         ballot = Ballot(setting, signer, may_sign=may_sign)
         self._replica = Replica(setting, application, ballot, tip, params)
         self._timer: Millis | None = None
+        self._rests_until: Millis | None = None
+        """No rule has anything to do before this time, unless something comes in; None: ever."""
 
     @property
     def view(self) -> View:
@@ -153,12 +155,12 @@ class Core:
     def on_time(self, now: Millis) -> list[Output]:
         """Deal with the coming of a time that was set; coming early or late does no harm."""
         self._timer = None  # it has rung: what is still to come must be set anew
-        self._replica.pace.look_again()
-        return self._outputs(now)
+        return self.on_work(now)
 
     def on_work(self, now: Millis) -> list[Output]:
         """Look for work again: the mempool or the jobs that fall due have changed."""
         self._replica.pace.look_again()
+        self._replica.is_stirred = True
         return self._outputs(now)
 
     # Messages.
@@ -214,6 +216,7 @@ class Core:
             self._on_finalization(peer, certificate)
         replica.settle(now)
         replica.delivery.fill(message.blocks)
+        replica.is_stirred = True
 
     def _on_finalization(self, peer: PublicKey, certificate: Certificate) -> None:
         replica = self._replica
@@ -237,13 +240,21 @@ class Core:
     # Outputs.
 
     def _outputs(self, now: Millis) -> list[Output]:
+        is_due = self._rests_until is not None and self._rests_until <= now
+        if is_due or self._replica.is_stirred:
+            self._apply_rules(now)
+        return self._replica.outbox.drain()
+
+    def _apply_rules(self, now: Millis) -> None:
+        """Let every rule have its say; most messages are votes that give none of them any cause to."""
         self._replica.settle(now)
         repeat(self._replica, now)
-        wake_at = min((at for at in wake_times(self._replica) if at > now), default=None)
+        times = tuple(wake_times(self._replica))
+        self._rests_until = min(times, default=None)
+        wake_at = min((at for at in times if at > now), default=None)
         if wake_at is not None and wake_at != self._timer:
             self._timer = wake_at
             self._replica.outbox.put(SetTimer(at=wake_at))
-        return self._replica.outbox.drain()
 
     def _answer(self, peer: PublicKey, answer: Message | None) -> None:
         if answer is not None:

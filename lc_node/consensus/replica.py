@@ -18,6 +18,7 @@ from lc_node.consensus.book import CertificateBook, Foundation, Gap
 from lc_node.consensus.certificates import assemble, is_valid, votes_of
 from lc_node.consensus.courtesy import Courtesy
 from lc_node.consensus.delivery import Delivery
+from lc_node.consensus.legality import continues
 from lc_node.consensus.messages import (
     JUSTIFICATION_MAX,
     CertificateMessage,
@@ -90,6 +91,8 @@ class Replica:
         """When our last FINALIZE is to be sent again, if it is still of use then."""
         self.polls_at = Millis(0)
         """When to ask anyone what we may have missed."""
+        self.is_stirred = True
+        """Whether something came in that may give a rule something to do."""
         self._application = application
         self._arrived: deque[tuple[Certificate, PublicKey | None]] = deque()
         self._is_refused = False
@@ -98,6 +101,7 @@ class Replica:
 
     def enter(self, view: View, now: Millis) -> None:
         """D.1: begin a view."""
+        self.is_stirred = True
         self.view = view
         self.pace.enter(view, now)
         self._is_refused = False
@@ -105,11 +109,14 @@ class Replica:
 
     def receive(self, certificate: Certificate, peer: PublicKey | None) -> None:
         """Queue a certificate for adoption; ``peer`` is None if it was made of verified votes here."""
-        self._arrived.append((certificate, peer))
+        if self._is_news(certificate):
+            self.is_stirred = True
+            self._arrived.append((certificate, peer))
 
     def hold(self, received: Received) -> None:
         """Keep a view's first proposal, and every body that is known to be notarised."""
         vote = received.vote
+        self.is_stirred = True
         is_first = self.proposals.setdefault(vote.view, received) is received
         # A block of a view to come is illegal here, and would be kept until that view is past.
         is_timely = received.block.header.view <= vote.view
@@ -124,11 +131,14 @@ class Replica:
             self.outbox.put(EvidenceFound(first=counted.conflict, second=vote))
         if counted.quorum:
             self.receive(assemble(counted.quorum, self.setting.validators), None)
+        if vote.kind is NULLIFY and self.tally.is_blocked(vote.view):
+            self.is_stirred = True
 
     def recognise(self, vote: Vote) -> None:
         """Stop signing if a vote under our key is out that we do not know of (E)."""
         if self.ballot.may_sign and self.ballot.lacks(vote):
             self.ballot.stop()
+            self.is_stirred = True
             self.outbox.put(SigningStopped(vote=vote))
 
     def restore_certificates(self, certificates: Iterable[Certificate]) -> None:
@@ -150,6 +160,7 @@ class Replica:
 
     def settle(self, now: Millis) -> None:
         """Apply the rules until none of them has anything to do."""
+        self.is_stirred = False
         while self._adopt(now) or self.delivery.deliver(now) or self._vote(now):
             continue
         self.questions.forget(now)
@@ -350,24 +361,8 @@ class Replica:
         if self.setting.is_last(parent):
             return received.vote.subject.block_id == block_id(parent)
         header = received.block.header
-        expected = (
-            self.setting.chain_id,
-            self.setting.epoch,
-            self.view,
-            received.vote.signer,
-            parent.height + 1,
-            block_id(parent),
-        )
         return (
-            expected
-            == (
-                header.chain_id,
-                header.epoch,
-                header.view,
-                header.proposer,
-                header.height,
-                header.parent_id,
-            )
+            continues(header, parent, received.vote, self.setting)
             and parent.time < header.time
             and self.pace.is_recent(header.time, received.at, self.book.finalized)
             and len(encode(received.block)) <= self.params.block_bytes_max

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 from lc_node.chain.blocks import Header
@@ -26,7 +27,7 @@ class Setting:
     epoch_heights: int = 0
     """Blocks of an epoch; 0: it has no last block."""
 
-    @property
+    @cached_property
     def last_height(self) -> Height | None:
         """The height of the epoch's last block."""
         return self.last_height_of(self.epoch)

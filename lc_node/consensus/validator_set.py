@@ -41,6 +41,10 @@ class ValidatorSet:
         """Return a member's place in key order."""
         return self._index[key]
 
+    def weight_of(self, key: PublicKey) -> Weight:
+        """Return a member's weight."""
+        return self._weights[key]
+
     def weight(self, keys: Iterable[PublicKey]) -> Weight:
         """Return the joint weight of distinct members."""
         return Weight(sum(self._weights[key] for key in keys))

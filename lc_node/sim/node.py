@@ -174,7 +174,15 @@ class Node:
 
     def receive(self, peer: PublicKey, message: Message) -> None:
         """Take a message from the network."""
-        self._give(lambda: self._machine.on_message(peer, message, self._clock))
+        if not self.is_up:
+            return
+        if self._inputs or self._is_syncing:
+            self._inputs.append(lambda: self._machine.on_message(peer, message, self._clock))
+            return
+        deeds = self._machine.on_message(peer, message, self._clock)  # most of the time: at once
+        if deeds:
+            self._outputs.extend(deeds)
+            self._run()
 
     def submit(self, transactions: Sequence[SignedTransaction]) -> None:
         """Take transactions from the users."""

@@ -26,17 +26,15 @@ class Schedule:
             heapq.heappush(self._times, at)
         calls.append(call)
 
-    def step(self) -> None:
-        """Move to the next call's time, and make the call."""
+    def step(self, until: Millis) -> bool:
+        """Move to the next call's time and make the call; False if it is after ``until``."""
         at = self._times[0]
+        if at > until:
+            return False
         calls = self._calls[at]
         self.now = at
         calls.popleft()()
         if not calls:  # the call itself may have asked for another one at once
             del self._calls[at]
             heapq.heappop(self._times)
-
-    @property
-    def next_at(self) -> Millis:
-        """The time of the next call."""
-        return self._times[0]
+        return True

@@ -10,11 +10,12 @@ from lc_node.chain.blocks import Block, Header, block_id
 from lc_node.chain.codec import encode
 from lc_node.chain.errors import MalformedBytes
 from lc_node.chain.transactions import SignedTransaction
-from lc_node.chain.types import BlockId, Height, Millis, MillisSpan, PublicKey
+from lc_node.chain.types import BlockId, Epoch, Height, Millis, MillisSpan, PublicKey
 from lc_node.consensus.core import Core
 from lc_node.consensus.delivery import ChainForked, StateDiverged
 from lc_node.consensus.messages import MESSAGE_DECODER, Message
 from lc_node.consensus.outputs import Audience, Deliver, EvidenceFound, Misbehaviour, Send
+from lc_node.consensus.validator_set import ValidatorSet
 from lc_node.sim.cast import Cast, cast
 from lc_node.sim.disk import BrokenInvariant, Disk
 from lc_node.sim.economy import NodeLedger
@@ -66,6 +67,8 @@ class World:
         self._followers = [n for n in self._nodes if n.traits.key not in members]
         self._behind = {node for node in self._nodes if node.traits.is_honest}
         """Honest nodes that have yet to make the progress they should."""
+        self._is_over = False
+        self._audiences: dict[tuple[int, Epoch, Audience], list[Node]] = {}
         self._network = Network(
             self._cast.knobs.weather,
             self._heals_at,
@@ -87,13 +90,12 @@ class World:
         for _ in range(self._cast.knobs.blackouts):
             at = START + self._faults.randrange(1, self._scenario.heals_at + 1)
             self.call_at(Millis(at), self._black_out)
-        until = self._heals_at + self._scenario.calm_ms
+        until = Millis(self._heals_at + self._scenario.calm_ms)
         try:
-            while not self._is_done():
-                if self._schedule.next_at > until:
+            while not self._is_over:
+                if not self._schedule.step(until):
                     self.run_.stalled = True
                     break
-                self._schedule.step()
         except (BrokenInvariant, ChainForked, StateDiverged) as error:
             self._break(f"{type(error).__name__}: {error}")
         self.run_.blocks = len(self._final)
@@ -156,18 +158,21 @@ class World:
             return None
 
     def _receivers(self, sender: Node, to: PublicKey | Audience) -> list[Node]:
-        match to:
-            case Audience.VALIDATORS:
-                members = sender.setting.validators
-                return [n for n in self._nodes if n is not sender and n.traits.key in members]
-            case Audience.FOLLOWERS:
-                members = sender.setting.validators
-                return [n for n in self._nodes if n is not sender and n.traits.key not in members]
-            case Audience.ANYONE:
-                others = [node for node in self._nodes if node is not sender]
-                return [self._chance.choice(others)] if others else []
-            case _:
-                return [self._nodes[number] for number in self._cast.numbers[to]]
+        if not isinstance(to, Audience):
+            return [self._nodes[number] for number in self._cast.numbers[to]]
+        setting = sender.setting
+        name = (sender.traits.number, setting.epoch, to)
+        audience = self._audiences.get(name)
+        if audience is None:
+            audience = self._audiences[name] = self._audience(sender, setting.validators, to)
+        return [self._chance.choice(audience)] if to is Audience.ANYONE and audience else audience
+
+    def _audience(self, sender: Node, members: ValidatorSet, to: Audience) -> list[Node]:
+        others = [node for node in self._nodes if node is not sender]
+        if to is Audience.ANYONE:
+            return others
+        wanted = to is Audience.VALIDATORS
+        return [node for node in others if (node.traits.key in members) is wanted]
 
     # Nodes.
 
@@ -258,11 +263,7 @@ class World:
                 self.run_.latencies_ms.append(MillisSpan(max(0, at - block.header.time)))
         if self._has_progressed(node):
             self._behind.discard(node)
-
-    def _is_done(self) -> bool:
-        if self.run_.broken_invariants:
-            return True
-        return not self._behind and self._economy.is_satisfied
+        self._is_over |= not self._behind and self._economy.is_satisfied
 
     def _has_progressed(self, node: Node) -> bool:
         goal = Height(node.height - self._scenario.goal + 1)
@@ -270,3 +271,4 @@ class World:
 
     def _break(self, what: str) -> None:
         self.run_.broken_invariants.append(what)
+        self._is_over = True

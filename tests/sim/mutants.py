@@ -71,6 +71,7 @@ class CountsHalfAsQuorum(_Mutant):
     def spoil(self) -> None:
         validators = self._setting.validators
         validators.quorum = Weight(validators.total // 2 + 1)
+        self._replica.tally = Tally(validators)
 
 
 class ForgetsItsVotes(_Mutant):
