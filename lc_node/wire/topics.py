@@ -22,3 +22,5 @@ class Topic(IntEnum):
     """Buckets of such a state, with their proofs."""
     BLOCKS = 8
     """Final blocks by height."""
+    FOUNDING = 9
+    """Who is in the room, before there is a chain."""

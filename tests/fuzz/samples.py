@@ -18,6 +18,8 @@ from lc_node.runtime.config import WorkConfig
 from lc_node.runtime.config_file import DEFAULT_CONFIG_TEXT
 from lc_node.runtime.home import Identity
 from lc_node.runtime.policy_file import policy_of
+from lc_node.wire.endpoints import Endpoint, Host, Port
+from lc_node.wire.join_line import JoinLine, write_join_line
 from lc_node.wire.kinds import Channel, Kind
 from lc_node.wire.messages import (
     PROTOCOL_VERSION,
@@ -89,6 +91,7 @@ def conversations() -> Sequence[bytes]:
         "channel": Channel.CONSENSUS,
         "node_key": identity.node_key,
         "proof": identity.proof,
+        "tickets": identity.tickets,
     }
     refused, alive = Refused(reason=Refusal.FULL), Keepalive()
     return [
@@ -140,6 +143,22 @@ def addresses() -> Sequence[bytes]:
     """Return addresses as people write them, and one as symbols."""
     text = encode_address(ANNA.public_key)
     return [text.encode(), text.upper().encode(), b"\0" + bytes(52)]
+
+
+def join_lines() -> Sequence[bytes]:
+    """Return lines that a node reads."""
+    address = Endpoint(host=Host("192.0.2.7"), port=Port(4040))
+    drawn = [_value(JoinLine, seed) for seed in range(_DRAWS)]
+    lines = [
+        msgspec.structs.replace(
+            line,
+            bootstraps=tuple(
+                msgspec.structs.replace(one, endpoints=(address,)) for one in line.bootstraps
+            ),
+        )
+        for line in drawn
+    ]
+    return [write_join_line(line).encode() for line in lines]
 
 
 def identities() -> Sequence[bytes]:

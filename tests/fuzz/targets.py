@@ -29,6 +29,10 @@ from lc_node.oci.manifest import MalformedImage
 from lc_node.runtime.config import BadConfig, WorkConfig, read_config
 from lc_node.runtime.home import BadIdentityFile, read_identity
 from lc_node.runtime.policy_file import BadPolicyFile, read_policy
+from lc_node.wire.founding import STANDING_DECODER, Standing
+from lc_node.wire.genesis_parts import TELL_DECODER as GENESIS_PART_DECODER
+from lc_node.wire.genesis_parts import TellGenesis
+from lc_node.wire.join_line import BadJoinLine, read_join_line
 from lc_node.wire.kinds import Kind
 from lc_node.wire.messages import decode_message, encode_message
 from lc_node.worker.contract import parse_line
@@ -100,6 +104,8 @@ TARGETS: Final[Mapping[str, Target]] = {
         draw=lambda random: encode_message(samples.message(random.choice(list(Kind)), random)),
     ),
     "session": Target(check=named(greet, ()), samples=samples.conversations),
+    "genesis-part": _record(TellGenesis, GENESIS_PART_DECODER),
+    "standing": _record(Standing, STANDING_DECODER),
     # What the owner's programs send, and what they are answered.
     "api-call": Target(
         check=stable(api.decode_call, api.encode_call, ApiError),
@@ -126,6 +132,10 @@ TARGETS: Final[Mapping[str, Target]] = {
     ),
     # What people type and hand on in files.
     "address": Target(check=named(read_address, BadAddress), samples=samples.addresses),
+    "join-line": Target(
+        check=named(lambda data: read_join_line(data.decode(errors="replace")), BadJoinLine),
+        samples=samples.join_lines,
+    ),
     "identity": Target(
         check=named(of_file(read_identity), BadIdentityFile), samples=samples.identities
     ),
