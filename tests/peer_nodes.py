@@ -150,11 +150,15 @@ async def node(
     peers: Sequence[PeerAddress] = (),
     port: int | None = 0,
     heard: Recorder | None = None,
+    chain_id: ChainId = CHAIN,
 ) -> AsyncIterator[Node]:
     """Run a network over a transport for as long as the context lasts."""
     heard = heard or Recorder()
     blobs = DirectoryBlobStore(folder / who.key.hex()[:8], bytes_max=STORE_BYTES)
-    async with transport(who, peers=peers, port=port) as below, asyncio.TaskGroup() as tasks:
+    async with (
+        transport(who, peers=peers, port=port, chain_id=chain_id) as below,
+        asyncio.TaskGroup() as tasks,
+    ):
         network = Network(
             transport=below, clock=SystemClock(), blobs=blobs, height=lambda: Height(7)
         )

@@ -1,0 +1,94 @@
+"""What a light client begins with: a genesis file, somebody's checkpoint, or its own of last time."""
+
+import os
+from pathlib import Path
+from typing import Final, TypeVar
+
+from lc_node.api.light_errors import NoBeginning
+from lc_node.chain.codec import Decoder, encode
+from lc_node.chain.errors import InvalidGenesis, MalformedBytes
+from lc_node.chain.genesis import GENESIS_BYTES_MAX, GENESIS_DECODER
+from lc_node.chain.types import ChainId
+from lc_node.consensus.checkpoint import (
+    CHECKPOINT_BYTES_MAX,
+    CHECKPOINT_DECODER,
+    Checkpoint,
+    genesis_checkpoint,
+)
+
+T = TypeVar("T")
+
+_SUFFIX: Final = ".checkpoint"
+
+
+def from_genesis(path: Path) -> Checkpoint:
+    """Return the beginning of the chain of a genesis file.
+
+    Raises:
+        NoBeginning: it cannot be read, or no chain can begin with it.
+    """
+    try:
+        return genesis_checkpoint(_read(path, GENESIS_DECODER, GENESIS_BYTES_MAX))
+    except InvalidGenesis as error:
+        raise NoBeginning(f"{path}: {error}") from error
+
+
+def from_checkpoint(path: Path) -> Checkpoint:
+    """Return a checkpoint that somebody gave.
+
+    Raises:
+        NoBeginning: it cannot be read.
+    """
+    return _read(path, CHECKPOINT_DECODER, CHECKPOINT_BYTES_MAX)
+
+
+class Keep:
+    """The folder in which a light client keeps what it has proved, one small file a chain."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep files here; the folder is made when there is something to keep."""
+        self._folder = folder
+
+    def of(self, chain_id: ChainId) -> Checkpoint | None:
+        """Return what was kept of a chain, None if nothing was.
+
+        Raises:
+            NoBeginning: the file is damaged.
+        """
+        path = self._path(chain_id)
+        return from_checkpoint(path) if path.exists() else None
+
+    def only(self) -> Checkpoint:
+        """Return what was kept of the only chain that is known here.
+
+        Raises:
+            NoBeginning: no chain is known, or several are.
+        """
+        kept = sorted(self._folder.glob(f"*{_SUFFIX}"))
+        if len(kept) != 1:
+            few = (
+                "no chain is known here yet" if not kept else f"{len(kept)} chains are known here"
+            )
+            raise NoBeginning(few)
+        return from_checkpoint(kept[0])
+
+    def put(self, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint: all of it, or the one before."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._path(checkpoint.chain_id)
+        fresh = path.with_suffix(f".{os.getpid()}.new")
+        fresh.write_bytes(encode(checkpoint))
+        fresh.replace(path)
+
+    def _path(self, chain_id: ChainId) -> Path:
+        return self._folder / f"{chain_id.hex()}{_SUFFIX}"
+
+
+def _read(path: Path, decoder: Decoder[T], bytes_max: int) -> T:
+    try:
+        with path.open("rb") as file:
+            return decoder.decode(file.read(bytes_max + 1))
+    except OSError as error:
+        raise NoBeginning(f"{path} cannot be read ({error.strerror})") from error
+    except MalformedBytes as error:
+        raise NoBeginning(f"{path} is not what it should be ({error})") from error

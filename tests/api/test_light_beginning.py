@@ -1,0 +1,101 @@
+"""What a light client begins with: genesis, a checkpoint, or what was kept."""
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from lc_node.api.light import connect
+from lc_node.api.light_beginning import Keep
+from lc_node.api.light_errors import (
+    BadServer,
+    NoBeginning,
+    NotProved,
+)
+from lc_node.chain.codec import encode
+from lc_node.chain.crypto import sha256
+from lc_node.chain.types import ChainId
+from lc_node.consensus.checkpoint import checkpoint_of, genesis_checkpoint
+from tests.consensus.proven_chain import here, world
+
+
+def named(server: str = f"tcp://{'ab' * 32}@localhost:4040") -> list[str]:
+    return [server]
+
+
+def test_a_genesis_file_is_a_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "genesis.bin"
+    path.write_bytes(encode(world().document))
+    client = connect(named(), genesis=path, folder=tmp_path / "kept")
+
+    assert client.checkpoint() == genesis_checkpoint(world().document)
+
+
+def test_a_checkpoint_of_somebody_is_a_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "theirs"
+    path.write_bytes(encode(checkpoint_of(here())))
+    client = connect(named(), checkpoint=path, folder=tmp_path / "kept")
+
+    assert client.checkpoint() == checkpoint_of(here())
+
+
+def test_what_was_kept_goes_before_an_older_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "genesis.bin"
+    path.write_bytes(encode(world().document))
+    Keep(tmp_path / "kept").put(checkpoint_of(here()))
+    client = connect(named(), genesis=path, folder=tmp_path / "kept")
+
+    assert client.checkpoint() == checkpoint_of(here())
+
+
+def test_the_only_chain_that_was_kept_is_meant_where_none_is_named(tmp_path: Path) -> None:
+    Keep(tmp_path / "kept").put(checkpoint_of(here()))
+
+    assert connect(named(), folder=tmp_path / "kept").checkpoint() == checkpoint_of(here())
+
+
+def test_without_a_beginning_the_remedy_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NoBeginning, match="--genesis FILE"):
+        connect(named(), folder=tmp_path / "kept")
+
+
+def test_of_several_chains_one_must_be_named(tmp_path: Path) -> None:
+    for name in (b"a", b"b"):
+        chain = ChainId(sha256(name))
+        Keep(tmp_path / "kept").put(replace(checkpoint_of(here()), chain_id=chain))
+
+    with pytest.raises(NoBeginning, match="2 chains are known"):
+        connect(named(), folder=tmp_path / "kept")
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 70_000, None])
+def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "theirs"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(NoBeginning, match=str(path)):
+        connect(named(), checkpoint=path, folder=tmp_path / "kept")
+
+
+def test_a_genesis_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "genesis.bin"
+    path.write_bytes(encode(replace(world().document, members=())))
+
+    with pytest.raises(NoBeginning, match="genesis document is not valid"):
+        connect(named(), genesis=path, folder=tmp_path / "kept")
+
+
+def test_a_checkpoint_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "theirs"
+    path.write_bytes(encode(replace(checkpoint_of(here()), epoch_heights=7)))
+
+    with pytest.raises(NotProved, match="not where epoch 2 begins"):
+        connect(named(), checkpoint=path, folder=tmp_path / "kept")
+
+
+def test_a_server_without_its_key_is_refused_with_the_form(tmp_path: Path) -> None:
+    Keep(tmp_path / "kept").put(checkpoint_of(here()))
+
+    with pytest.raises(BadServer, match="the key is missing"):
+        connect(named("tcp://localhost:4040"), folder=tmp_path / "kept")
