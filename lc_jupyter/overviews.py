@@ -6,7 +6,7 @@ from typing import Final
 from lc_jupyter.display import Cell, Column, Shown, facts, stack, table
 from lc_jupyter.units import short, short_job, show_credits, show_loss, show_seconds
 from lc_jupyter.wording import show_local, show_moment, show_time_left, words
-from lc_node.api.schema import Peer, Phase, Status, SyncState, Wallet
+from lc_node.api.schema import Finding, Level, Peer, Phase, Status, SyncState, Wallet
 from lc_node.api.schema_jobs import JobSummary
 
 _PHASE_TONES: Final = {Phase.SETTLED: "good", Phase.REFUNDED: "bad", Phase.CANCELLED: "dim"}
@@ -30,6 +30,7 @@ def show_status(status: Status) -> Shown:
                 else Cell(sandbox.problem, "bad"),
             ),
             ("open jobs", str(status.jobs_open)),
+            *(_finding_row(finding) for finding in status.findings),
             *(("running", f"{a.kind} {a.title}: {a.step}") for a in status.activities),
         ],
     )
@@ -111,6 +112,12 @@ def show_peers(peers: Sequence[Peer], now_ms: int) -> Shown:
     return table(
         "Peers", columns, rows, empty="No peers are connected: see the node's log, or add peers."
     )
+
+
+def _finding_row(finding: Finding) -> tuple[str, Cell]:
+    remedy = f"; {finding.remedy}" if finding.remedy else ""
+    tone = "dim" if finding.level is Level.NOTE else "bad"
+    return finding.level.value, Cell(finding.text + remedy, tone)
 
 
 def _height_cell(status: Status) -> Cell:

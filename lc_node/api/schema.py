@@ -127,6 +127,28 @@ class Activity(Part):
     best_loss: NanoLoss | None = None
 
 
+class Level(StrEnum):
+    """How bad a finding is."""
+
+    TROUBLE = "trouble"
+    """The node does not do what it is there for."""
+    WARNING = "warning"
+    """It soon may not."""
+    NOTE = "note"
+    """Something takes its time, or is amiss elsewhere."""
+
+
+class Finding(Part):
+    """Why the node is behind, or may be, and what to do about it."""
+
+    code: str
+    """A stable name: ``no_quorum``, ``syncing``, ``clock_off`` ..."""
+    level: Level
+    text: str
+    remedy: str = ""
+    """Empty: it passes by itself."""
+
+
 class Status(Part):
     """The node at a glance."""
 
@@ -150,10 +172,12 @@ class Status(Part):
     sandbox: SandboxState
     activities: tuple[Activity, ...]
     jobs_open: int
+    findings: tuple[Finding, ...] = ()
+    """What keeps the node behind, the worst first; empty if all is well."""
 
 
 class Peer(Part):
-    """A connected node."""
+    """A node that is connected, or that this one tries to reach."""
 
     address: Address
     endpoint: str
@@ -163,6 +187,13 @@ class Peer(Part):
     since: Millis
     latency_ms: int | None
     software: str
+    """Empty for a connected node; else why there is no connection."""
+    ahead: int = 0
+    """Blocks that it has shown beyond ours; below zero it is behind us."""
+    heard: Millis | None = None
+    """When it last said anything."""
+    remedy: str = ""
+    """What to do about a node that is not connected."""
 
 
 class CreditChange(Part):

@@ -9,7 +9,7 @@ import msgspec
 from lc_node.api import schema
 from lc_node.api.calls import GetPeers, GetPolicy, GetStatus, SetPolicy
 from lc_node.cli.options import connect, home_option, json_option
-from lc_node.cli.output import print_json, print_pairs, print_table
+from lc_node.cli.output import print_finding, print_json, print_pairs, print_table
 from lc_node.cli.wording import CREDITS, SPAN, credits_text, short_address, short_id, span_text
 
 
@@ -24,6 +24,8 @@ def status(home: Path | None, *, as_json: bool) -> None:
         print_json(answer)
         return
     print_pairs(_status_pairs(answer))
+    for finding in answer.findings:
+        print_finding(finding.level.value, finding.text, finding.remedy)
     if answer.activities:
         print_table(("job", "does", "step"), _activity_rows(answer), empty="")
 
@@ -34,23 +36,16 @@ def status(home: Path | None, *, as_json: bool) -> None:
 def peers(home: Path | None, *, as_json: bool) -> None:
     """The nodes that this one is connected to."""
     with connect(home) as client:
-        answer = client.call(GetPeers())
+        answer, now = client.call(GetPeers()), client.call(GetStatus()).clock
     if as_json:
         print_json(answer)
         return
-    rows = [
-        (
-            short_address(peer.address),
-            peer.endpoint,
-            str(peer.height),
-            "-" if peer.latency_ms is None else f"{peer.latency_ms} ms",
-            "validator" if peer.is_validator else "",
-            peer.software or "connected",
-        )
-        for peer in answer
-    ]
-    columns = ("peer", "at", "height", "latency", "", "state")
+    columns = ("peer", "at", "height", "to ours", "heard", "", "state")
+    rows = [_peer_row(peer, now) for peer in answer]
     print_table(columns, rows, empty="No peers: list some in config.toml, [[network.peers]].")
+    for peer in answer:
+        if peer.remedy:
+            print_finding(short_address(peer.address), peer.software, peer.remedy)
 
 
 @click.group()
@@ -121,6 +116,20 @@ def _status_pairs(answer: schema.Status) -> tuple[tuple[str, str], ...]:
         ("takes jobs", "yes" if answer.is_working else "no"),
         ("sandbox", f"{sandbox.engine} {sandbox.version}" if sandbox.engine else sandbox.problem),
         ("open jobs", str(answer.jobs_open)),
+    )
+
+
+def _peer_row(peer: schema.Peer, now: int) -> tuple[str, ...]:
+    is_up = not peer.software
+    relation = f"{abs(peer.ahead):,} {'ahead' if peer.ahead > 0 else 'behind'}"
+    return (
+        short_address(peer.address),
+        peer.endpoint,
+        f"{peer.height:,}" if peer.height else "-",
+        "" if not is_up else relation if peer.ahead else "the same",
+        "-" if peer.heard is None else f"{span_text(max(1000, now - peer.heard))} ago",
+        "validator" if peer.is_validator else "",
+        peer.software or f"connected {span_text(max(1000, now - peer.since))}",
     )
 
 

@@ -33,6 +33,13 @@ def print_pairs(pairs: Iterable[tuple[str, str]]) -> None:
         click.echo(f"{name:<{width}}  {printable(value)}")
 
 
+def print_finding(name: str, text: str, remedy: str) -> None:
+    """Print what is amiss, and below it what to do about it."""
+    click.echo(f"{name}: {printable(text)}")
+    if remedy:
+        click.echo(f"  -> {printable(remedy)}")
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
     """Print a table, or ``empty`` when it would have no rows."""
     if not rows:

@@ -19,6 +19,9 @@ from lc_node.consensus.messages import (
     GetBlocks,
     GetCertificates,
     GetEpochs,
+    Message,
+    Propose,
+    VoteMessage,
 )
 from lc_node.consensus.outputs import (
     Audience,
@@ -33,6 +36,8 @@ from lc_node.consensus.outputs import (
     SetTimer,
     SigningStopped,
 )
+from lc_node.consensus.params import VALIDATORS_MAX
+from lc_node.consensus.validator_set import ValidatorSet
 from lc_node.ports.clock import Clock
 from lc_node.ports.stores import VoteStore
 from lc_node.wire.limits import WINDOW
@@ -94,6 +99,7 @@ class Agreement:
         self._changed = asyncio.Event()
         self._accused: set[PublicKey] = set()
         self._allowances: dict[PublicKey, Bucket] = {}
+        self._voices: dict[PublicKey, Millis] = {}
         self._turn = 0
         self._pruned = (core.epoch, View(0))
         self._has_work = False
@@ -125,12 +131,42 @@ class Agreement:
             return Verdict.IGNORE
         self._accused.clear()
         self._perform(self.core.on_message(peer, message, now))
-        return Verdict.REJECT if peer in self._accused else Verdict.ACCEPT
+        if peer in self._accused:
+            return Verdict.REJECT
+        self._note_voice(message, now)
+        return Verdict.ACCEPT
+
+    @property
+    def validators(self) -> ValidatorSet:
+        """Who votes in the current epoch."""
+        return self.core.validators
+
+    @property
+    def may_sign(self) -> bool:
+        """Whether this node votes in the current epoch."""
+        return self.core.may_sign
+
+    def voted_at(self, key: PublicKey) -> Millis | None:
+        """Return when a vote of a validator last came in, in a view that is not long final."""
+        return self._voices.get(key)
 
     def work(self) -> None:
         """Say that the mempool has changed; what follows is done by ``run``, whose errors end the node."""
         self._has_work = True
         self._changed.set()
+
+    def _note_voice(self, message: Message, now: Millis) -> None:
+        """Remember that a validator was heard; who looks for absent ones wants to know."""
+        if not isinstance(message, Propose | VoteMessage):
+            return
+        vote = message.vote
+        is_current = vote.epoch == self.core.epoch and vote.view >= self.core.finalized
+        if is_current and vote.signer in self.core.validators:
+            self._voices[vote.signer] = now
+            if len(self._voices) > 2 * VALIDATORS_MAX:
+                self._voices = {
+                    key: at for key, at in self._voices.items() if key in self.core.validators
+                }
 
     def _may_ask(self, peer: PublicKey, now: Millis) -> bool:
         """Count a question against what a peer may ask; a question is short, and its answer is not."""

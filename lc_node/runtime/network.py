@@ -74,6 +74,8 @@ class PeerInfo:
     """Why there is no session."""
     height: Height | None
     """How far its chain is, as it says."""
+    heard: Millis | None
+    """When it last said anything."""
     score: int
     """Points of misbehaviour; at 1,000 it is banned for ten minutes."""
     since: Millis
@@ -179,6 +181,7 @@ class Network:
                 is_up=one.is_up,
                 refusal=one.refusal,
                 height=self._accounts.height(one.peer),
+                heard=self._accounts.heard(one.peer),
                 score=self._accounts.points(one.peer, now),
                 since=one.since,
                 bytes_in=one.bytes_in,

@@ -49,6 +49,7 @@ from lc_node.runtime.reading import View
 from lc_node.runtime.salts import Salts
 from lc_node.runtime.sender import Sender
 from lc_node.runtime.validation import Validation
+from lc_node.runtime.vitals import Vitals
 from lc_node.runtime.witness import Witness
 from lc_node.runtime.workshop import Tools, Workshop
 from lc_node.wire.topics import Topic
@@ -90,6 +91,14 @@ class Node:
             # In this order they are closed if one of them cannot be opened, and at the end.
             self._opened = opened.pop_all()
         self._agreement = self._make_agreement()
+        self._vitals = Vitals(
+            me=self._me,
+            ledger=self.ledger,
+            network=self.network,
+            votes=self._agreement,
+            clock=self._clock,
+            home=settings.home.path,
+        )
         self._sender = Sender(
             signer=settings.keystore,
             chain_id=chain_id(settings.genesis),
@@ -277,6 +286,7 @@ class Node:
             home=self._settings.home.path,
             capabilities=lambda: self._capabilities,
             sandbox_problem=lambda: self._sandbox_problem,
+            vitals=self._vitals,
         )
         counter = Counter(
             me=self._me,

@@ -16,6 +16,7 @@ class _Account:
     limiter: RateLimiter
     score: Score = CLEAN
     height: Height | None = None
+    heard: Millis | None = None
 
 
 class PeerAccounts:
@@ -28,7 +29,9 @@ class PeerAccounts:
 
     def admits(self, peer: PublicKey, kind: Kind, size: int, now: Millis) -> bool:
         """Count a frame against the peer's allowances."""
-        return self._account(peer, now).limiter.admits(kind, ByteCount(size), now)
+        account = self._account(peer, now)
+        account.heard = now
+        return account.limiter.admits(kind, ByteCount(size), now)
 
     def offend(self, peer: PublicKey, offence: Offence, now: Millis) -> bool:
         """Count an offence; return whether it is one too many, which bans the peer for a while."""
@@ -54,6 +57,11 @@ class PeerAccounts:
         """Return how far a peer said it was."""
         account = self._accounts.get(peer)
         return account.height if account else None
+
+    def heard(self, peer: PublicKey) -> Millis | None:
+        """Return when a peer last said anything."""
+        account = self._accounts.get(peer)
+        return account.heard if account else None
 
     def points(self, peer: PublicKey, now: Millis) -> int:
         """Return a peer's score."""

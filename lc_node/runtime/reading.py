@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from lc_node import __version__
 from lc_node.api import calls, schema, schema_jobs
@@ -17,16 +16,14 @@ from lc_node.ports.clock import Clock
 from lc_node.ports.sandbox import Capabilities
 from lc_node.ports.stores import BlobStore
 from lc_node.runtime.event_texts import address, api_phase, job_name
+from lc_node.runtime.health import Facts, Finding, explain, remedy_for
 from lc_node.runtime.history import History
 from lc_node.runtime.job_service import JobService
 from lc_node.runtime.job_views import Viewer, activity_of, story_of, summary_of
 from lc_node.runtime.ledger import Ledger
 from lc_node.runtime.network import Network, PeerInfo
 from lc_node.runtime.posting import find_job
-
-_BEHIND_MAX: Final = 2
-_SILENT_MS: Final = 30_000
-"""With peers connected, no block for so long means that the chain has halted: idle ones come every 10 s."""
+from lc_node.runtime.vitals import Vitals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +41,7 @@ class View:
     home: Path
     capabilities: Callable[[], Capabilities | None]
     sandbox_problem: Callable[[], str]
+    vitals: Vitals
 
 
 class Reading:
@@ -52,7 +50,6 @@ class Reading:
     def __init__(self, view: View) -> None:
         """Serve the owner."""
         self._at = view
-        self._started = view.clock.now()
 
     async def hello(self) -> schema.NodeVersion:
         """Say who answers."""
@@ -66,8 +63,7 @@ class Reading:
     async def status(self) -> schema.Status:
         """Return the node at a glance."""
         ledger, account = self._at.ledger, self._at.ledger.state.account(self._at.me)
-        peers = [peer for peer in self._at.network.peers() if peer.is_up]
-        heights = [peer.height for peer in peers if peer.height is not None]
+        facts = self._at.vitals.facts()
         jobs = list(ledger.state.live_jobs())
         return schema.Status(
             address=address(self._at.me),
@@ -76,9 +72,9 @@ class Reading:
             height=ledger.height,
             block_time=schema.Millis(ledger.tip.time),
             clock=schema.Millis(self._at.clock.now()),
-            peers=len(peers),
-            sync=self._sync(len(peers), max(heights, default=Height(0))),
-            network_height=max([*heights, ledger.height]),
+            peers=len(facts.up),
+            sync=_sync(facts),
+            network_height=max(facts.network_height, ledger.height),
             balance=schema.MicroCredits(account.balance),
             bonded=schema.MicroCredits(account.bond),
             unbonding=schema.MicroCredits(account.slashable - account.bond),
@@ -88,11 +84,13 @@ class Reading:
             sandbox=self._sandbox(),
             activities=self._activities(jobs),
             jobs_open=len(jobs),
+            findings=tuple(_shown(finding) for finding in explain(facts)),
         )
 
     async def peers(self) -> tuple[schema.Peer, ...]:
-        """Return the connected nodes."""
-        validators = self._at.ledger.state.validators
+        """Return the connected nodes, and those that this one tries to reach."""
+        ledger = self._at.ledger
+        validators = ledger.state.validators
         return tuple(
             schema.Peer(
                 address=address(peer.peer),
@@ -103,6 +101,9 @@ class Reading:
                 since=schema.Millis(peer.since),
                 latency_ms=None,
                 software=_state(peer),
+                ahead=0 if peer.height is None else peer.height - ledger.height,
+                heard=None if peer.heard is None else schema.Millis(peer.heard),
+                remedy="" if peer.is_up or peer.refusal is None else remedy_for(peer.refusal),
             )
             for peer in self._at.network.peers()
         )
@@ -202,14 +203,22 @@ class Reading:
             enforced=tuple(sorted(str(one) for one in found.enforced)),
         )
 
-    def _sync(self, peers: int, highest: Height) -> schema.SyncState:
-        if not peers:
-            return schema.SyncState.ALONE
-        if highest > self._at.ledger.height + _BEHIND_MAX:
-            return schema.SyncState.CATCHING_UP
-        since = max(self._at.ledger.tip.time, self._started)
-        is_silent = self._at.clock.now() - since > _SILENT_MS
-        return schema.SyncState.HALTED if is_silent else schema.SyncState.FOLLOWING
+
+def _sync(facts: Facts) -> schema.SyncState:
+    if not facts.up:
+        return schema.SyncState.ALONE
+    if facts.is_behind:
+        return schema.SyncState.CATCHING_UP
+    return schema.SyncState.HALTED if facts.is_silent else schema.SyncState.FOLLOWING
+
+
+def _shown(finding: Finding) -> schema.Finding:
+    return schema.Finding(
+        code=finding.code,
+        level=schema.Level[finding.level.name],
+        text=finding.text,
+        remedy=finding.remedy,
+    )
 
 
 def _state(peer: PeerInfo) -> str:

@@ -13,16 +13,32 @@ from lc_node.api.errors import UnknownThing
 from lc_node.chain.genesis import chain_id
 from lc_node.chain.params import CREDIT
 from lc_node.chain.transactions import Bid, PostJob, transaction_id
-from lc_node.chain.types import Digest, JobId, Millis, NanoLoss
+from lc_node.chain.types import Digest, JobId, Millis, NanoLoss, PublicKey
+from lc_node.consensus.validator_set import ValidatorSet
 from lc_node.runtime.event_texts import address
 from lc_node.runtime.history import History
+from lc_node.runtime.ledger import Ledger
 from lc_node.runtime.network import Network
 from lc_node.runtime.reading import Reading, View
+from lc_node.runtime.vitals import Vitals
 from tests.chain.actors import ANNA, BERT, genesis, signed
 from tests.chain.market import EXPIRES_IN, SPEC, Market
 from tests.peer_nodes import CHAIN, people
 from tests.runtime.small_chain import finalize, ledger_at
 from tests.runtime.work_bench import Worker
+
+
+class Members:
+    """The validators of a ledger's epoch, none of whom is heard."""
+
+    may_sign = True
+
+    def __init__(self, ledger: Ledger) -> None:
+        members = ledger.state.validators.members
+        self.validators = ValidatorSet({member.key: member.weight for member in members})
+
+    def voted_at(self, key: PublicKey) -> Millis | None:
+        return None
 
 
 class Office:
@@ -42,15 +58,16 @@ class Office:
         settings = TransportSettings(chain_id=CHAIN, signer=who.signer, keys=who.keys, peers=())
         self.transport = ZmqTransport(settings, clock)
         blobs = self.worker.blobs
+        network = Network(
+            transport=self.transport,
+            clock=clock,
+            blobs=blobs,
+            height=lambda: self.ledger.height,
+        )
         view = View(
             me=BERT.public_key,
             ledger=self.ledger,
-            network=Network(
-                transport=self.transport,
-                clock=clock,
-                blobs=blobs,
-                height=lambda: self.ledger.height,
-            ),
+            network=network,
             jobs=self.worker.service,
             history=History(self.ledger._store, BERT.public_key, lambda _event: None),
             blobs=blobs,
@@ -59,6 +76,14 @@ class Office:
             home=folder,
             capabilities=lambda: None,
             sandbox_problem=lambda: "install bubblewrap",
+            vitals=Vitals(
+                me=BERT.public_key,
+                ledger=self.ledger,
+                network=network,
+                votes=Members(self.ledger),
+                clock=clock,
+                home=folder,
+            ),
         )
         self.reading = Reading(view)
 

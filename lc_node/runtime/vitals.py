@@ -1,0 +1,113 @@
+"""What a node notices of its own health while it runs: how fast blocks come, whose votes, how clocks differ."""
+
+import shutil
+from collections import deque
+from pathlib import Path
+from typing import Final, Protocol
+
+from lc_node.chain.types import ByteCount, Millis, MillisSpan, PublicKey
+from lc_node.consensus.validator_set import ValidatorSet
+from lc_node.ports.clock import Clock
+from lc_node.runtime.health import Facts, PeerFacts, Voter
+from lc_node.runtime.ledger import Finalized, Ledger
+from lc_node.runtime.network import Network
+
+RATE_SPAN: Final = MillisSpan(10_000)
+"""Over so long the rate of blocks is counted."""
+OFFSETS_KEPT: Final = 8
+"""Blocks whose times are compared with our clock: the fastest of them came with the least delay."""
+_ARRIVALS_MAX: Final = 100_000
+
+
+class Votes(Protocol):
+    """Who follows the agreement (``runtime.agreement.Agreement``)."""
+
+    @property
+    def validators(self) -> ValidatorSet:
+        """Who votes in the current epoch."""
+        ...
+
+    @property
+    def may_sign(self) -> bool:
+        """Whether this node votes."""
+        ...
+
+    def voted_at(self, key: PublicKey) -> Millis | None:
+        """Return when a vote of a validator last came in."""
+        ...
+
+
+class Vitals:
+    """Hears every final block, and gathers the facts when asked."""
+
+    def __init__(
+        self,
+        *,
+        me: PublicKey,
+        ledger: Ledger,
+        network: Network,
+        votes: Votes,
+        clock: Clock,
+        home: Path,
+    ) -> None:
+        """Begin to listen."""
+        self._me = me
+        self._ledger = ledger
+        self._network = network
+        self._votes = votes
+        self._clock = clock
+        self._home = home
+        self._started = clock.now()
+        self._arrivals: deque[Millis] = deque(maxlen=_ARRIVALS_MAX)
+        self._offsets: deque[int] = deque(maxlen=OFFSETS_KEPT)
+        ledger.hear(self._on_finalized)
+
+    def facts(self) -> Facts:
+        """Return what is known now."""
+        ledger, votes = self._ledger, self._votes
+        validators = votes.validators
+        return Facts(
+            now=self._clock.now(),
+            me=self._me,
+            started=self._started,
+            height=ledger.height,
+            block_time=ledger.tip.time,
+            blocks_per_second=self.blocks_per_second,
+            clock_ahead=min(self._offsets, default=None),
+            peers=self._peers(),
+            voters=tuple(
+                Voter(
+                    key=key,
+                    weight=validators.weight((key,)),
+                    voted_at=votes.voted_at(key),
+                )
+                for key in validators.keys
+            ),
+            quorum=validators.quorum,
+            heartbeat=ledger.params.heartbeat_ms,
+            may_sign=votes.may_sign,
+            is_banned=ledger.state.account(self._me).is_banned,
+            disk_free=ByteCount(shutil.disk_usage(self._home).free),
+            pending=len(ledger.mempool),
+            pending_max=ledger.params.mempool_transactions_max,
+        )
+
+    @property
+    def blocks_per_second(self) -> float:
+        """How fast blocks became final here of late."""
+        since = self._clock.now() - RATE_SPAN
+        while self._arrivals and self._arrivals[0] < since:
+            self._arrivals.popleft()
+        return len(self._arrivals) * 1000 / RATE_SPAN
+
+    def _peers(self) -> tuple[PeerFacts, ...]:
+        return tuple(
+            PeerFacts(peer=one.peer, is_up=one.is_up, height=one.height, refusal=one.refusal)
+            for one in self._network.peers()
+        )
+
+    def _on_finalized(self, finalized: Finalized) -> None:
+        now, header = self._clock.now(), finalized.block.header
+        self._arrivals.append(now)
+        if header.proposer != self._me:
+            self._offsets.append(now - header.time)
