@@ -39,7 +39,12 @@ def build_block(
         InvalidBlock: the slot's time or reveal cannot follow on this parent.
     """
     state, context = enter_block(
-        parent, params, proposer=slot.proposer, time=slot.time, reveal=slot.reveal
+        parent,
+        params,
+        view=slot.view,
+        proposer=slot.proposer,
+        time=slot.time,
+        reveal=slot.reveal,
     )
     process_deadlines(state, context)
     chosen = _chosen(state, context, pending)

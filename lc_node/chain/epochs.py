@@ -22,6 +22,7 @@ from lc_node.chain.types import (
     MicroCredits,
     Millis,
     PublicKey,
+    View,
 )
 from lc_node.chain.validators import compute_next_set, set_hash
 
@@ -60,7 +61,9 @@ def process_epoch_end(state: State, block: BlockContext) -> tuple[Digest, ...]:
     _issue_credits(state, block)
     _settle_accounts(state, block, validators.epoch)
     state.set_validators(validators)
-    state.set_meta(replace(state.meta, epoch=validators.epoch, epoch_began=block.time))
+    state.set_meta(
+        replace(state.meta, epoch=validators.epoch, epoch_began=block.time, view=View(0))
+    )
     block.emit(EpochBegan(validators=validators))
     return (set_hash(validators),)
 

@@ -18,6 +18,7 @@ from lc_node.chain.types import (
     MilliTokens,
     Nonce,
     PublicKey,
+    View,
     Weight,
 )
 
@@ -51,6 +52,8 @@ class Service(Record, kw_only=True):
     """Decided examinations in which it agreed."""
     is_ready: bool = False
     """Whether it asked to be a validator of the next epoch."""
+    missed: int = 0
+    """Views that it led and that came to nothing."""
 
 
 NO_SERVICE: Final = Service()
@@ -143,3 +146,5 @@ class Meta(Record, kw_only=True):
     """The sum of all that genesis gave."""
     issued: MicroCredits = MicroCredits(0)
     burned: MicroCredits = MicroCredits(0)
+    view: View = View(0)
+    """The view of the last block in this epoch, 0 before its first."""

@@ -7,6 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from lc_node.chain.accounts import process_envelope
+from lc_node.chain.attendance import count_missed
 from lc_node.chain.beacon import link_above, next_beacon
 from lc_node.chain.blocks import Block, Header
 from lc_node.chain.codec import Record, encode
@@ -30,7 +31,7 @@ from lc_node.chain.handlers import process_body
 from lc_node.chain.params import ProtocolParams
 from lc_node.chain.state import State
 from lc_node.chain.transactions import SignedTransaction, Transaction, transaction_id
-from lc_node.chain.types import Digest, Height, Link, Millis, PublicKey
+from lc_node.chain.types import Digest, Height, Link, Millis, PublicKey, View
 from lc_node.chain.validators import set_hash
 from lc_node.merkle import leaf_hash, tree_root
 
@@ -63,7 +64,12 @@ def apply_block(
     validate_place(parent, header)
     leaves = validate_transactions_root(block, params)
     state, context = enter_block(
-        parent, params, proposer=header.proposer, time=header.time, reveal=header.reveal
+        parent,
+        params,
+        view=header.view,
+        proposer=header.proposer,
+        time=header.time,
+        reveal=header.reveal,
     )
     process_deadlines(state, context)
     for index, signed in enumerate(block.transactions):
@@ -77,9 +83,15 @@ def apply_block(
 
 
 def enter_block(
-    parent: State, params: ProtocolParams, *, proposer: PublicKey, time: Millis, reveal: Link
+    parent: State,
+    params: ProtocolParams,
+    *,
+    view: View,
+    proposer: PublicKey,
+    time: Millis,
+    reveal: Link,
 ) -> tuple[State, BlockContext]:
-    """Return the state as the block's first rule finds it: its time, reveal and beacon taken.
+    """Return the state as the block's first rule finds it: its view, time, reveal and beacon taken.
 
     Raises:
         TimeNotAfterParent, BadReveal: the header cannot follow on this parent.
@@ -97,8 +109,10 @@ def enter_block(
         height=Height(parent.meta.height + 1),
         time=time,
         beacon=next_beacon(parent.meta.beacon, reveal),
+        view=view,
     )
     state.set_meta(meta)
+    count_missed(state, parent.meta.view, view)
     return state, get_block_context(state, params)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from lc_node.chain.attendance import is_absent
 from lc_node.chain.codec import encode
 from lc_node.chain.crypto import digest
 from lc_node.chain.params import ProtocolParams
@@ -23,7 +24,7 @@ def is_validator(validators: ValidatorSet, key: PublicKey) -> bool:
 def compute_next_set(state: State, params: ProtocolParams) -> ValidatorSet:
     """Return who votes in the next epoch, as this one's last state has it (rule F.4).
 
-    Those who are ready, the heaviest first. The set may change only if it is told by enough of those who
+    Those who are ready and were there (F.5), the heaviest first. The set may change only if it is told by enough of those who
     vote now that they are alive; else those go on who still can, and if there are none, all as they were.
     """
     old = state.validators
@@ -43,11 +44,16 @@ def _candidates(state: State, params: ProtocolParams) -> Iterable[Member]:
 def _is_candidate(account: Account, params: ProtocolParams) -> bool:
     """Return whether an account is ready, and can validate; without a link it could make no block."""
     return (
-        account.service.is_ready
+        _is_here(account)
         and not account.is_banned
         and 0 < account.bond >= params.validator_bond_min
         and bool(account.next_link or account.link)
     )
+
+
+def _is_here(account: Account) -> bool:
+    """Return whether an account asked to go on, and did not miss its slots (rule F.5)."""
+    return account.service.is_ready and not is_absent(account)
 
 
 def _heaviest(candidates: Iterable[Member], limit: int) -> list[Member]:
@@ -57,8 +63,8 @@ def _heaviest(candidates: Iterable[Member], limit: int) -> list[Member]:
 
 
 def _is_carried(state: State, old: ValidatorSet) -> bool:
-    """Return whether two thirds of the weight that votes now are ready for the next epoch."""
-    ready = sum(m.weight for m in old.members if state.account(m.key).service.is_ready)
+    """Return whether two thirds of the weight that votes now are here, and ready for the next epoch."""
+    ready = sum(m.weight for m in old.members if _is_here(state.account(m.key)))
     return 3 * ready >= 2 * sum(member.weight for member in old.members)
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from lc_node.chain.blocks import Header
+from lc_node.chain.leaders import Leaders
 from lc_node.chain.types import ChainId, Epoch, Height, PublicKey, Signature, View
 from lc_node.chain.votes import Subject, Vote, VoteKind, vote_message
 from lc_node.consensus.validator_set import ValidatorSet
@@ -42,7 +43,11 @@ class Setting:
 
     def leader(self, view: View) -> PublicKey:
         """Return who proposes in a view."""
-        return self.validators.leader(self.chain_id, self.epoch, view)
+        return self._leaders.leader(view)
+
+    @cached_property
+    def _leaders(self) -> Leaders:
+        return self.validators.leaders(self.chain_id, self.epoch)
 
     def message(self, kind: VoteKind, view: View, subject: Subject) -> bytes:
         """Return what a vote of this epoch signs."""

@@ -1,11 +1,9 @@
 """Who votes in an epoch, with which weight, and who leads which view (docs/CONSENSUS.md, A)."""
 
-import hashlib
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from itertools import accumulate
 
-from lc_node.chain.types import ChainId, Epoch, PublicKey, View, Weight
+from lc_node.chain.leaders import Leaders
+from lc_node.chain.types import ChainId, Epoch, PublicKey, Weight
 
 
 class ValidatorSet:
@@ -24,8 +22,7 @@ class ValidatorSet:
         self.keys: tuple[PublicKey, ...] = tuple(sorted(members))
         self._weights = {key: members[key] for key in self.keys}
         self._index = {key: index for index, key in enumerate(self.keys)}
-        self._reached = tuple(accumulate(self._weights.values()))
-        self.total = Weight(self._reached[-1])
+        self.total = Weight(sum(self._weights.values()))
         self.quorum = Weight(2 * self.total // 3 + 1)
         """Any two quorums share an honest signer while less than a third of the weight is not."""
         self.blocking = Weight(self.total - self.quorum + 1)
@@ -49,8 +46,6 @@ class ValidatorSet:
         """Return the joint weight of distinct members."""
         return Weight(sum(self._weights[key] for key in keys))
 
-    def leader(self, chain_id: ChainId, epoch: Epoch, view: View) -> PublicKey:
-        """Return who proposes in a view: drawn by weight, predictable, beyond anyone's grinding."""
-        seed = chain_id + epoch.to_bytes(8, "big") + view.to_bytes(8, "big")
-        ticket = int.from_bytes(hashlib.sha256(seed).digest(), "big") % self.total
-        return self.keys[bisect_right(self._reached, ticket)]
+    def leaders(self, chain_id: ChainId, epoch: Epoch) -> Leaders:
+        """Return who leads which view of an epoch."""
+        return Leaders(chain_id, epoch, self.keys, tuple(self._weights.values()))

@@ -45,7 +45,11 @@ class Chain:
         return self.state.account(who.public_key)
 
     def make(
-        self, *wishes: tuple[Person, Body], proposer: Person = ANNA, after: int = 1_000
+        self,
+        *wishes: tuple[Person, Body],
+        proposer: Person = ANNA,
+        after: int = 1_000,
+        view: View | None = None,
     ) -> Applied:
         """Return the next block's consequences, without going on; the block is noted."""
         time = Millis(self.state.meta.time + after)
@@ -57,7 +61,7 @@ class Chain:
             )
             pool.add(transaction, self.state, time, Source(who.public_key))
         slot = Slot(
-            view=View(1),
+            view=View(self.state.meta.view + 1) if view is None else view,
             parent_id=self._tip,
             proposer=proposer.public_key,
             time=time,
@@ -69,10 +73,14 @@ class Chain:
         return applied
 
     def step(
-        self, *wishes: tuple[Person, Body], proposer: Person = ANNA, after: int = 1_000
+        self,
+        *wishes: tuple[Person, Body],
+        proposer: Person = ANNA,
+        after: int = 1_000,
+        view: View | None = None,
     ) -> "Chain":
         """Make the next block final, after executing it as a voter would."""
-        self.make(*wishes, proposer=proposer, after=after)
+        self.make(*wishes, proposer=proposer, after=after, view=view)
         block = self.blocks[-1]
         applied = apply_block(self.state, block, self.params)
         applied.state.flatten()
