@@ -13,7 +13,7 @@ from lc_node.adapters.system_clock import SystemClock
 from lc_node.adapters.zmq_sockets import TransportKeys, generate_transport_keys
 from lc_node.adapters.zmq_transport import TransportSettings, ZmqTransport
 from lc_node.chain.crypto import sha256
-from lc_node.chain.types import ByteCount, ChainId, Height, PublicKey, Signature
+from lc_node.chain.types import ByteCount, ChainId, Digest, Height, PublicKey, Signature
 from lc_node.ports.transport import PeerAddress
 from lc_node.runtime.network import Network, Verdict
 
@@ -110,6 +110,7 @@ class Recorder:
     transactions: list[tuple[PublicKey, bytes]] = field(default_factory=list)
     requests: list[tuple[PublicKey, int, bytes]] = field(default_factory=list)
     changes: list[tuple[PublicKey, bool]] = field(default_factory=list)
+    waiting: dict[Digest, bytes] = field(default_factory=dict)
 
     def on_consensus(self, peer: PublicKey, payload: bytes) -> Verdict:
         self.consensus.append((peer, payload))
@@ -122,6 +123,12 @@ class Recorder:
     async def on_request(self, peer: PublicKey, topic: int, payload: bytes) -> bytes | None:
         self.requests.append((peer, topic, payload))
         return self.answer
+
+    def pending(self) -> tuple[Digest, ...]:
+        return tuple(self.waiting)
+
+    def transaction(self, name: Digest) -> bytes | None:
+        return self.waiting.get(name)
 
     def on_peer(self, peer: PublicKey, *, is_up: bool) -> None:
         self.changes.append((peer, is_up))

@@ -84,6 +84,10 @@ class Mempool:
         pending = self._by_hash.get(signed_hash)
         return None if pending is None else pending.signed
 
+    def names(self) -> tuple[Digest, ...]:
+        """Return the hashes of all waiting transactions, the oldest first."""
+        return tuple(pending.digest for pending in self._by_hash.values())
+
     def add(self, signed: SignedTransaction, state: State, now: Millis, source: Source) -> Pending:
         """Admit a transaction that is valid on the last finalised state.
 

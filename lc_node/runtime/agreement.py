@@ -69,6 +69,10 @@ class Peers(Protocol):
         """The peers with a session."""
         ...
 
+    def some_of(self, peers: Iterable[PublicKey]) -> tuple[PublicKey, ...]:
+        """Return a few of the peers, mostly the same ones."""
+        ...
+
     def send_consensus(self, to: PublicKey | None, payload: bytes) -> int:
         """Send a message to one peer or (None) to all; return how many took it."""
         ...
@@ -286,7 +290,9 @@ class Agreement:
             case Audience.VALIDATORS:
                 return tuple(key for key in members.keys if key != self._with.me)
             case Audience.FOLLOWERS:
-                return tuple(p for p in self._with.network.connected if p not in members)
+                # A few each: they pass it on in turn, and who misses it asks.
+                network = self._with.network
+                return network.some_of(p for p in network.connected if p not in members)
             case Audience.ANYONE:
                 peers = self._with.network.connected
                 self._turn += 1

@@ -1,7 +1,8 @@
 """Our side of the conversation with peers: who they are, what they may say, who hears it."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -15,9 +16,10 @@ from lc_node.ports.transport import Channel, Inbound, Refusal, Transport
 from lc_node.runtime.blob_exchange import BlobExchange, BlobUnavailable, Progress
 from lc_node.runtime.peer_accounts import PeerAccounts
 from lc_node.runtime.questions import PeerSilent, Questions
-from lc_node.wire.gossip import SeenCache, message_id
-from lc_node.wire.limits import LIMITS, QUESTIONS, SEEN_MAX, TRANSACTIONS
+from lc_node.runtime.spreading import Judge, Spreading
+from lc_node.wire.limits import LIMITS, QUESTIONS
 from lc_node.wire.messages import (
+    Announce,
     Blob,
     Chunk,
     ConsensusFrame,
@@ -25,10 +27,12 @@ from lc_node.wire.messages import (
     GetChunk,
     Message,
     NoBlob,
+    Prune,
     Request,
     Response,
     Status,
     TransactionFrame,
+    Want,
     decode_message,
     encode_message,
     kind_of,
@@ -43,15 +47,11 @@ _ANSWERERS: Final = 2
 _REQUEST_SPAN: Final = MillisSpan(10_000)
 
 
-class Handlers(Protocol):
+class Handlers(Judge, Protocol):
     """Who hears what peers say. A handler that raises ends the network, and with it the node."""
 
     def on_consensus(self, peer: PublicKey, payload: bytes) -> Verdict:
         """Take a message of the agreement; REJECT counts against the peer."""
-        ...
-
-    async def on_transaction(self, peer: PublicKey, raw: bytes) -> Verdict:
-        """Offer a transaction to the mempool; ACCEPT passes it on to other peers."""
         ...
 
     async def on_request(self, peer: PublicKey, topic: int, payload: bytes) -> bytes | None:
@@ -99,20 +99,21 @@ class Network:
         self._clock = clock
         self._height = height
         self._accounts: Final = PeerAccounts()
-        self._seen: Final = SeenCache(SEEN_MAX)
-        self._transactions: Final = Inbox[bytes](TRANSACTIONS)
+        self._spreading: Final = Spreading(self, clock, secrets.randbelow)
         self._requests: Final = Inbox[Request](QUESTIONS)
         self._questions: Final = Questions(self.tell)
         self._blobs: Final = BlobExchange(blobs, self, clock)
         self._banned: set[PublicKey] = set()
         self._up: frozenset[PublicKey] = frozenset()
+        self._handlers: Handlers | None = None
 
     async def run(self, handlers: Handlers) -> None:
         """Talk with peers until cancelled; the transport runs beside it."""
+        self._handlers = handlers
         async with asyncio.TaskGroup() as tasks:
             for channel in Channel:
                 tasks.create_task(self._listen(channel, handlers))
-            tasks.create_task(self._take_transactions(handlers))
+            tasks.create_task(self._spreading.run(handlers))
             for _ in range(_ANSWERERS):
                 tasks.create_task(self._answer_requests(handlers))
             tasks.create_task(self._blobs.run())
@@ -132,13 +133,17 @@ class Network:
 
     def broadcast_transaction(self, raw: bytes) -> int:
         """Send a transaction to every peer not known to have it; return how many took it."""
-        message = message_id(raw)
-        self._seen.note(message, None)
-        return self._pass_on(message, raw)
+        if self._handlers is not None:
+            self._note_changes(self._handlers)
+        return self._spreading.broadcast(raw)
 
-    def send_transaction(self, to: PublicKey, raw: bytes) -> bool:
-        """Send a transaction to one peer: what a peer that has just joined cannot have heard."""
-        return self.tell(to, TransactionFrame(raw=raw))
+    def some_of(self, peers: Iterable[PublicKey]) -> tuple[PublicKey, ...]:
+        """Return a few of the peers, mostly the same ones: whom news are pushed to."""
+        return self._spreading.some_of(peers)
+
+    def is_bad(self, peer: PublicKey, now: Millis) -> bool:
+        """Return whether a peer has misbehaved too much to be relied upon."""
+        return self._accounts.is_bad(peer, now)
 
     async def request(
         self, to: PublicKey, topic: int, payload: bytes, *, within: MillisSpan = _REQUEST_SPAN
@@ -193,7 +198,7 @@ class Network:
     def queues(self) -> Mapping[str, int]:
         """Return the lengths of the queues, for the metrics; each is bounded per peer."""
         return {
-            "transactions": len(self._transactions),
+            "transactions": len(self._spreading),
             "requests": len(self._requests),
             "blobs": self._blobs.queued,
         }
@@ -232,6 +237,8 @@ class Network:
     def _take(self, inbound: Inbound, handlers: Handlers) -> None:
         """Check a frame against the limits, read it, and hand it to who waits for such."""
         now = self._clock.now()
+        if inbound.peer not in self._up:
+            self._note_changes(handlers)
         try:
             kind = kind_of(inbound.frame)
             if LIMITS[kind].channel not in {None, inbound.channel}:
@@ -250,8 +257,8 @@ class Network:
             self._blobs.heard(peer, message)
         elif isinstance(message, GetBlob | GetChunk):
             self._blobs.asked(peer, message)
-        elif isinstance(message, TransactionFrame):
-            self._hear_transaction(peer, message.raw)
+        elif isinstance(message, TransactionFrame | Announce | Want | Prune):
+            self._spreading.hear(peer, message, handlers)
         elif isinstance(message, Request):
             self._requests.put(peer, message, len(message.payload))
         elif isinstance(message, Response):
@@ -265,30 +272,6 @@ class Network:
     def _judge(self, peer: PublicKey, verdict: Verdict) -> None:
         if verdict is Verdict.REJECT:
             self.offend(peer, Offence.REJECTED)
-
-    def _hear_transaction(self, peer: PublicKey, raw: bytes) -> None:
-        """Queue a transaction that we have not seen."""
-        if self._seen.note(message_id(raw), peer):
-            self._transactions.put(peer, raw, len(raw))
-
-    async def _take_transactions(self, handlers: Handlers) -> None:
-        while True:
-            peer, raw = await self._transactions.take()
-            verdict = await handlers.on_transaction(peer, raw)
-            self._judge(peer, verdict)
-            if verdict is Verdict.ACCEPT:
-                self._pass_on(message_id(raw), raw)
-
-    def _pass_on(self, message: Digest, raw: bytes) -> int:
-        frame = encode_message(TransactionFrame(raw=raw))
-        sent = [
-            peer
-            for peer in self._seen.lacking(message, self.connected)
-            if self._transport.send(peer, Channel.BULK, frame)
-        ]
-        for peer in sent:
-            self._seen.note(message, peer)
-        return len(sent)
 
     async def _answer_requests(self, handlers: Handlers) -> None:
         while True:
@@ -309,10 +292,13 @@ class Network:
         joined, left = sorted(now_up - self._up), sorted(self._up - now_up)
         self._up = now_up
         for peer in left:
+            self._spreading.left(peer)
             self._questions.left(peer)
             self._blobs.left(peer)
             handlers.on_peer(peer, is_up=False)
+        dialed = {one.peer for one in self._transport.connections() if one.is_dialed}
         for peer in joined:
+            self._spreading.joined(peer, is_dialed=peer in dialed, pending=handlers.pending())
             self.tell(peer, Status(height=self._height()))
             self._blobs.joined(peer)
             handlers.on_peer(peer, is_up=True)

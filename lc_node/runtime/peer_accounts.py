@@ -42,6 +42,11 @@ class PeerAccounts:
             self._banned_until[peer] = Millis(now + BAN)
         return is_ban
 
+    def is_bad(self, peer: PublicKey, now: Millis) -> bool:
+        """Return whether a peer has misbehaved too much to be relied upon."""
+        account = self._accounts.get(peer)
+        return account is not None and account.score.is_bad(now)
+
     def pardoned(self, now: Millis) -> tuple[PublicKey, ...]:
         """Return, once, the peers whose ban for misbehaviour has ended."""
         over = tuple(sorted(peer for peer, until in self._banned_until.items() if until <= now))

@@ -4,7 +4,7 @@ from lc_node.chain.codec import encode
 from lc_node.chain.errors import BadSignature, MalformedBytes, TransactionRefused, WrongChain
 from lc_node.chain.mempool import Source
 from lc_node.chain.transactions import TRANSACTION_DECODER
-from lc_node.chain.types import PublicKey
+from lc_node.chain.types import Digest, PublicKey
 from lc_node.chain.validators import is_validator
 from lc_node.ports.clock import Clock
 from lc_node.runtime.agreement import Agreement
@@ -55,10 +55,16 @@ class PeerHandlers:
         return await self._answers.answer(peer, topic, payload)
 
     def on_peer(self, peer: PublicKey, *, is_up: bool) -> None:
-        """Tell a peer that has come what it cannot have heard; hang up on one that the chain has banned."""
+        """Hang up on a peer that the chain has banned."""
         state = self._ledger.state
         if is_up and state.account(peer).is_banned and not is_validator(state.validators, peer):
             self._network.ban(peer)
-        elif is_up:
-            for pending in self._ledger.mempool.candidates():
-                self._network.send_transaction(peer, encode(pending.signed))
+
+    def pending(self) -> tuple[Digest, ...]:
+        """Return the names of the transactions that wait for a block."""
+        return self._ledger.mempool.names()
+
+    def transaction(self, name: Digest) -> bytes | None:
+        """Return a waiting transaction, None if it waits no more."""
+        signed = self._ledger.mempool.get(name)
+        return None if signed is None else encode(signed)

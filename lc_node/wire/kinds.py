@@ -26,7 +26,7 @@ class Kind(IntEnum):
     CONSENSUS = 6
     """A message of the agreement, opaque here."""
     TRANSACTION = 7
-    """A signed transaction, flooded."""
+    """A signed transaction: pushed, or sent because it was asked for."""
     REQUEST = 8
     """A question on a topic: blocks, certificates, snapshots."""
     RESPONSE = 9
@@ -41,3 +41,9 @@ class Kind(IntEnum):
     """Asks for one chunk of a blob."""
     CHUNK = 14
     """One chunk's bytes."""
+    ANNOUNCE = 15
+    """Names transactions that the sender has."""
+    WANT = 16
+    """Asks for announced transactions."""
+    PRUNE = 17
+    """Asks not to be pushed to for a while: enough others do."""

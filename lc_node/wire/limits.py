@@ -40,6 +40,16 @@ GREETING_MAX: Final = MillisSpan(5_000)
 """How long a connection may take to greet."""
 SEEN_MAX: Final = 20_000
 """Transactions remembered so that each is handled and forwarded once."""
+ANNOUNCE_MAX: Final = 512
+"""Transactions named in one announcement."""
+WANT_MAX: Final = 256
+"""Transactions that a peer is asked for at a time."""
+ANNOUNCED_MAX: Final = 1_024
+"""Transactions that a peer may announce before we have got them from it or from others."""
+ANNOUNCERS_MAX: Final = 8
+"""Peers remembered as having one transaction that we lack."""
+UNTOLD_MAX: Final = 8_192
+"""Transactions that wait to be announced to one peer; more than a mempool holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +94,10 @@ LIMITS: Final[Mapping[Kind, Limit]] = MappingProxyType(
         Kind.NO_BLOB: _limit(Channel.BULK, 64, 20_000, 2 * MIB),
         Kind.GET_CHUNK: _limit(Channel.BULK, 64, 40_000, 4 * MIB),
         Kind.CHUNK: _limit(Channel.BULK, CHUNK_BYTES + CHUNK_HEADER_BYTES, 40_000, 40_000 * MIB),
+        # Three heartbeats a second, and a few more for who has just come.
+        Kind.ANNOUNCE: _limit(Channel.BULK, 8 + 34 * ANNOUNCE_MAX, 100, MIB),
+        Kind.WANT: _limit(Channel.BULK, 8 + 34 * WANT_MAX, 200, MIB),
+        Kind.PRUNE: _limit(Channel.BULK, 8, 20, KIB),
     }
 )
 
@@ -106,6 +120,8 @@ INBOX: Final[Mapping[Channel, QueueLimit]] = MappingProxyType(
 )
 """Received frames of one peer that nobody has taken yet."""
 
+RECENT: Final = QueueLimit(frames=10_000, bytes=ByteCount(8 * MIB))
+"""Transactions kept, though perhaps final by now, for those to whom they were announced."""
 TRANSACTIONS: Final = QueueLimit(frames=1_000, bytes=ByteCount(8 * MIB))
 """Received transactions of one peer that wait for the mempool's word."""
 QUESTIONS: Final = QueueLimit(frames=256, bytes=ByteCount(MIB))

@@ -12,7 +12,7 @@ from lc_node.chain.errors import MalformedBytes
 from lc_node.chain.types import ByteCount, ChainId, Digest, Height, PublicKey, Signature
 from lc_node.wire.invitations import Ticket
 from lc_node.wire.kinds import Channel, Kind
-from lc_node.wire.limits import CHUNK_HEADER_BYTES, CHUNKS_MAX, LIMITS
+from lc_node.wire.limits import ANNOUNCE_MAX, CHUNK_HEADER_BYTES, CHUNKS_MAX, LIMITS, WANT_MAX
 
 PROTOCOL_VERSION: Final = 1
 
@@ -160,6 +160,22 @@ class Chunk(Record):
     data: bytes
 
 
+class Announce(Record):
+    """Names transactions that the sender has, by ``wire.gossip.message_id``."""
+
+    messages: Annotated[tuple[Digest, ...], msgspec.Meta(min_length=1, max_length=ANNOUNCE_MAX)]
+
+
+class Want(Record):
+    """Asks for transactions that the receiver has announced."""
+
+    messages: Annotated[tuple[Digest, ...], msgspec.Meta(min_length=1, max_length=WANT_MAX)]
+
+
+class Prune(Record):
+    """Asks the receiver to announce for a while, and not to push."""
+
+
 Message: TypeAlias = (
     Hello
     | Welcome
@@ -175,6 +191,9 @@ Message: TypeAlias = (
     | NoBlob
     | GetChunk
     | Chunk
+    | Announce
+    | Want
+    | Prune
 )
 
 RECORDS: Final[Mapping[Kind, type[Record]]] = MappingProxyType(
@@ -193,6 +212,9 @@ RECORDS: Final[Mapping[Kind, type[Record]]] = MappingProxyType(
         Kind.NO_BLOB: NoBlob,
         Kind.GET_CHUNK: GetChunk,
         Kind.CHUNK: Chunk,
+        Kind.ANNOUNCE: Announce,
+        Kind.WANT: Want,
+        Kind.PRUNE: Prune,
     }
 )
 _KINDS: Final = {record: kind for kind, record in RECORDS.items()}

@@ -10,6 +10,8 @@ from lc_node.chain.types import Millis, MillisSpan
 
 BAN_POINTS: Final = 1_000
 """At this score a peer is hung up on."""
+SHUN_POINTS: Final = 200
+"""At this score a peer is not relied upon: nothing is pushed or announced to it, nor asked of it."""
 DECAY_PER_SECOND: Final = 5
 """Points forgiven; three minutes and twenty seconds clear the worst score."""
 BAN: Final = MillisSpan(10 * 60 * 1_000)
@@ -44,6 +46,12 @@ class Offence(Enum):
     """Bytes that are not the chunk they are said to be."""
     FALSE_CHUNK_LIST = auto()
     """Chunk digests that do not make up the blob."""
+    BROKEN_PROMISE = auto()
+    """It announced a transaction and did not send it when asked."""
+    REPEATED = auto()
+    """Gossip that the same peer has sent before, or goes on pushing though asked not to."""
+    USELESS = auto()
+    """An announcement of nothing but what the same peer has told us before."""
 
 
 POINTS: Final[Mapping[Offence, int]] = MappingProxyType(
@@ -56,6 +64,9 @@ POINTS: Final[Mapping[Offence, int]] = MappingProxyType(
         Offence.UNSOLICITED: 50,
         Offence.BAD_CHUNK: BAN_POINTS,
         Offence.FALSE_CHUNK_LIST: BAN_POINTS,
+        Offence.BROKEN_PROMISE: 50,
+        Offence.REPEATED: 5,
+        Offence.USELESS: 5,
     }
 )
 
@@ -76,6 +87,10 @@ class Score:
         """Return the score with an offence added."""
         points = self.points_at(now) + POINTS[offence]
         return Score(points=points, at=Millis(max(self.at, now)))
+
+    def is_bad(self, now: Millis) -> bool:
+        """Return whether the peer is not to be relied upon."""
+        return self.points_at(now) >= SHUN_POINTS
 
     def is_ban(self, now: Millis) -> bool:
         """Return whether the peer is to be hung up on."""

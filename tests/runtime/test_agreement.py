@@ -1,7 +1,7 @@
 """The agreement's driver: stored before sent, told in order, on time, and silent after a failure."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,6 +82,9 @@ class Peers:
     def signed(self) -> list[tuple[PublicKey | None, Message]]:
         """What was sent that bears our signature."""
         return [one for one in self.sent if isinstance(one[1], Propose | VoteMessage)]
+
+    def some_of(self, peers: Iterable[PublicKey]) -> tuple[PublicKey, ...]:
+        return tuple(peers)
 
     def send_consensus(self, to: PublicKey | None, payload: bytes) -> int:
         message = MESSAGE_DECODER.decode(payload)

@@ -9,10 +9,18 @@ from lc_node.chain.types import ByteCount, ChainId, Digest, Height, Millis, Publ
 from lc_node.oci import chunks
 from lc_node.wire.invitations import Invitation, Ticket
 from lc_node.wire.kinds import Channel, Kind
-from lc_node.wire.limits import CHUNK_BYTES, CHUNKS_MAX, FRAME_BYTES_MAX, LIMITS
+from lc_node.wire.limits import (
+    ANNOUNCE_MAX,
+    CHUNK_BYTES,
+    CHUNKS_MAX,
+    FRAME_BYTES_MAX,
+    LIMITS,
+    WANT_MAX,
+)
 from lc_node.wire.messages import (
     RECORDS,
     Absence,
+    Announce,
     Blob,
     Chunk,
     ConsensusFrame,
@@ -22,12 +30,14 @@ from lc_node.wire.messages import (
     Keepalive,
     Message,
     NoBlob,
+    Prune,
     Refusal,
     Refused,
     Request,
     Response,
     Status,
     TransactionFrame,
+    Want,
     Welcome,
     decode_message,
     encode_message,
@@ -73,6 +83,9 @@ ONE_OF_EACH: tuple[Message, ...] = (
     NoBlob(digest=DIGEST, absence=Absence.BUSY),
     GetChunk(digest=DIGEST, index=7),
     Chunk(digest=DIGEST, index=7, data=b"bytes"),
+    Announce(messages=(DIGEST,)),
+    Want(messages=(DIGEST,)),
+    Prune(),
 )
 
 
@@ -103,6 +116,20 @@ def test_the_description_of_the_largest_blob_fits_its_limit() -> None:
     )
 
     assert decode_message(encode_message(blob)) == blob
+
+
+def test_the_longest_lists_of_names_fit_their_limits() -> None:
+    for longest in (
+        Announce(messages=(DIGEST,) * ANNOUNCE_MAX),
+        Want(messages=(DIGEST,) * WANT_MAX),
+    ):
+        assert decode_message(encode_message(longest)) == longest
+
+
+@pytest.mark.parametrize("kind", [Announce, Want])
+def test_a_list_of_no_names_is_malformed(kind: type[Announce] | type[Want]) -> None:
+    with pytest.raises(MalformedBytes):
+        decode_message(encode_message(kind(messages=())))
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -29,6 +29,15 @@ def test_one_malformed_frame_does_not_ban_but_a_second_does() -> None:
     assert once.after(Offence.MALFORMED, T0).is_ban(T0)
 
 
+def test_a_bad_peer_is_not_relied_upon_long_before_it_is_banned() -> None:
+    score = CLEAN.after(Offence.REJECTED, T0)
+
+    assert score.is_bad(T0)
+    assert not score.is_ban(T0)
+    assert not score.is_bad(Millis(T0 + 1_000))
+    assert not CLEAN.is_bad(T0)
+
+
 def test_time_forgives() -> None:
     score = CLEAN.after(Offence.REJECTED, T0)
 

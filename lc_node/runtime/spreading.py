@@ -1,0 +1,180 @@
+"""Transactions between us and our peers: what ``wire.mesh`` decides is done here, as time goes by."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final, Protocol, TypeAlias, assert_never
+
+from lc_node.adapters.inbox import Inbox
+from lc_node.chain.types import Digest, Millis, PublicKey
+from lc_node.ports.clock import Clock
+from lc_node.wire.gossip import message_id
+from lc_node.wire.limits import RECENT, TRANSACTIONS
+from lc_node.wire.mesh import HEARTBEAT, Ask, Blame, Mesh, Output, Push, Quieten, Tell
+from lc_node.wire.messages import (
+    Announce,
+    Message,
+    Prune,
+    TransactionFrame,
+    Want,
+    encode_message,
+)
+from lc_node.wire.neighbours import Draw
+from lc_node.wire.recent import Recent
+from lc_node.wire.score import Offence, Verdict
+
+Gossip: TypeAlias = TransactionFrame | Announce | Want | Prune
+
+
+class Judge(Protocol):
+    """Whoever knows transactions (``runtime.network.Handlers``)."""
+
+    async def on_transaction(self, peer: PublicKey, raw: bytes) -> Verdict:
+        """Offer a transaction to the mempool; ACCEPT passes it on to other peers."""
+        ...
+
+    def pending(self) -> Iterable[Digest]:
+        """Return the names (``wire.gossip.message_id``) of the transactions that wait for a block."""
+        ...
+
+    def transaction(self, name: Digest) -> bytes | None:
+        """Return a waiting transaction, None if it waits no more."""
+        ...
+
+
+class Speaker(Protocol):
+    """Whoever reaches the peers (``runtime.network.Network``)."""
+
+    def tell(self, peer: PublicKey, message: Message) -> bool:
+        """Send a message to a peer; False if it was dropped."""
+        ...
+
+    def send_frame(self, peer: PublicKey, frame: bytes | bytearray) -> bool:
+        """Send a bulk frame that is encoded already; False if it was dropped."""
+        ...
+
+    def offend(self, peer: PublicKey, offence: Offence) -> None:
+        """Count an offence of a peer."""
+        ...
+
+    def is_bad(self, peer: PublicKey, now: Millis) -> bool:
+        """Return whether a peer has misbehaved too much to be relied upon."""
+        ...
+
+
+class Spreading:
+    """Hears transactions, has them judged, and passes the good ones on."""
+
+    def __init__(self, speaker: Speaker, clock: Clock, draw: Draw) -> None:
+        """Prepare; nothing is passed on before ``run``."""
+        self._speaker = speaker
+        self._clock = clock
+        self._mesh: Final = Mesh(draw, speaker.is_bad)
+        self._recent: Final = Recent(RECENT)
+        self._waiting: Final = Inbox[bytes](TRANSACTIONS)
+
+    async def run(self, judge: Judge) -> None:
+        """Pass transactions on until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._judge_all(judge))
+            tasks.create_task(self._beat(judge))
+
+    def __len__(self) -> int:
+        """Return how many transactions wait to be judged."""
+        return len(self._waiting)
+
+    def joined(self, peer: PublicKey, *, is_dialed: bool, pending: Iterable[Digest]) -> None:
+        """Take up a peer, and announce to it what it cannot have heard of."""
+        self._mesh.joined(peer, is_dialed=is_dialed, now=self._clock.now())
+        self._mesh.offer(peer, pending)
+
+    def left(self, peer: PublicKey) -> None:
+        """Forget a peer."""
+        self._mesh.left(peer, self._clock.now())
+
+    def broadcast(self, raw: bytes) -> int:
+        """Send a transaction to every peer not known to have it; return how many took it."""
+        name = message_id(raw)
+        self._recent.keep(name, raw)
+        return self._perform(self._mesh.publish(name, self._clock.now()))
+
+    def some_of(self, peers: Iterable[PublicKey]) -> tuple[PublicKey, ...]:
+        """Return a few of the peers, mostly the same ones: whom news are pushed to."""
+        return self._mesh.some_of(peers, self._clock.now())
+
+    def hear(self, peer: PublicKey, message: Gossip, judge: Judge) -> None:
+        """Take what a peer says about transactions."""
+        now = self._clock.now()
+        match message:
+            case TransactionFrame(raw=raw):
+                self._hear_transaction(peer, raw, now)
+            case Announce(messages=names):
+                self._perform(self._mesh.announced(peer, names, now))
+            case Want(messages=names):
+                self._deliver(peer, self._mesh.wanted(peer, names), judge)
+            case Prune():
+                self._mesh.pruned_by(peer, now)
+
+    def _hear_transaction(self, peer: PublicKey, raw: bytes, now: Millis) -> None:
+        """Queue a transaction that we have not seen."""
+        name = message_id(raw)
+        is_new, outputs = self._mesh.received(peer, name, now)
+        self._perform(outputs)
+        if is_new and not self._waiting.put(peer, raw, len(raw)):
+            self._mesh.dropped(name, now)
+
+    def _deliver(self, peer: PublicKey, names: Iterable[Digest], judge: Judge) -> None:
+        for name in names:
+            raw = self._recent.get(name) or judge.transaction(name)
+            if raw is not None:
+                self._speaker.tell(peer, TransactionFrame(raw=raw))
+
+    async def _judge_all(self, judge: Judge) -> None:
+        while True:
+            peer, raw = await self._waiting.take()
+            verdict = await judge.on_transaction(peer, raw)
+            name, now = message_id(raw), self._clock.now()
+            match verdict:
+                case Verdict.ACCEPT:
+                    self._recent.keep(name, raw)
+                    self._perform(self._mesh.accepted(name, now))
+                case Verdict.IGNORE:
+                    self._mesh.ignored(name, now)
+                case Verdict.REJECT:
+                    self._speaker.offend(peer, Offence.REJECTED)
+
+    async def _beat(self, judge: Judge) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT / 1_000)
+            self._perform(self._mesh.heartbeat(self._clock.now(), judge.pending))
+
+    def _perform(self, outputs: Iterable[Output]) -> int:
+        """Do what the mesh wants; return to how many peers a transaction was sent."""
+        return sum(self._do(output) for output in outputs)
+
+    def _do(self, output: Output) -> int:
+        match output:
+            case Push(peers=peers, message=name):
+                return self._push(peers, name)
+            case Tell(peer=peer, messages=names):
+                self._speaker.tell(peer, Announce(messages=names))
+            case Ask(peer=peer, messages=names):
+                self._speaker.tell(peer, Want(messages=names))
+            case Quieten(peer=peer):
+                self._speaker.tell(peer, Prune())
+            case Blame(peer=peer, offence=offence):
+                self._speaker.offend(peer, offence)
+            case _:
+                assert_never(output)
+        return 0
+
+    def _push(self, peers: Iterable[PublicKey], name: Digest) -> int:
+        raw = self._recent.get(name)
+        assert raw is not None, "what is pushed was kept the moment before"
+        frame = encode_message(TransactionFrame(raw=raw))
+        took = 0
+        for peer in peers:
+            if self._speaker.send_frame(peer, frame):
+                took += 1
+            else:
+                self._mesh.not_sent(name, peer)
+        return took

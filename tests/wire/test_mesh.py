@@ -1,0 +1,387 @@
+"""Spreading: at once to a few, by announcement to others, once each, and at a price for who abuses it."""
+
+from collections.abc import Iterable
+from random import Random
+
+import pytest
+
+from lc_node.chain.types import Digest, Millis, PublicKey
+from lc_node.wire.limits import ANNOUNCE_MAX, UNTOLD_MAX
+from lc_node.wire.mesh import (
+    GRACE,
+    PUSHERS_MAX,
+    QUIET,
+    REMINDER,
+    SECOND_LOOK,
+    TOLD,
+    Ask,
+    Blame,
+    Mesh,
+    Output,
+    Push,
+    Quieten,
+    Tell,
+)
+from lc_node.wire.neighbours import PUSHED_TO
+from lc_node.wire.pulls import ASK_AGAIN, PROMISE
+from lc_node.wire.score import Offence
+
+T0 = Millis(1_000_000)
+
+
+def key(number: int) -> PublicKey:
+    return PublicKey(number.to_bytes(32, "big"))
+
+
+def name(number: int) -> Digest:
+    return Digest(number.to_bytes(32, "little"))
+
+
+M, N = name(1), name(2)
+
+
+class Node:
+    """A mesh among strangers, with a clock that the test turns."""
+
+    def __init__(self, peers: int) -> None:
+        self.now = T0
+        self.bad: set[PublicKey] = set()
+        self.pending: list[Digest] = []
+        self.mesh = Mesh(Random(1).randrange, lambda peer, _now: peer in self.bad)  # noqa: S311
+        self.peers = [key(n) for n in range(peers)]
+        for peer in self.peers:
+            self.mesh.joined(peer, is_dialed=False, now=T0)
+
+    @property
+    def pushed_to(self) -> tuple[PublicKey, ...]:
+        return self.mesh.pushed_to(self.now)
+
+    @property
+    def others(self) -> list[PublicKey]:
+        return [peer for peer in self.peers if peer not in self.pushed_to]
+
+    def receive(self, peer: PublicKey, message: Digest = M) -> bool:
+        is_new, outputs = self.mesh.received(peer, message, self.now)
+        assert outputs == ()
+        return is_new
+
+    def accept(self, message: Digest = M) -> tuple[Output, ...]:
+        return self.mesh.accepted(message, self.now)
+
+    def announce(self, peer: PublicKey, *messages: Digest) -> tuple[Output, ...]:
+        return self.mesh.announced(peer, messages, self.now)
+
+    def beat(self, after: int = 0) -> tuple[Output, ...]:
+        self.now = Millis(self.now + after)
+        return self.mesh.heartbeat(self.now, lambda: self.pending)
+
+
+def told(outputs: Iterable[Output]) -> list[PublicKey]:
+    return [output.peer for output in outputs if isinstance(output, Tell)]
+
+
+def test_an_accepted_message_is_pushed_to_a_few_but_not_to_where_it_came_from() -> None:
+    node = Node(20)
+    source = node.pushed_to[0]
+    node.receive(source)
+
+    assert node.accept() == (Push(peers=node.pushed_to[1:], message=M),)
+
+
+def test_an_accepted_message_is_announced_to_a_few_others_at_the_next_heartbeat() -> None:
+    node = Node(PUSHED_TO + TOLD + 5)
+    node.receive(node.pushed_to[0])
+    node.accept()
+    outputs = node.beat()
+
+    assert len(told(outputs)) == TOLD
+    assert set(told(outputs)) <= set(node.others)
+    assert {output.messages for output in outputs if isinstance(output, Tell)} == {(M,)}
+
+
+def test_of_very_many_others_a_quarter_hears_of_a_message() -> None:
+    node = Node(PUSHED_TO + 40)
+    node.receive(node.pushed_to[0])
+    node.accept()
+
+    assert len(told(node.beat())) == 10
+
+
+def test_an_announcement_is_made_once() -> None:
+    node = Node(20)
+    node.receive(node.pushed_to[0])
+    node.accept()
+    node.beat()
+
+    assert node.beat() == ()
+
+
+def test_who_has_sent_the_message_meanwhile_is_told_nothing() -> None:
+    node = Node(PUSHED_TO + 1)
+    node.receive(node.pushed_to[0])
+    node.accept()
+    node.receive(node.others[0])
+
+    assert node.beat() == ()
+
+
+def test_a_message_of_our_own_goes_to_every_peer() -> None:
+    node = Node(20)
+
+    assert node.mesh.publish(M, T0) == (Push(peers=tuple(node.peers), message=M),)
+    assert node.mesh.publish(M, T0) == ()
+
+
+def test_a_message_is_judged_once() -> None:
+    node = Node(3)
+
+    assert node.receive(key(0))
+    assert not node.receive(key(1))
+
+
+def test_an_ignored_message_is_judged_again_if_it_comes_later() -> None:
+    node = Node(3)
+    node.receive(key(0))
+    node.mesh.ignored(M, node.now)
+    node.now = Millis(T0 + SECOND_LOOK)
+
+    assert node.receive(key(1))
+
+
+def test_a_message_for_which_there_was_no_room_is_taken_from_the_next_peer() -> None:
+    node = Node(3)
+    node.receive(key(0))
+    node.mesh.dropped(M, node.now)
+
+    assert node.receive(key(1))
+
+
+def test_what_could_not_be_pushed_is_announced() -> None:
+    node = Node(3)
+    node.mesh.publish(M, T0)
+    node.mesh.not_sent(M, key(1))
+
+    assert node.beat() == (Tell(peer=key(1), messages=(M,)),)
+    assert node.mesh.wanted(key(1), [M]) == (M,)
+
+
+def test_an_announced_message_is_asked_for_at_once() -> None:
+    assert Node(3).announce(key(1), M) == (Ask(peer=key(1), messages=(M,)),)
+
+
+def test_only_what_is_lacking_is_asked_for() -> None:
+    node = Node(3)
+    node.receive(key(0))
+
+    assert node.announce(key(1), M, N) == (Ask(peer=key(1), messages=(N,)),)
+
+
+def test_a_message_that_does_not_come_is_asked_of_another_announcer() -> None:
+    node = Node(3)
+    node.announce(key(0), M)
+
+    assert node.announce(key(1), M) == ()
+    assert node.beat(ASK_AGAIN) == (Ask(peer=key(1), messages=(M,)),)
+
+
+def test_a_peer_that_announces_and_does_not_deliver_is_blamed_once() -> None:
+    node = Node(3)
+    node.announce(key(0), M)
+
+    assert node.beat(PROMISE) == (Blame(peer=key(0), offence=Offence.BROKEN_PROMISE),)
+    assert node.beat(PROMISE) == ()
+
+
+def test_a_message_that_was_asked_for_is_no_duplicate_when_another_was_faster() -> None:
+    node = Node(3)
+    node.announce(key(0), M)
+    node.receive(key(1))
+
+    assert node.mesh.received(key(0), M, node.now) == (False, ())
+
+
+def test_announcers_are_told_nothing_of_what_they_have() -> None:
+    node = Node(3)
+    node.announce(key(0), M)
+    node.announce(key(1), M)
+    node.receive(key(0))
+
+    assert node.accept() == (Push(peers=(key(2),), message=M),)
+
+
+def test_nothing_is_asked_of_a_bad_peer() -> None:
+    node = Node(3)
+    node.bad.add(key(1))
+
+    assert node.announce(key(1), M) == ()
+
+
+def test_nothing_is_asked_of_a_peer_that_is_not_there() -> None:
+    assert Node(3).announce(key(9), M) == ()
+
+
+def test_nothing_is_announced_to_a_bad_peer() -> None:
+    node = Node(3)
+    node.mesh.offer(key(1), [M])
+    node.bad.add(key(1))
+
+    assert node.beat() == ()
+
+
+def test_a_peer_that_asks_gets_everything_once() -> None:
+    node = Node(3)
+    node.receive(key(0))
+
+    assert node.mesh.wanted(key(1), [M]) == (M,)
+    assert node.mesh.wanted(key(1), [M]) == ()
+
+
+def test_a_newcomer_is_told_bit_by_bit_what_is_waiting() -> None:
+    node = Node(2)
+    names = [name(n) for n in range(ANNOUNCE_MAX + 1)]
+    node.mesh.offer(key(1), names)
+
+    assert node.beat() == (Tell(peer=key(1), messages=tuple(names[:-1])),)
+    assert node.beat() == (Tell(peer=key(1), messages=(names[-1],)),)
+    assert node.beat() == ()
+
+
+def test_only_so_much_waits_to_be_announced_to_a_peer() -> None:
+    node = Node(2)
+    node.mesh.offer(key(1), [name(n) for n in range(UNTOLD_MAX + 1)])
+
+    outputs = [output for _ in range(20) for output in node.beat() if isinstance(output, Tell)]
+    assert sum(len(output.messages) for output in outputs) == UNTOLD_MAX
+
+
+def test_nothing_waits_for_a_peer_that_is_not_there() -> None:
+    node = Node(2)
+    node.mesh.offer(key(9), [M])
+
+    assert node.beat() == ()
+
+
+def test_peers_are_reminded_in_turn_of_what_still_waits() -> None:
+    node = Node(8)
+    node.pending = [M]
+    assert node.beat() == ()  # it may have come a moment ago
+
+    turns = [told(node.beat(REMINDER)) for _ in range(4)]
+
+    assert [len(turn) for turn in turns] == [2, 2, 2, 2]
+    assert sorted(peer for turn in turns for peer in turn) == node.peers
+
+
+def test_nobody_is_reminded_of_what_it_has_told_us() -> None:
+    node = Node(1)
+    node.pending = [M]
+    node.receive(key(0))
+    node.beat()
+
+    assert node.beat(REMINDER) == ()
+
+
+def test_reminders_are_rare() -> None:
+    node = Node(1)
+    node.pending = [M]
+    node.beat()
+    node.beat(REMINDER)
+
+    assert node.beat(REMINDER - 1) == ()
+
+
+def test_a_reminder_is_no_offence_but_a_stream_of_them_is() -> None:
+    node = Node(2)
+    node.receive(key(0))
+
+    assert node.announce(key(1), M) == ()
+    assert node.announce(key(1), M) == ()
+    assert node.announce(key(1), M) == (Blame(peer=key(1), offence=Offence.USELESS),)
+
+
+def test_the_same_message_from_the_same_peer_is_an_offence() -> None:
+    node = Node(2)
+    node.receive(key(0))
+
+    assert node.mesh.received(key(0), M, node.now) == (
+        False,
+        (Blame(peer=key(0), offence=Offence.REPEATED),),
+    )
+
+
+def test_a_duplicate_of_a_peer_that_is_not_there_is_passed_over() -> None:
+    node = Node(2)
+    node.receive(key(0))
+
+    assert node.mesh.received(key(9), M, node.now) == (False, ())
+
+
+def flooded(peers: int, *, is_dialed: bool = False) -> tuple[Node, tuple[Output, ...]]:
+    """Return a node to which all peers but one have pushed a message, and what the last one got for it."""
+    node = Node(peers)
+    last = key(peers - 1)
+    node.mesh.joined(last, is_dialed=is_dialed, now=T0)
+    for peer in node.peers[:-1]:
+        node.receive(peer)
+    return node, node.mesh.received(last, M, node.now)[1]
+
+
+def test_one_pusher_too_many_is_asked_to_announce() -> None:
+    _, outputs = flooded(PUSHERS_MAX + 2)
+
+    assert outputs == (Quieten(peer=key(PUSHERS_MAX + 1)),)
+
+
+@pytest.mark.parametrize("peers", [2, PUSHERS_MAX + 1])
+def test_not_so_many_pushers_are_welcome(peers: int) -> None:
+    assert flooded(peers)[1] == ()
+
+
+def test_a_pusher_that_we_have_chosen_to_dial_is_welcome() -> None:
+    assert flooded(PUSHERS_MAX + 2, is_dialed=True)[1] == ()
+
+
+def test_pushers_of_long_ago_do_not_count() -> None:
+    node = Node(PUSHERS_MAX + 2)
+    for peer in node.peers[:-1]:
+        node.receive(peer)
+    node.now = Millis(T0 + QUIET + 1)
+
+    assert node.mesh.received(node.peers[-1], M, node.now) == (False, ())
+
+
+def test_who_pushes_on_though_asked_not_to_is_blamed_after_a_moment_of_grace() -> None:
+    node, (quieten,) = flooded(PUSHERS_MAX + 2)
+    assert isinstance(quieten, Quieten)
+    for peer in node.peers[:-1]:
+        node.receive(peer, N)
+    node.now = Millis(T0 + GRACE)
+
+    assert node.mesh.received(quieten.peer, N, node.now) == (
+        False,
+        (Blame(peer=quieten.peer, offence=Offence.REPEATED),),
+    )
+
+
+def test_a_peer_that_asks_for_quiet_gets_announcements() -> None:
+    node = Node(PUSHED_TO)
+    node.mesh.pruned_by(key(1), T0)
+    node.receive(key(0))
+
+    assert node.accept() == (Push(peers=(key(2), key(3), key(4), key(5)), message=M),)
+    assert node.beat() == (Tell(peer=key(1), messages=(M,)),)
+
+
+def test_a_peer_that_leaves_is_told_and_asked_nothing() -> None:
+    node = Node(3)
+    node.announce(key(1), M)
+    node.mesh.offer(key(1), [N])
+    node.mesh.left(key(1), T0)
+
+    assert node.beat(PROMISE) == ()
+
+
+def test_news_for_some_go_to_those_who_are_pushed_to() -> None:
+    node = Node(20)
+
+    assert node.mesh.some_of(node.peers, T0) == node.pushed_to
