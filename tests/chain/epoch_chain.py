@@ -2,8 +2,10 @@
 
 from msgspec.structs import replace
 
+from lc_node.chain.audit import Books, validate_supply
 from lc_node.chain.blocks import Block, block_id
 from lc_node.chain.builder import Slot, build_block
+from lc_node.chain.codec import Record
 from lc_node.chain.credits import get_credits_total
 from lc_node.chain.genesis import Genesis, genesis_id, initial_state
 from lc_node.chain.mempool import Mempool, Source
@@ -29,7 +31,8 @@ class Chain:
     def __init__(self, document: Genesis) -> None:
         self.params = document.params
         self.state = initial_state(document)
-        self.events: list[object] = []
+        self.events: list[Record] = []
+        self.books = Books(self.state)
         self.blocks: list[Block] = []
         self._tip = genesis_id(document)
         self._nonce = 0
@@ -83,6 +86,10 @@ class Chain:
         self.make(*wishes, proposer=proposer, after=after, view=view)
         block = self.blocks[-1]
         applied = apply_block(self.state, block, self.params)
+        accounts, jobs = applied.state.own_records()
+        validate_supply(self.state, applied.state)
+        self.books.post((one.transaction for one in block.transactions), applied.events)
+        self.books.validate(applied.state, accounts, jobs)
         applied.state.flatten()
         self.state, self._tip = applied.state, block_id(block.header)
         self.events += applied.events

@@ -6,6 +6,7 @@ from functools import cache
 from msgspec.structs import replace
 
 from lc_node.chain.accounts import process_envelope
+from lc_node.chain.audit import Books
 from lc_node.chain.codec import Decoder, Record, encode
 from lc_node.chain.commitments import (
     Announcement,
@@ -163,6 +164,8 @@ class Market:
         state.flatten()
         self.state = state.child()
         self.events: list[Record] = []
+        self.sent: list[Transaction] = []
+        self.open_books()
         self._nonce = 0
 
     # Time.
@@ -191,10 +194,22 @@ class Market:
         """Assert what is true after every block: no credit is made or lost, all can be stored."""
         meta = self.state.meta
         assert get_credits_total(self.state) == meta.genesis_credits + meta.issued
+        self.keep_books()
         for job in self.state.jobs():
             assert JOB_DECODER.decode(encode(job)) == job
         for _, account in self.state.accounts():
             assert min(account.balance, account.bond, account.epoch_bond) >= 0
+
+    def open_books(self) -> None:
+        """Begin the books with the state as it stands, also where a test has written into it."""
+        self.books = Books(self.state)
+        self._booked = (len(self.sent), len(self.events))
+
+    def keep_books(self) -> None:
+        """Assert that what was told since explains every credit."""
+        self.books.post(self.sent[self._booked[0] :], self.events[self._booked[1] :])
+        self._booked = (len(self.sent), len(self.events))
+        self.books.validate_whole(self.state)
 
     def block(self) -> BlockContext:
         meta = self.state.meta
@@ -249,6 +264,7 @@ class Market:
         admitted.absorb(changed)
         self.state.absorb(admitted)
         self._take_events(context.events)
+        self.sent.append(transaction)
         return name
 
     def _take_events(self, events: Sequence[Record]) -> None:

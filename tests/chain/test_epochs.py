@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from lc_node.chain.audit import Books
 from lc_node.chain.bans import ban
 from lc_node.chain.committee import count_duty
 from lc_node.chain.errors import (
@@ -339,6 +340,7 @@ def test_where_nobody_had_a_duty_that_half_is_not_issued(rich: Chain) -> None:
 def test_what_a_banned_proposer_would_get_is_not_issued(rich: Chain) -> None:
     rich.step(proposer=BERT)
     ban(rich.state, BERT.public_key, Millis(1))
+    rich.books = Books(rich.state)
     rich.step(proposer=BERT).step()
 
     assert rich.state.meta.issued < 3 * CREDIT

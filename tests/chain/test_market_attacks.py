@@ -378,6 +378,7 @@ def test_ten_thousand_jobs_due_at_once_take_their_steps_sixty_four_a_block() -> 
     for index in range(9_999):
         copy = JobId(model(f"job {index}"))
         market.state.set_job(copy, replace(template, id=copy))
+    market.open_books()
 
     market.expire(first)
     over = [job for job in market.state.jobs() if job.phase is Phase.REFUNDED]
