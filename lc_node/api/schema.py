@@ -194,6 +194,10 @@ class Peer(Part):
     """When it last said anything."""
     remedy: str = ""
     """What to do about a node that is not connected."""
+    known_from: str = ""
+    """``listed``, ``seed``, ``multicast``, ``record`` or ``dialed in``."""
+    score: int = 0
+    """Points of misbehaviour; at 1,000 it is banned for ten minutes."""
 
 
 class CreditChange(Part):

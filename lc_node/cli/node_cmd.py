@@ -34,15 +34,15 @@ def status(home: Path | None, *, as_json: bool) -> None:
 @home_option
 @json_option
 def peers(home: Path | None, *, as_json: bool) -> None:
-    """The nodes that this one is connected to."""
+    """The nodes that this one is connected to, and why it is not to others that it dials."""
     with connect(home) as client:
         answer, now = client.call(GetPeers()), client.call(GetStatus()).clock
     if as_json:
         print_json(answer)
         return
-    columns = ("peer", "at", "height", "to ours", "heard", "", "state")
+    columns = ("peer", "at", "known from", "height", "to ours", "heard", "score", "", "state")
     rows = [_peer_row(peer, now) for peer in answer]
-    print_table(columns, rows, empty="No peers: list some in config.toml, [[network.peers]].")
+    print_table(columns, rows, empty="No peers yet: list one in config.toml, [[network.peers]].")
     for peer in answer:
         if peer.remedy:
             print_finding(short_address(peer.address), peer.software, peer.remedy)
@@ -125,11 +125,14 @@ def _peer_row(peer: schema.Peer, now: int) -> tuple[str, ...]:
     return (
         short_address(peer.address),
         peer.endpoint,
+        peer.known_from,
         f"{peer.height:,}" if peer.height else "-",
         "" if not is_up else relation if peer.ahead else "the same",
         "-" if peer.heard is None else f"{span_text(max(1000, now - peer.heard))} ago",
+        str(peer.score),
         "validator" if peer.is_validator else "",
-        peer.software or f"connected {span_text(max(1000, now - peer.since))}",
+        peer.software
+        or f"{'we' if peer.is_outbound else 'it'} dialed {span_text(max(1000, now - peer.since))} ago",
     )
 
 

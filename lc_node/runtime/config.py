@@ -17,6 +17,10 @@ from lc_node.chain.params import CREDIT
 from lc_node.chain.transactions import Resources
 from lc_node.chain.types import ByteCount, MicroCredits
 from lc_node.ports.transport import PeerAddress, TransportKey
+from lc_node.runtime.own_record import advertised
+from lc_node.wire.records import ENDPOINTS_MAX
+
+DEFAULT_PORT: Final = 4040
 
 _Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 _Positive = Annotated[int, msgspec.Meta(ge=1, le=2**62)]
@@ -66,12 +70,16 @@ class NetworkConfig(Section):
 
     host: str = "*"
     """The interface to listen on; "*" is all of them, "127.0.0.1" this machine only."""
-    port: _Port = 4040
+    port: _Port = DEFAULT_PORT
     """The port to listen on; 0 lets the system choose."""
     listen: bool = True
     """false: only dial out, as behind a NAT; validators must listen."""
+    discover: bool = True
+    """false: dial the listed peers only, and tell nobody of other nodes."""
+    advertise: Annotated[tuple[str, ...], msgspec.Meta(max_length=ENDPOINTS_MAX)] = ()
+    """Where others reach this node, if it is not at this machine's own addresses and port."""
     peers: tuple[PeerEntry, ...] = ()
-    """Whom to dial; see the examples at the end of the file."""
+    """Whom to dial, always; see the examples at the end of the file."""
 
 
 class ConsensusConfig(Section):
@@ -169,6 +177,11 @@ def read_config(path: Path) -> Config:
             peer.resolved()
         except LearningChainError as error:
             raise BadConfig(path, f"peer {peer.host}:{peer.port}: {error}") from error
+    for text in config.network.advertise:
+        try:
+            advertised(text, config.network.port or DEFAULT_PORT)
+        except LearningChainError as error:
+            raise BadConfig(path, f"advertise: {error}") from error
     return config
 
 

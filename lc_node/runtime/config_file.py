@@ -14,6 +14,11 @@ DEFAULT_CONFIG_TEXT: Final = """\
 #: port = 4040
 # false: only dial out, as behind a NAT. Validators must listen.
 #: listen = true
+# false: dial the peers listed below only, and tell nobody of other nodes.
+#: discover = true
+# Where others reach this node, if that is not at this machine's own addresses and port, as behind a NAT
+# that forwards a port: ["192.0.2.7:4040"], ["node.example"]; at most four.
+#: advertise = []
 
 # Whether this node takes part in the agreement on blocks.
 [consensus]
@@ -59,7 +64,7 @@ DEFAULT_CONFIG_TEXT: Final = """\
 # "debug", "info", "warning" or "error"
 #: level = "info"
 
-# Peers to dial, one such table each; `lc-node key show` prints these values on the other machine.
+# Peers to dial, always, one such table each; `lc-node key show` prints these values on the other machine.
 # [[network.peers]]
 # address = "lc1..."
 # transport_key = "64 hexadecimal digits"

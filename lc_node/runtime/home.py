@@ -113,6 +113,11 @@ class Home:
         return self.path / "votes.db"
 
     @property
+    def peers_path(self) -> Path:
+        """The nodes that this one knows of."""
+        return self.path / "peers.bin"
+
+    @property
     def work_path(self) -> Path:
         """The work store."""
         return self.path / "work.db"

@@ -70,6 +70,10 @@ class PeerInfo:
     peer: PublicKey
     address: str
     is_up: bool
+    is_outbound: bool
+    """Whether we have dialed it, not it us."""
+    is_listed: bool
+    """Whether the owner has listed it."""
     refusal: Refusal | None
     """Why there is no session."""
     height: Height | None
@@ -177,13 +181,15 @@ class Network:
         )
 
     def peers(self) -> tuple[PeerInfo, ...]:
-        """Return what is known of every peer that is up or listed, sorted by key."""
+        """Return what is known of every peer that is up or dialed, sorted by key."""
         now = self._clock.now()
         return tuple(
             PeerInfo(
                 peer=one.peer,
                 address=one.address,
                 is_up=one.is_up,
+                is_outbound=one.is_outbound,
+                is_listed=one.is_listed,
                 refusal=one.refusal,
                 height=self._accounts.height(one.peer),
                 heard=self._accounts.heard(one.peer),

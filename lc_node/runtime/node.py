@@ -35,6 +35,8 @@ from lc_node.ports.sandbox import Capabilities, SandboxUnavailable
 from lc_node.runtime.agreement import Agreement, Surroundings
 from lc_node.runtime.answers import Answerer, Answers
 from lc_node.runtime.config import Config
+from lc_node.runtime.discovery import Discovery
+from lc_node.runtime.discovery_builder import build_discovery
 from lc_node.runtime.doors import NodeService
 from lc_node.runtime.history import History
 from lc_node.runtime.home import Home
@@ -114,6 +116,7 @@ class Node:
             hang_up=self.network.ban,
             is_wanted=settings.config.consensus.validate,
         )
+        self._discovery = self._make_discovery()
         self._workshop = self._make_workshop()
         self._evidence: asyncio.Queue[Evidence] = asyncio.Queue(16)
         self._jobs = self._make_job_service()
@@ -129,6 +132,8 @@ class Node:
                 chain.create_task(self._transport.run())
                 chain.create_task(self.network.run(self._handlers()))
                 chain.create_task(self._agreement.run())
+                if self._settings.config.network.discover:
+                    chain.create_task(self._discovery.run())
                 door.create_task(self._serve(server))
                 async with asyncio.TaskGroup() as work:
                     work.create_task(self._report_evidence())
@@ -242,6 +247,17 @@ class Node:
         ledger.hear(self._on_finalized)
         return Agreement(core, surroundings)
 
+    def _make_discovery(self) -> Discovery:
+        return build_discovery(
+            home=self._settings.home,
+            keystore=self._settings.keystore,
+            config=self._settings.config.network,
+            transport=self._transport,
+            peers=self.network,
+            ledger=self.ledger,
+            clock=self._clock,
+        )
+
     def _make_workshop(self) -> Workshop:
         return Workshop(
             Tools(
@@ -284,6 +300,7 @@ class Node:
             blobs_bytes_max=self._settings.config.storage.blobs_bytes_max,
             clock=self._clock,
             home=self._settings.home.path,
+            origin=self._discovery.origin,
             capabilities=lambda: self._capabilities,
             sandbox_problem=lambda: self._sandbox_problem,
             vitals=self._vitals,
@@ -330,7 +347,11 @@ class Node:
 
     def _answerers(self) -> Mapping[Topic, Answerer]:
         """Return who answers what peers ask, by topic."""
-        return {**Witness(self.ledger, self._clock).answerers()}
+        found = {Topic.RECORDS: self._discovery.exchange.answer}
+        return {
+            **Witness(self.ledger, self._clock).answerers(),
+            **(found if self._settings.config.network.discover else {}),
+        }
 
     async def _send(self, body: Body) -> Height:
         included = await self._sender.send(body)

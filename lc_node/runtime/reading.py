@@ -17,6 +17,7 @@ from lc_node.ports.sandbox import Capabilities
 from lc_node.ports.stores import BlobStore
 from lc_node.runtime.event_texts import address, api_phase, job_name
 from lc_node.runtime.health import Facts, Finding, explain, remedy_for
+from lc_node.runtime.hints import Origin
 from lc_node.runtime.history import History
 from lc_node.runtime.job_service import JobService
 from lc_node.runtime.job_views import Viewer, activity_of, story_of, summary_of
@@ -39,6 +40,8 @@ class View:
     blobs_bytes_max: int
     clock: Clock
     home: Path
+    origin: Callable[[PublicKey], Origin]
+    """Where a peer is known from that is not listed."""
     capabilities: Callable[[], Capabilities | None]
     sandbox_problem: Callable[[], str]
     vitals: Vitals
@@ -97,13 +100,17 @@ class Reading:
                 endpoint=peer.address,
                 height=peer.height or 0,
                 is_validator=is_validator(validators, peer.peer),
-                is_outbound=bool(peer.address),
+                is_outbound=peer.is_outbound,
                 since=schema.Millis(peer.since),
                 latency_ms=None,
                 software=_state(peer),
                 ahead=0 if peer.height is None else peer.height - ledger.height,
                 heard=None if peer.heard is None else schema.Millis(peer.heard),
                 remedy="" if peer.is_up or peer.refusal is None else remedy_for(peer.refusal),
+                known_from=Origin.LISTED.value
+                if peer.is_listed
+                else self._at.origin(peer.peer).value,
+                score=peer.score,
             )
             for peer in self._at.network.peers()
         )

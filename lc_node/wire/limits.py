@@ -34,6 +34,8 @@ GUESTS_MAX: Final = 64
 """Of those who only ask, and take no part in the agreement: light clients."""
 LINKS_MAX: Final = 512
 """Connections to our port known at a time, greeted or not; frames of further ones are dropped."""
+RECORD_QUESTIONS: Final = 8
+"""Questions for other nodes' records that one peer is answered in a window."""
 NEIGHBOURS_MAX: Final = 256
 """Nodes heard by multicast; more are not listened to."""
 GREETING_MAX: Final = MillisSpan(5_000)

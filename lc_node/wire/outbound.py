@@ -1,6 +1,6 @@
 """Whom to dial next: validators, peers of as many networks as possible, now and then a stranger to get to know."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
@@ -34,6 +34,8 @@ class Why(Enum):
     ANCHOR = "anchor"
     OUTBOUND = "outbound"
     FEELER = "feeler"
+    HINT = "hint"
+    """It was named without a record; not counted among those that we choose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,8 @@ class Situation:
     dialed: Mapping[PublicKey, Why | None]
     """Whom we dial, up or not; None for those that the owner has listed."""
     validators: AbstractSet[PublicKey]
-    banned: AbstractSet[PublicKey] = frozenset()
+    is_banned: Callable[[PublicKey], bool]
+    """Whether the chain has banned a key."""
     is_alarmed: bool = False
     """Nothing has become final for long."""
 
@@ -116,6 +119,8 @@ class Outbound:
         is_alone: bool,
     ) -> Dial | None:
         """Draw from both tables in turn by chance; of each network that one owner may have, one."""
+        if len(self._book) < _DRAWS_MAX and not any(self._able(one.key, at) for one in self._book):
+            return None
         second = None
         for _ in range(_DRAWS_MAX):
             known = self._drawn(at, taken, is_tried=self._draw(2) == 0)
@@ -148,9 +153,9 @@ class Outbound:
 
     def _able(self, key: PublicKey, at: Situation) -> Known | None:
         """Return what is known of a node that may be dialed."""
-        if key == at.me or key in at.banned or key in at.connected or key in at.dialed:
-            return None
         known = self._book.get(key)
+        if key == at.me or key in at.connected or key in at.dialed or at.is_banned(key):
+            return None
         in_need = at.is_alarmed or not at.connected
         is_time = known is not None and known.may_be_dialed(at.now, in_need=in_need)
         return known if is_time else None

@@ -16,6 +16,7 @@ from lc_node.chain.transactions import Bid, PostJob, transaction_id
 from lc_node.chain.types import Digest, JobId, Millis, NanoLoss, PublicKey
 from lc_node.consensus.validator_set import ValidatorSet
 from lc_node.runtime.event_texts import address
+from lc_node.runtime.hints import Origin
 from lc_node.runtime.history import History
 from lc_node.runtime.ledger import Ledger
 from lc_node.runtime.network import Network
@@ -74,6 +75,7 @@ class Office:
             blobs_bytes_max=blobs.bytes_max,
             clock=clock,
             home=folder,
+            origin=lambda _peer: Origin.DIALED_IN,
             capabilities=lambda: None,
             sandbox_problem=lambda: "install bubblewrap",
             vitals=Vitals(

@@ -47,7 +47,7 @@ def at(  # one argument a circumstance
         connected=connected,
         dialed=dialed or {},
         validators=frozenset(validators),
-        banned=frozenset(banned),
+        is_banned=frozenset(banned).__contains__,
         is_alarmed=is_alarmed,
     )
 
