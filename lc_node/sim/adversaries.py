@@ -28,7 +28,7 @@ SPAMMED: Final = 0.5
 """The share of messages that a spammer answers."""
 
 FALSE: Final = 0.1
-"""The share of a spammer's votes with a false signature."""
+"""The share of a spammer's votes with a false signature, in its own name or another's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +174,7 @@ class Spammer(Adversary):
                 epoch=vote.epoch,
                 view=view,
                 subject=subject,
-                signer=vote.signer,
+                signer=rng.choice(self.part.setting.validators.keys),
                 signature=false,
             )
         yield Send(to=rng.choice(self.part.others), message=VoteMessage(vote=vote))

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
+from typing import Final
 
 from lc_node.chain.blocks import Header, block_id
-from lc_node.chain.types import Epoch, MillisSpan, PublicKey, Weight
+from lc_node.chain.types import Epoch, Millis, MillisSpan, PublicKey, Weight
 from lc_node.consensus.core import Core
 from lc_node.consensus.epochs import Epochs, Voter
 from lc_node.consensus.setting import Setting
@@ -21,6 +22,9 @@ from lc_node.sim.randomness import stream
 from lc_node.sim.real_economy import RealEconomy
 from lc_node.sim.scenario import Knobs, Scenario, draw
 from lc_node.sim.strategies import STRATEGIES, TWIN, Twin
+
+START: Final = Millis(1_000_000)
+"""True time at which every run begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +81,12 @@ class Cast:
         return self.knobs.strategies[place] if 0 <= place < len(self.knobs.strategies) else None
 
 
+def _astray(scenario: Scenario, knobs: Knobs, rng: Random) -> Mapping[int, int]:
+    """Return by how much the clocks of some honest members, the last ones, are wrong."""
+    wrong = range(max(0, scenario.honest - knobs.astray), scenario.honest)
+    return {number: rng.randint(-scenario.astray_ms, scenario.astray_ms) for number in wrong}
+
+
 def cast(seed: int, scenario: Scenario, faults: Random, core: type[Core]) -> Cast:
     """Give the parts of a seed."""
     knobs = draw(scenario, stream(seed, "knobs"), (*sorted(STRATEGIES), TWIN))
@@ -105,6 +115,8 @@ def cast(seed: int, scenario: Scenario, faults: Random, core: type[Core]) -> Cas
     numbers: dict[PublicKey, list[int]] = {}
     for number, key in enumerate(everybody):
         numbers.setdefault(key, []).append(number)
+    heals_at = Millis(START + scenario.heals_at)
+    astray = _astray(scenario, knobs, stream(seed, "clocks"))
     traits = [
         Traits(
             number=number,
@@ -112,6 +124,8 @@ def cast(seed: int, scenario: Scenario, faults: Random, core: type[Core]) -> Cas
             is_honest=key in honest,
             skew_ms=faults.randint(-knobs.skew_ms, knobs.skew_ms),
             drift_ppm=faults.randint(-knobs.drift_ppm, knobs.drift_ppm),
+            astray_ms=astray.get(number, 0),
+            set_right_at=heals_at,
             sync_ms=MillisSpan(faults.randint(0, knobs.sync_ms)),
         )
         for number, key in enumerate(everybody)

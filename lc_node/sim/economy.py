@@ -6,7 +6,17 @@ from typing import Protocol
 from lc_node.chain.blocks import Block, Header
 from lc_node.chain.crypto import Signer
 from lc_node.chain.transactions import SignedTransaction
-from lc_node.chain.types import BlockId, Digest, Height, Millis, PublicKey, Signature, View, Weight
+from lc_node.chain.types import (
+    BlockId,
+    Digest,
+    Epoch,
+    Height,
+    Millis,
+    PublicKey,
+    Signature,
+    View,
+    Weight,
+)
 from lc_node.chain.votes import Certificate, Vote
 from lc_node.consensus.application import EpochApplication
 
@@ -69,6 +79,10 @@ class Economy(Protocol):
 
     def verify(self, public_key: PublicKey, message: bytes, signature: Signature) -> bool:
         """Return whether a vote's signature is its key's."""
+        ...
+
+    def members(self, epoch: Epoch) -> Mapping[PublicKey, Weight]:
+        """Return who votes in an epoch whose first block's parent is final."""
         ...
 
     def ledger(self, number: int, shelf: Shelf) -> NodeLedger:

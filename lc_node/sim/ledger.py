@@ -1,6 +1,6 @@
 """A ledger as simple as can be: transactions may not repeat, and the state root chains the blocks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -246,6 +246,7 @@ class ToyEconomy:
         ]
         keys = [signer.public_key for signer in self.signers]
         self._plan = drawn.plan(seed, keys, weights, honest)
+        self._first = dict(zip(keys, weights, strict=False))
         self.root = genesis(self._chain_id)
         self._last = self.root
         self._payments = 0
@@ -255,6 +256,10 @@ class ToyEconomy:
     def verify(self, public_key: PublicKey, message: bytes, signature: Signature) -> bool:
         """Return whether this is what the signer of the key would have made."""
         return verify(public_key, message, signature)
+
+    def members(self, epoch: Epoch) -> Mapping[PublicKey, Weight]:
+        """Return who votes in an epoch."""
+        return self._plan.members(epoch) if self._plan.epoch_heights else self._first
 
     def ledger(self, number: int, shelf: Shelf) -> SimLedger:
         """Return the ledger of a node."""
@@ -288,6 +293,11 @@ class ToyEconomy:
         identities = {transaction_id(signed.transaction) for signed in block.transactions}
         is_valid = (
             header.parent_id == block_id(before)
+            and header.height == before.height + 1
+            and header.epoch == self._plan.epoch_after(before)
+            and (header.epoch > before.epoch or header.view > before.view)
+            and header.proposer in self.members(header.epoch)
+            and header.next_set_hash == self._plan.next_set_hash(header.height, header.epoch)
             and before.time < header.time
             and header.transactions_root == _root(block.transactions)
             and header.state_root == _state_root(before, header.transactions_root)

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Final
+from typing import Final, TypeAlias
 
 from lc_node.chain.types import Millis, MillisSpan
 from lc_node.sim.faults import Fault
@@ -16,6 +16,9 @@ TAIL: Final = 1.5
 
 TAIL_MS_MAX: Final = 10_000
 """No delay is longer: the far end of the tail is as good as loss."""
+
+Link: TypeAlias = tuple[int, int]
+"""From one node to another, by number."""
 
 Groups = tuple[int, ...]
 """The partition that each node, by number, is in."""
@@ -39,6 +42,8 @@ class Weather:
     """Share of links that carry nothing, in one direction, until the next change."""
     far_ms: MillisSpan
     """Scale of the long tail of every delay; 0: links are healthy."""
+    swallowing: float = 0.0
+    """Share of links that swallow proposals and blocks, in one direction, until the next change."""
 
     @classmethod
     def drawn(cls, rng: Random) -> "Weather":
@@ -63,6 +68,7 @@ class Weather:
             straggling=self.straggling if Fault.REORDERING in faults else 0.0,
             groups=self.groups if Fault.PARTITIONS in faults else 1,
             deafness=self.deafness if Fault.ONE_WAY in faults else 0.0,
+            swallowing=self.swallowing if Fault.BLACK_HOLES in faults else 0.0,
         )
 
 
@@ -84,7 +90,8 @@ class Network:
         self._rng = rng
         self._schedule = list(reversed(schedule))
         self._groups: Groups = (0,) * nodes
-        self._deaf: frozenset[tuple[int, int]] = frozenset()
+        self._deaf: frozenset[Link] = frozenset()
+        self._swallowing: frozenset[Link] = frozenset()
 
     def turn(self) -> MillisSpan:
         """Draw new partitions, or take the next scheduled ones; return how long drawn ones last."""
@@ -93,20 +100,24 @@ class Network:
             self._groups = self._schedule.pop()
         else:
             self._groups = tuple(rng.randrange(self._weather.groups) for _ in links)
-        chance = self._weather.deafness
-        self._deaf = frozenset(
-            (a, b) for a in links for b in links if chance and rng.random() < chance
-        )
+        self._deaf = self._drawn(self._weather.deafness)
+        self._swallowing = self._drawn(self._weather.swallowing)
         return MillisSpan(rng.randrange(1_000, 8_000))
 
-    def delays(self, sender: int, receiver: int, now: Millis) -> tuple[int, ...]:
+    def _drawn(self, chance: float) -> frozenset[Link]:
+        """Return a share of all links."""
+        rng, links = self._rng, range(self._nodes)
+        return frozenset((a, b) for a in links for b in links if chance and rng.random() < chance)
+
+    def delays(self, sender: int, receiver: int, now: Millis, *, is_long: bool) -> tuple[int, ...]:
         """Return after how many milliseconds a message arrives, once for each time that it does."""
         draw, weather = self._rng.random, self._weather
         usual = FAST_MS[0] + int(draw() * (FAST_MS[1] - FAST_MS[0]))
         if now >= self._heals_at:
             return (usual,)
         is_cut = self._groups[sender] != self._groups[receiver] or (sender, receiver) in self._deaf
-        if is_cut or draw() < weather.loss:
+        is_swallowed = is_long and (sender, receiver) in self._swallowing
+        if is_cut or is_swallowed or draw() < weather.loss:
             return ()
         if weather.far_ms:
             tail = weather.far_ms * (self._rng.paretovariate(TAIL) - 1)

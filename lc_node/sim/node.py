@@ -109,6 +109,10 @@ class Traits:
     """How far its clock is ahead of true time when the run begins."""
     drift_ppm: int
     """How much too fast its clock runs."""
+    astray_ms: int
+    """How far its clock is ahead on top of that, until it is set right."""
+    set_right_at: Millis
+    """When somebody sets the clock."""
     sync_ms: MillisSpan
     """How long its disk takes to make a write durable."""
 
@@ -149,11 +153,17 @@ class Node:
     def _clock(self) -> Millis:
         elapsed = self._world.now - self._born
         gained = elapsed * self.traits.drift_ppm // MILLION
-        return Millis(self._born + elapsed + gained + self.traits.skew_ms)
+        return Millis(self._born + elapsed + gained + self._skew_ms)
+
+    @property
+    def _skew_ms(self) -> int:
+        traits = self.traits
+        is_astray = self._world.now < traits.set_right_at
+        return traits.skew_ms + (traits.astray_ms if is_astray else 0)
 
     def _true_time(self, shown: Millis) -> Millis:
         """Return the first true time at which the clock shows at least this."""
-        elapsed = shown - self.traits.skew_ms - self._born
+        elapsed = shown - self._skew_ms - self._born
         return Millis(self._born - -elapsed * MILLION // (MILLION + self.traits.drift_ppm))
 
     def power_on(self) -> None:

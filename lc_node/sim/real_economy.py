@@ -1,6 +1,6 @@
 """An economy on the real ledger: every final block is executed once more, and the books are audited."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Final
 
@@ -18,7 +18,7 @@ from lc_node.chain.job import Phase
 from lc_node.chain.params import CREDIT
 from lc_node.chain.transactions import Evidence, SignedTransaction
 from lc_node.chain.transition import apply_block
-from lc_node.chain.types import MicroCredits, Millis, PublicKey, Signature, Weight
+from lc_node.chain.types import Epoch, MicroCredits, Millis, PublicKey, Signature, Weight
 from lc_node.chain.votes import Vote
 from lc_node.sim.disk import BrokenInvariant
 from lc_node.sim.economy import Shelf
@@ -65,6 +65,8 @@ class RealEconomy:
         self._genesis = _genesis(seed, self.signers, weights, self._links, users)
         self.root: Final = genesis_header(self._genesis)
         self._state = initial_state(self._genesis)
+        self._sets: dict[Epoch, Mapping[PublicKey, Weight]] = {}
+        self._note_set()
         people = [
             Person(signer, is_honest=n < honest or n >= len(weights), is_member=n < len(weights))
             for n, signer in enumerate((*self.signers, *users))
@@ -81,6 +83,10 @@ class RealEconomy:
     def is_satisfied(self) -> bool:
         """Whether a job came to its end."""
         return self._settled > 0
+
+    def members(self, epoch: Epoch) -> Mapping[PublicKey, Weight]:
+        """Return who votes in an epoch, as the final state said when it began."""
+        return self._sets[epoch]
 
     def ledger(self, number: int, shelf: Shelf) -> InMemoryLedger:
         """Return the ledger of a node."""
@@ -128,12 +134,18 @@ class RealEconomy:
             raise BrokenInvariant(f"the final block {block.header.height}: {error}") from error
         applied.state.flatten()
         self._state = applied.state
+        self._note_set()
         meta = self._state.meta
         if get_credits_total(self._state) != meta.genesis_credits + meta.issued:
             raise BrokenInvariant(f"credits appeared or vanished in block {meta.height}")
         for event in applied.events:
             self._audit(event)
         self._audit_jobs()
+
+    def _note_set(self) -> None:
+        validators = self._state.validators
+        members = {member.key: member.weight for member in validators.members}
+        self._sets.setdefault(validators.epoch, members)
 
     def _audit(self, event: Record) -> None:
         """Look at what a block did to somebody."""

@@ -15,6 +15,8 @@ class Run:
     """A hash over everything that was delivered, when and where: equal runs have equal ones."""
     blocks: int = 0
     """Height of the longest delivered chain."""
+    views: int = 0
+    """The highest view that an honest node was in."""
     crashes: int = 0
     messages: int = 0
     malformed: int = 0

@@ -1,6 +1,6 @@
 """What a simulated network is made of, and how it is mistreated."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Final, Self
 
@@ -53,6 +53,10 @@ class Scenario(Record):
     """How often the power fails everywhere at once."""
     skew_ms: int = 200
     """Clocks are off by at most this much."""
+    astray: int | None = None
+    """Honest members, the last ones, whose clocks are off by seconds until the healing; None: drawn."""
+    astray_ms: int = 10_000
+    """By at most this much; some are ahead, others behind."""
     forgetful: int = 0
     """Honest members, the first ones, of whom every crash takes the vote store: they sign no more.
 
@@ -103,24 +107,40 @@ class Knobs:
     """How slow the slowest disk is."""
     skew_ms: int
     drift_ppm: int
+    astray: int
     blackouts: int
     honest_weights: tuple[Weight, ...]
     dishonest_weight: Weight
     """Of each adversary."""
     strategies: tuple[str, ...]
     """Of the adversaries."""
+    heals_at: MillisSpan
+    calm_ms: MillisSpan
+
+    @property
+    def clock_error_ms(self) -> int:
+        """How far off a clock may be, the few aside that are wrong by seconds."""
+        lasts = self.heals_at + self.calm_ms
+        return self.skew_ms + 1 + lasts * self.drift_ppm // 1_000_000
 
 
 def draw(scenario: Scenario, rng: Random, strategies: tuple[str, ...]) -> Knobs:
     """Draw what a scenario leaves open; ``strategies`` are those to draw from."""
     faults = scenario.faults
-    weather = Weather.drawn(rng).only(faults)
+    weather = Weather.drawn(rng)
     crash_chance = rng.choice([0.0, 0.001, 0.003, 0.01])
     honest = tuple(Weight(rng.randint(2, 4) * _SCALE) for _ in range(scenario.honest))
     back_ms = MillisSpan(rng.choice([300, 2_000, 8_000]))
     sync_ms = MillisSpan(rng.choice([0, 0, 5, 50]))
     if scenario.crash_chance is not None:
         crash_chance = scenario.crash_chance
+    chosen = tuple(
+        rng.choice(strategies) if name == ANY else name for name in scenario.adversaries
+    )
+    astray = rng.choice([0, 1, 1 + scenario.honest // 8])
+    if scenario.astray is not None:
+        astray = scenario.astray
+    weather = replace(weather, swallowing=rng.choice([0.0, 0.0, 0.2, 0.9])).only(faults)
     return Knobs(
         weather=scenario.weather or weather,
         crash_chance=crash_chance if Fault.CRASHES in faults else 0.0,
@@ -131,9 +151,10 @@ def draw(scenario: Scenario, rng: Random, strategies: tuple[str, ...]) -> Knobs:
         blackouts=scenario.blackouts if Fault.BLACKOUTS in faults else 0,
         honest_weights=honest,
         dishonest_weight=_dishonest_weight(scenario, honest),
-        strategies=tuple(
-            rng.choice(strategies) if name == ANY else name for name in scenario.adversaries
-        ),
+        strategies=chosen,
+        heals_at=scenario.heals_at,
+        calm_ms=scenario.calm_ms,
+        astray=astray if Fault.WRONG_CLOCKS in faults else 0,
     )
 
 

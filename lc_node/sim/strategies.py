@@ -6,9 +6,12 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from lc_node.chain.blocks import block_id
 from lc_node.chain.codec import encode
 from lc_node.chain.crypto import Signer
-from lc_node.chain.types import BlockId, Digest, Height, Millis, Signature, View
+from lc_node.chain.records import Member
+from lc_node.chain.types import BlockId, Digest, Height, Millis, Signature, View, Weight
+from lc_node.chain.validators import set_hash
 from lc_node.chain.votes import Certificate, Vote, VoteKind
 from lc_node.consensus.ballot import Ballot
 from lc_node.consensus.core import Core
@@ -17,6 +20,8 @@ from lc_node.consensus.messages import (
     Blocks,
     CertificateMessage,
     Certificates,
+    EpochProof,
+    EpochProofs,
     GetBlocks,
     GetCertificates,
     Message,
@@ -35,6 +40,7 @@ from lc_node.sim.adversaries import (
     Spammer,
     Withholder,
 )
+from lc_node.sim.counterfeits import Counterfeiter
 from lc_node.sim.node import SendBytes
 
 MEMORY: Final = 500
@@ -42,6 +48,9 @@ MEMORY: Final = 500
 
 REPLAYED: Final = 0.3
 """The share of messages that it answers with an old one."""
+
+RELABELLED: Final = 0.3
+"""The share of those that it gives the present epoch's number."""
 
 FLOOD: Final = 20
 """Messages in a burst."""
@@ -66,7 +75,20 @@ class Replayer(Adversary):
         rng = self.part.rng
         self._heard.append(message)
         if rng.random() < REPLAYED:
-            yield Send(to=rng.choice(self.part.others), message=rng.choice(self._heard))
+            old = rng.choice(self._heard)
+            told = self._relabelled(old) if rng.random() < RELABELLED else old
+            yield Send(to=rng.choice(self.part.others), message=told)
+
+    def _relabelled(self, message: Message) -> Message:
+        """Return others' words of a past epoch as if they had been said in this one."""
+        epoch = self.part.setting.epoch
+        match message:
+            case VoteMessage(vote=vote):
+                return VoteMessage(vote=replace(vote, epoch=epoch))
+            case CertificateMessage(certificate=certificate):
+                return CertificateMessage(certificate=replace(certificate, epoch=epoch))
+            case _:
+                return message
 
 
 class Flooder(Adversary):
@@ -126,6 +148,8 @@ class Librarian(Adversary):
             case Certificates(certificates=certificates):
                 false = tuple(self._certificate(held) for held in certificates)
                 yield Send(to=send.to, message=Certificates(certificates=false))
+            case EpochProofs(proofs=proofs):
+                yield Send(to=send.to, message=EpochProofs(proofs=self._proofs(proofs)))
             case CertificateMessage(certificate=held):
                 yield Send(
                     to=send.to, message=CertificateMessage(certificate=self._certificate(held))
@@ -149,6 +173,27 @@ class Librarian(Adversary):
                 blocks = blocks[place:]
         false = tuple(self._certificate(held) for held in answer.certificate)
         return Blocks(blocks=tuple(blocks), certificate=false)
+
+    def _proofs(self, proofs: tuple[EpochProof, ...]) -> tuple[EpochProof, ...]:
+        """Return a way into the next epochs that leads to validators of its own, or nowhere."""
+        rng, place = self.part.rng, self.part.rng.randrange(len(proofs))
+        proof = proofs[place]
+        match rng.randrange(4):
+            case 0:
+                alone = (Member(key=self.part.signer.public_key, weight=Weight(1)),)
+                false = replace(proof, next_set=replace(proof.next_set, members=alone))
+            case 1:
+                alone = (Member(key=self.part.signer.public_key, weight=Weight(1)),)
+                mine = replace(proof.next_set, members=alone)
+                header = replace(proof.header, next_set_hash=(set_hash(mine),))
+                subject = replace(proof.certificate.subject, block_id=block_id(header))
+                signed = replace(proof.certificate, subject=subject)
+                false = EpochProof(header=header, certificate=signed, next_set=mine)
+            case 2:
+                false = replace(proof, certificate=self._certificate(proof.certificate))
+            case _:
+                return proofs[place:]
+        return (*proofs[:place], false, *proofs[place + 1 :])
 
     def _certificate(self, held: Certificate) -> Certificate:
         """Return a certificate of another view, of another block, with another's name or signature."""
@@ -200,6 +245,7 @@ STRATEGIES: Final[dict[str, type[Adversary]]] = {
     "flooder": Flooder,
     "garbler": Garbler,
     "librarian": Librarian,
+    "counterfeiter": Counterfeiter,
 }
 """The ways to be bad that one instance can act on, by name."""
 

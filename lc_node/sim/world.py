@@ -11,12 +11,14 @@ from lc_node.chain.codec import encode
 from lc_node.chain.errors import MalformedBytes
 from lc_node.chain.transactions import SignedTransaction
 from lc_node.chain.types import BlockId, Epoch, Height, Millis, MillisSpan, PublicKey
+from lc_node.chain.votes import Certificate
 from lc_node.consensus.core import Core
 from lc_node.consensus.delivery import ChainForked, StateDiverged
-from lc_node.consensus.messages import MESSAGE_DECODER, Message
+from lc_node.consensus.messages import MESSAGE_DECODER, Blocks, Message, Propose
 from lc_node.consensus.outputs import Audience, Deliver, EvidenceFound, Misbehaviour, Send
 from lc_node.consensus.validator_set import ValidatorSet
-from lc_node.sim.cast import Cast, cast
+from lc_node.sim.auditor import Auditor
+from lc_node.sim.cast import START, Cast, cast
 from lc_node.sim.disk import BrokenInvariant, Disk
 from lc_node.sim.economy import NodeLedger
 from lc_node.sim.faults import Fault
@@ -26,9 +28,6 @@ from lc_node.sim.randomness import stream
 from lc_node.sim.report import Run
 from lc_node.sim.scenario import Scenario
 from lc_node.sim.schedule import Schedule
-
-START: Final = Millis(1_000_000)
-"""True time at which every run begins."""
 
 GOSSIP_MS: Final = MillisSpan(200)
 """After at most this long most nodes know a transaction."""
@@ -61,6 +60,12 @@ class World:
         self._cast: Cast = cast(seed, scenario, self._faults, core)
         self._economy = self._cast.economy
         self._final: list[BlockId] = []
+        self._audited = Height(0)
+        self._auditor = Auditor(
+            chain_id=self._economy.root.chain_id,
+            verify=self._economy.verify,
+            ahead_ms=MillisSpan(scenario.params.drift + self._cast.knobs.clock_error_ms),
+        )
         self._fingerprint = hashlib.sha256()
         self._nodes = [Node(traits, self._boot, self) for traits in self._cast.traits]
         members = self._cast.setting.validators
@@ -99,6 +104,9 @@ class World:
         except (BrokenInvariant, ChainForked, StateDiverged) as error:
             self._break(f"{type(error).__name__}: {error}")
         self.run_.blocks = len(self._final)
+        self.run_.views = max(
+            node.view for node in self._nodes if node.traits.is_honest and node.boots
+        )
         self.run_.simulated_ms = (self.now - START) * len(self._nodes)
         self.run_.fingerprint = self._fingerprint.hexdigest()
         return self.run_
@@ -115,9 +123,12 @@ class World:
         if message is None:
             return
         sender, key, now = node.traits.number, node.traits.key, self.now
+        is_long = isinstance(message, Propose | Blocks)
         for receiver in self._receivers(node, send.to):
             self.run_.messages += 1
-            for delay in self._network.delays(sender, receiver.traits.number, now):
+            for delay in self._network.delays(
+                sender, receiver.traits.number, now, is_long=is_long
+            ):
                 self.call_at(Millis(now + delay), partial(receiver.receive, key, message))
 
     def observe(self, node: Node, output: Deliver | EvidenceFound | Misbehaviour) -> None:
@@ -125,8 +136,9 @@ class World:
         if not node.traits.is_honest:
             return
         match output:
-            case Deliver(blocks=blocks):
+            case Deliver(blocks=blocks, certificate=certificate):
                 self._observe_delivery(node, blocks)
+                self._audit(blocks[-1], certificate)
             case EvidenceFound(first=first, second=second):
                 self.run_.evidence += 1
                 self.run_.honest_punished += self._cast.is_honest(second.signer)
@@ -264,6 +276,14 @@ class World:
         if self._has_progressed(node):
             self._behind.discard(node)
         self._is_over |= not self._behind and self._economy.is_satisfied
+
+    def _audit(self, block: Block, certificate: Certificate) -> None:
+        """Count the votes for the last of some delivered blocks, once a height."""
+        height = block.header.height
+        if height > self._audited:
+            self._audited = height
+            members = self._economy.members(block.header.epoch)
+            self._auditor.audit(block, certificate, members, self.now)
 
     def _has_progressed(self, node: Node) -> bool:
         goal = Height(node.height - self._scenario.goal + 1)
