@@ -9,6 +9,7 @@ from typing import Final, NoReturn
 import click
 
 from lc_node.cli import (
+    audit_cmd,
     credits_cmd,
     demo_cmd,
     genesis_cmd,
@@ -29,6 +30,7 @@ _MODULES: Final = (
     job_cmd,
     credits_cmd,
     simulate_cmd,
+    audit_cmd,
 )
 """Each brings its ``COMMANDS``; a new command group is one more line here."""
 
