@@ -14,6 +14,7 @@ from lc_node.adapters.zmq_sockets import TransportKeys, generate_transport_keys
 from lc_node.adapters.zmq_transport import TransportSettings, ZmqTransport
 from lc_node.chain.crypto import sha256
 from lc_node.chain.types import ByteCount, ChainId, Digest, Height, PublicKey, Signature
+from lc_node.ports.clock import Clock
 from lc_node.ports.transport import PeerAddress
 from lc_node.runtime.network import Network, Verdict
 
@@ -150,7 +151,7 @@ class Node:
 
 
 @asynccontextmanager
-async def node(
+async def node(  # noqa: PLR0913 - one argument a circumstance
     who: Who,
     folder: Path,
     *,
@@ -158,6 +159,7 @@ async def node(
     port: int | None = 0,
     heard: Recorder | None = None,
     chain_id: ChainId = CHAIN,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Node]:
     """Run a network over a transport for as long as the context lasts."""
     heard = heard or Recorder()
@@ -167,7 +169,7 @@ async def node(
         asyncio.TaskGroup() as tasks,
     ):
         network = Network(
-            transport=below, clock=SystemClock(), blobs=blobs, height=lambda: Height(7)
+            transport=below, clock=clock or SystemClock(), blobs=blobs, height=lambda: Height(7)
         )
         running = tasks.create_task(network.run(heard))
         try:

@@ -217,7 +217,8 @@ class Network:
     def unban(self, peer: PublicKey) -> None:
         """Take ``ban`` back: an abandoned branch of the chain had banned it."""
         self._banned.discard(peer)
-        self._transport.permit(peer)
+        if not self._accounts.is_banned(peer):
+            self._transport.permit(peer)
 
     def offend(self, peer: PublicKey, offence: Offence) -> None:
         """Count an offence of a peer; too many of them ban it for ten minutes."""

@@ -1,6 +1,7 @@
 """What we hold for and against each peer: its allowances, its score, how far its chain is."""
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from lc_node.chain.types import ByteCount, Height, Millis, PublicKey
@@ -8,7 +9,12 @@ from lc_node.wire.kinds import Kind
 from lc_node.wire.rate import RateLimiter
 from lc_node.wire.score import BAN, CLEAN, Offence, Score
 
-_ACCOUNTS_MAX: Final = 4_096
+ACCOUNTS_MAX: Final = 4_096
+"""Peers of whom we remember anything, connected or not."""
+BANS_MAX: Final = 4_096
+"""Peers banned at a time for misbehaviour; keys are free, so the oldest ban ends when there are more."""
+_SPARED: Final = 64
+"""Of so many that were not heard of for longest, the one with the fewest points is forgotten."""
 
 
 @dataclass(slots=True)
@@ -39,8 +45,13 @@ class PeerAccounts:
         account.score = account.score.after(offence, now)
         is_ban = account.score.is_ban(now)
         if is_ban:
-            self._banned_until[peer] = Millis(now + BAN)
+            self._banned_until.pop(peer, None)
+            self._banned_until[peer] = Millis(now + BAN)  # last in the order: it ends last
         return is_ban
+
+    def is_banned(self, peer: PublicKey) -> bool:
+        """Return whether a peer is banned for misbehaviour and not pardoned yet."""
+        return peer in self._banned_until
 
     def is_bad(self, peer: PublicKey, now: Millis) -> bool:
         """Return whether a peer has misbehaved too much to be relied upon."""
@@ -49,7 +60,9 @@ class PeerAccounts:
 
     def pardoned(self, now: Millis) -> tuple[PublicKey, ...]:
         """Return, once, the peers whose ban for misbehaviour has ended."""
-        over = tuple(sorted(peer for peer, until in self._banned_until.items() if until <= now))
+        excess = tuple(self._banned_until)[: max(0, len(self._banned_until) - BANS_MAX)]
+        ended = (peer for peer, until in self._banned_until.items() if until <= now)
+        over = tuple(sorted({*excess, *ended}))
         for peer in over:
             del self._banned_until[peer]
         return over
@@ -74,9 +87,9 @@ class PeerAccounts:
         return account.score.points_at(now) if account else 0
 
     def _account(self, peer: PublicKey, now: Millis) -> _Account:
-        account = self._accounts.get(peer)
-        if account is None:
-            account = self._accounts[peer] = _Account(RateLimiter(now))
-            if len(self._accounts) > _ACCOUNTS_MAX:
-                del self._accounts[next(iter(self._accounts))]
+        account = self._accounts.pop(peer, None) or _Account(RateLimiter(now))
+        self._accounts[peer] = account  # last in the order: heard of most recently
+        if len(self._accounts) > ACCOUNTS_MAX:
+            longest = islice(self._accounts, _SPARED)
+            del self._accounts[min(longest, key=lambda one: self.points(one, now))]
         return account
