@@ -30,14 +30,14 @@ def run() -> list[Measured]:
     with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "net", _ROLES) as devnet:
         to = Address(devnet.places[1].identity.address)
         with devnet.client(_ROLES[0].name) as client:
-            _submit(client, to, 10)  # the first ones load what nodes load once
+            submit(client, to, 10)  # the first ones load what nodes load once
             for pair in range(PAIRS_MIN):
                 yard = Path(folder) / f"yard-{pair}"
                 yard.mkdir()
                 bare.append(
                     three_phase.measure(yard, rounds=TRANSFERS, pause_seconds=PAUSE_SECONDS)
                 )
-                ours.append(_submit(client, to, TRANSFERS))
+                ours.append(submit(client, to, TRANSFERS))
     return [
         from_samples(
             target,
@@ -48,7 +48,7 @@ def run() -> list[Measured]:
     ]
 
 
-def _submit(client: Client, to: Address, count: int) -> list[float]:
+def submit(client: Client, to: Address, count: int) -> list[float]:
     """Return the seconds that each of some transfers took, as the caller of the API sees it."""
     times: list[float] = []
     for _ in range(count):

@@ -83,12 +83,16 @@ class Place:
 
 
 def prepare(
-    folder: Path, roles: Sequence[Role] = DEMO, *, hosts: Sequence[str] | None = None
+    folder: Path,
+    roles: Sequence[Role] = DEMO,
+    *,
+    hosts: Sequence[str] | None = None,
+    others: Sequence[Founder] = (),
 ) -> tuple[Place, ...]:
     """Make the homes, the settings and the one genesis document of a devnet.
 
     What is there of it already is kept: its chain goes on, on other ports. ``hosts`` are the addresses
-    at which the nodes listen, where they do not share one.
+    at which the nodes listen, where they do not share one; ``others`` have an account and no node.
     """
     ports = free_ports(len(roles))
     places = tuple(
@@ -98,7 +102,7 @@ def prepare(
         )
         for home in (Home(folder / role.name),)
     )
-    genesis = _genesis(places)
+    genesis = _genesis(places, others)
     for place in places:
         place.home.use_genesis(genesis)
         place.home.config_path.write_text(_config_text(place, places), encoding="utf-8")
@@ -171,6 +175,10 @@ class Devnet:
                 raise NotReady(message)
             time.sleep(_POLL_SECONDS)
 
+    def process(self, name: str) -> int:
+        """Return the number of a running node's process, for who measures it."""
+        return self._processes[name].pid
+
     def kill(self, name: str) -> None:
         """End a node as a power cut would."""
         process = self._processes.pop(name)
@@ -226,13 +234,14 @@ def _identity(home: Home) -> Identity:
     return home.identity() if home.key_path.exists() else home.create(None)
 
 
-def _genesis(places: Sequence[Place]) -> Genesis:
+def _genesis(places: Sequence[Place], others: Sequence[Founder]) -> Genesis:
     """Return the document that one of the homes has; a new one if none has."""
     for place in places:
         if place.home.genesis_path.exists():
             return place.home.genesis()
     now = Millis(time.time_ns() // 1_000_000)
-    return build_genesis("devnet", DEVNET, now, [_founder(place) for place in places])
+    founders = [*(_founder(place) for place in places), *others]
+    return build_genesis("devnet", DEVNET, now, founders)
 
 
 def _founder(place: Place) -> Founder:
