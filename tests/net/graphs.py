@@ -19,7 +19,10 @@ from tests.net.switch import Switch
 from tests.net.witness import Witness
 
 NAMES: Final = tuple(f"node-{number}" for number in range(1, 8))
-ROLES: Final = tuple(Role(name=name, bonded=100, votes=True) for name in NAMES)
+TRAINER: Final = "node-6"
+ROLES: Final = tuple(
+    Role(name=name, bonded=100, votes=True, trains=name == TRAINER) for name in NAMES
+)
 """Seven of equal weight: five are a quorum."""
 
 CRAMPED: Final = "node-4"

@@ -12,6 +12,7 @@ import pytest
 from lc_node.cli.exits import Exit
 from lc_node.runtime.devnet import log_of
 from tests.net.graphs import CRAMPED, NAMES, PATIENCE_SECONDS, Graph, soon_seconds
+from tests.net.jobs import Jobs
 from tests.net.lan import what_is_missing
 from tests.net.payments import Payments
 
@@ -63,7 +64,12 @@ def test_nothing_is_lost_while_two_at_a_time_are_killed(graph: Graph) -> None:
 
 @pytest.mark.soak
 def test_nothing_is_lost_in_five_minutes_of_kills(graph: Graph) -> None:
-    _survive_kills(graph, 300)
+    """Under payments and jobs, one job after the other."""
+    jobs = Jobs(graph.devnet, NAMES[1])
+    with jobs.running():
+        _survive_kills(graph, 300)
+    _say(f"jobs: {', '.join(sorted(jobs.ends.values()))}")
+    assert all(end.is_over for end in jobs.ends.values())
 
 
 @pytest.mark.parametrize("error", [10, -10])
