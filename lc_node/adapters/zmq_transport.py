@@ -181,6 +181,10 @@ class ZmqTransport:
         """Return how many received frames wait on each channel, for the metrics."""
         return {channel: len(box) for channel, box in self._switchboard.inboxes.items()}
 
+    def dropped(self) -> dict[Channel, int]:
+        """Return how many received frames found no room on each channel, for the metrics."""
+        return {channel: box.dropped for channel, box in self._switchboard.inboxes.items()}
+
     def _dialer(self, address: PeerAddress, channel: Channel, is_kept: Kept) -> Dialer:
         return Dialer(
             self._switchboard,

@@ -77,6 +77,11 @@ class ApiServer:
         """How many messages were not even calls; they are dropped without an answer."""
         return self._malformed
 
+    @property
+    def published(self) -> int:
+        """How many events were published in this life."""
+        return self._events.latest.sequence
+
     def publish(self, event: Event) -> None:
         """Number an event, keep it, and send it to whoever listens; never blocks."""
         numbered = self._events.add(event)

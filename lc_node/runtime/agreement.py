@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
@@ -40,6 +41,7 @@ from lc_node.consensus.params import VALIDATORS_MAX
 from lc_node.consensus.validator_set import ValidatorSet
 from lc_node.ports.clock import Clock
 from lc_node.ports.stores import VoteStore
+from lc_node.runtime.histogram import Histogram
 from lc_node.wire.limits import WINDOW
 from lc_node.wire.rate import Bucket
 from lc_node.wire.score import Verdict
@@ -104,6 +106,8 @@ class Agreement:
         self._accused: set[PublicKey] = set()
         self._allowances: dict[PublicKey, Bucket] = {}
         self._voices: dict[PublicKey, Millis] = {}
+        self.store_seconds: Final = Histogram()
+        """How long it took to make votes durable."""
         self._turn = 0
         self._pruned = (core.epoch, View(0))
         self._has_work = False
@@ -212,9 +216,11 @@ class Agreement:
         """Do what the core wants; persists that follow each other share one fsync."""
         for is_persist, group in groupby(outputs, _is_persist):
             if is_persist:
+                begun = time.perf_counter()
                 with self._with.votes.batch():
                     for output in group:
                         self._do(output)
+                self.store_seconds.observe(time.perf_counter() - begun)
             else:
                 for output in group:
                     self._do(output)

@@ -143,6 +143,13 @@ class SandboxConfig(Section):
     """auto: the first that works here; so far there is one."""
 
 
+class MetricsConfig(Section):
+    """Where Prometheus may ask how the node fares."""
+
+    listen: Annotated[str, msgspec.Meta(pattern=r"^$|^[^ /]+:[0-9]{1,5}$")] = ""
+    """Such as "127.0.0.1:9464"; empty: nowhere. Whoever can connect there can read everything."""
+
+
 class LogConfig(Section):
     """What the node says on stderr."""
 
@@ -157,6 +164,7 @@ class Config(Section):
     work: WorkConfig = WorkConfig()
     storage: StorageConfig = StorageConfig()
     sandbox: SandboxConfig = SandboxConfig()
+    metrics: MetricsConfig = MetricsConfig()
     log: LogConfig = LogConfig()
 
 
@@ -198,6 +206,7 @@ def _explained(message: str) -> str:
         WorkConfig,
         StorageConfig,
         SandboxConfig,
+        MetricsConfig,
         LogConfig,
     )
     known = [name for section in sections for name in section.__struct_fields__]

@@ -59,6 +59,11 @@ DEFAULT_CONFIG_TEXT: Final = """\
 # "auto": the first that works here; or "bubblewrap".
 #: engine = "auto"
 
+# Where Prometheus may ask how the node fares: "127.0.0.1:9464"; empty: nowhere (docs/METRICS.md).
+# Whoever can connect there can read everything.
+[metrics]
+#: listen = ""
+
 # What the node says on stderr.
 [log]
 # "debug", "info", "warning" or "error"

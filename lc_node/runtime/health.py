@@ -116,6 +116,11 @@ class Facts:
         since = max(self.block_time, self.started)
         return self.now - since > SILENT_HEARTBEATS * self.heartbeat
 
+    def hears(self, voter: Voter) -> bool:
+        """Return whether a validator is there: ourselves, connected, or heard voting through others."""
+        is_up = voter.key == self.me or any(peer.peer == voter.key for peer in self.up)
+        return is_up or _votes(voter, self)
+
     @property
     def is_alone(self) -> bool:
         """Whether no peer is connected although there are other validators."""
@@ -222,8 +227,7 @@ def _stalled(facts: Facts) -> Iterator[Finding]:
     """Name who is missing: nothing becomes final without more than two thirds of the weight."""
     if not facts.is_silent or facts.is_behind:
         return
-    up = {peer.peer for peer in facts.up} | {facts.me}
-    absent = [voter for voter in facts.voters if voter.key not in up and not _votes(voter, facts)]
+    absent = [voter for voter in facts.voters if not facts.hears(voter)]
     here = sum(voter.weight for voter in facts.voters) - sum(voter.weight for voter in absent)
     if here < facts.quorum:
         yield Finding(
@@ -295,6 +299,7 @@ _REMEDIES: Final = {
     Refusal.FULL: "it has no room for more peers: list another one",
     Refusal.GREET_FIRST: "it had lost the session: it is tried again",
     Refusal.MALFORMED: "it speaks otherwise: upgrade the older of the two",
+    Refusal.NOT_INVITED: "its graph is private: ask one of its owners for an invitation (`lc-node invite`)",
     Refusal.NO_ANSWER: "is it running, is its port open, is the transport key that of `lc-node key show` there?",
 }
 

@@ -23,15 +23,14 @@ from lc_node.api.endpoint import Endpoint, close_endpoint, open_endpoint
 from lc_node.api.schema import Event
 from lc_node.api.server import ApiServer
 from lc_node.chain.crypto import digest, verify
-from lc_node.chain.errors import LearningChainError
 from lc_node.chain.genesis import Genesis, chain_id
-from lc_node.chain.transactions import Body, Evidence
+from lc_node.chain.transactions import Body
 from lc_node.chain.types import ByteCount, Epoch, Height, JobId, PublicKey
-from lc_node.chain.votes import Vote
 from lc_node.consensus.epochs import Epochs, Voter
 from lc_node.consensus.params import ConsensusParams
 from lc_node.ports.keystore import Keystore
 from lc_node.ports.sandbox import Capabilities, SandboxUnavailable
+from lc_node.runtime.accusing import Accusing
 from lc_node.runtime.agreement import Agreement, Surroundings
 from lc_node.runtime.answers import Answerer, Answers
 from lc_node.runtime.config import Config
@@ -40,8 +39,11 @@ from lc_node.runtime.discovery_builder import build_discovery
 from lc_node.runtime.doors import NodeService
 from lc_node.runtime.history import History
 from lc_node.runtime.home import Home
+from lc_node.runtime.instruments import serve_metrics
 from lc_node.runtime.job_service import JobService
 from lc_node.runtime.ledger import Finalized, Ledger
+from lc_node.runtime.measured_sandbox import MeasuredSandbox
+from lc_node.runtime.metrics import Observed
 from lc_node.runtime.network import Network
 from lc_node.runtime.office import Decide, Office
 from lc_node.runtime.peers import PeerHandlers
@@ -92,6 +94,7 @@ class Node:
             self._open_doors(settings.home, opened)
             # In this order they are closed if one of them cannot be opened, and at the end.
             self._opened = opened.pop_all()
+        self._accusing = Accusing(self._send)
         self._agreement = self._make_agreement()
         self._vitals = Vitals(
             me=self._me,
@@ -118,12 +121,12 @@ class Node:
         )
         self._discovery = self._make_discovery()
         self._workshop = self._make_workshop()
-        self._evidence: asyncio.Queue[Evidence] = asyncio.Queue(16)
         self._jobs = self._make_job_service()
         self._server: ApiServer | None = None
 
     async def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Live until cancelled, then stop: first the work, then the door, then the chain."""
+        config = self._settings.config
         try:
             await self._probe()
             server = self._make_server()
@@ -132,11 +135,12 @@ class Node:
                 chain.create_task(self._transport.run())
                 chain.create_task(self.network.run(self._handlers()))
                 chain.create_task(self._agreement.run())
-                if self._settings.config.network.discover:
+                if config.network.discover:
                     chain.create_task(self._discovery.run())
+                chain.create_task(serve_metrics(config.metrics.listen, self._observed()))
                 door.create_task(self._serve(server))
                 async with asyncio.TaskGroup() as work:
-                    work.create_task(self._report_evidence())
+                    work.create_task(self._accusing.run())
                     work.create_task(self._validation.run())
                     work.create_task(self._jobs.run())
                     _log.info("height %d, listening on port %d", self.ledger.height, self.port)
@@ -183,7 +187,7 @@ class Node:
             )
 
     def _open_doors(self, home: Home, opened: ExitStack) -> None:
-        self._sandbox = BubblewrapSandbox(self._me.hex()[:16])
+        self._sandbox = MeasuredSandbox(BubblewrapSandbox(self._me.hex()[:16]))
         self._capabilities: Capabilities | None = None
         self._sandbox_problem = "the sandbox has not been probed yet"
         raise_descriptor_limit()
@@ -242,7 +246,7 @@ class Node:
             me=self._me,
             deliver=ledger.deliver,
             secure=ledger.secure,
-            on_evidence=self._on_evidence,
+            on_evidence=self._accusing.accuse,
         )
         ledger.hear(self._on_finalized)
         return Agreement(core, surroundings)
@@ -332,6 +336,24 @@ class Node:
         finally:
             self._server = None
 
+    def _observed(self) -> Observed:
+        return Observed(
+            me=self._me,
+            home=self._settings.home.path,
+            ledger=self.ledger,
+            agreement=self._agreement,
+            sender=self._sender,
+            network=self.network,
+            transport=self._transport,
+            jobs=self._jobs,
+            sandbox=self._sandbox,
+            blobs=self._blobs,
+            blobs_bytes_max=self._settings.config.storage.blobs_bytes_max,
+            vitals=self._vitals,
+            accusing=self._accusing,
+            server=lambda: self._server,
+        )
+
     def _publish(self, event: Event) -> None:
         if self._server is not None:
             self._server.publish(event)
@@ -360,19 +382,6 @@ class Node:
     def _on_finalized(self, finalized: Finalized) -> None:
         del finalized
         self._jobs.wake()
-
-    def _on_evidence(self, first: Vote, second: Vote) -> None:
-        if not self._evidence.full():
-            self._evidence.put_nowait(Evidence(first=first, second=second))
-
-    async def _report_evidence(self) -> None:
-        """Bring proofs of equivocation onto the chain, one at a time."""
-        while True:
-            body = await self._evidence.get()
-            try:
-                await self._sender.send(body)
-            except LearningChainError as error:
-                _log.info("evidence not taken: %s", error)
 
 
 def _search_of(job: JobId, node: PublicKey) -> OptunaSearch:

@@ -1,5 +1,6 @@
 """What we hold for and against each peer: its allowances, its score, how far its chain is."""
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -32,19 +33,33 @@ class PeerAccounts:
         """Start with a clean slate."""
         self._accounts: dict[PublicKey, _Account] = {}
         self._banned_until: dict[PublicKey, Millis] = {}
+        self.frames: Final[Counter[Kind]] = Counter()
+        """Frames within the limits, by kind, of all peers."""
+        self.bytes: Final[Counter[Kind]] = Counter()
+        """What they took."""
+        self.offences: Final[Counter[Offence]] = Counter()
+        """Of all peers."""
+        self.bans = 0
+        """For misbehaviour."""
 
     def admits(self, peer: PublicKey, kind: Kind, size: int, now: Millis) -> bool:
         """Count a frame against the peer's allowances."""
         account = self._account(peer, now)
         account.heard = now
-        return account.limiter.admits(kind, ByteCount(size), now)
+        if not account.limiter.admits(kind, ByteCount(size), now):
+            return False
+        self.frames[kind] += 1
+        self.bytes[kind] += size
+        return True
 
     def offend(self, peer: PublicKey, offence: Offence, now: Millis) -> bool:
         """Count an offence; return whether it is one too many, which bans the peer for a while."""
         account = self._account(peer, now)
         account.score = account.score.after(offence, now)
+        self.offences[offence] += 1
         is_ban = account.score.is_ban(now)
         if is_ban:
+            self.bans += 1
             self._banned_until.pop(peer, None)
             self._banned_until[peer] = Millis(now + BAN)  # last in the order: it ends last
         return is_ban

@@ -18,6 +18,7 @@ from lc_node.chain.transactions import (
 )
 from lc_node.chain.types import ChainId, Height, Millis, Nonce, TransactionId
 from lc_node.ports.clock import Clock
+from lc_node.runtime.histogram import Histogram
 from lc_node.runtime.ledger import Finalized, Ledger
 
 VALID_BLOCKS: Final = 1_000
@@ -100,6 +101,8 @@ class Sender:
         self._on_work = on_work
         self.repeat_seconds = REPEAT_SECONDS
         self._nonce = Nonce(0)
+        self.seconds: Final = Histogram()
+        """How long transactions took to become final."""
         self._waiting: dict[TransactionId, asyncio.Future[Included]] = {}
         self._turn = asyncio.Semaphore(ledger.params.pending_per_account_max // 2)
         ledger.hear(self._on_finalized)
@@ -121,10 +124,12 @@ class Sender:
     async def _see_through(self, body: Body) -> Included:
         done = asyncio.get_running_loop().create_future()
         errand = _Errand(body=body, nonce=self._next_nonce(), done=done)
+        begun = self._clock.now()
         try:
             while not done.done():
                 self._push(errand)
                 await asyncio.wait({done}, timeout=self.repeat_seconds)
+            self.seconds.observe(max(0, self._clock.now() - begun) / 1000)
             return errand.done.result()
         finally:
             for name in errand.names:

@@ -1,6 +1,7 @@
 """Transactions between us and our peers: what ``wire.mesh`` decides is done here, as time goes by."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final, Protocol, TypeAlias, assert_never
 
@@ -71,6 +72,8 @@ class Spreading:
         self._mesh: Final = Mesh(draw, speaker.is_bad)
         self._recent: Final = Recent(RECENT)
         self._waiting: Final = Inbox[bytes](TRANSACTIONS)
+        self.verdicts: Final[Counter[Verdict]] = Counter()
+        """What became of peers' transactions, for the metrics."""
 
     async def run(self, judge: Judge) -> None:
         """Pass transactions on until cancelled."""
@@ -81,6 +84,11 @@ class Spreading:
     def __len__(self) -> int:
         """Return how many transactions wait to be judged."""
         return len(self._waiting)
+
+    @property
+    def dropped(self) -> int:
+        """How many found no room to wait."""
+        return self._waiting.dropped
 
     def joined(self, peer: PublicKey, *, is_dialed: bool, pending: Iterable[Digest]) -> None:
         """Take up a peer, and announce to it what it cannot have heard of."""
@@ -132,6 +140,7 @@ class Spreading:
         while True:
             peer, raw = await self._waiting.take()
             verdict = await judge.on_transaction(peer, raw)
+            self.verdicts[verdict] += 1
             name, now = message_id(raw), self._clock.now()
             match verdict:
                 case Verdict.ACCEPT:

@@ -60,6 +60,13 @@ class Vitals:
         self._started = clock.now()
         self._arrivals: deque[Millis] = deque(maxlen=_ARRIVALS_MAX)
         self._offsets: deque[int] = deque(maxlen=OFFSETS_KEPT)
+        self._last = ledger.tip
+        self.blocks = 0
+        """Made final in this life."""
+        self.transactions = 0
+        """In these blocks."""
+        self.skipped_views = 0
+        """Without a block of their own, between these blocks."""
         ledger.hear(self._on_finalized)
 
     def facts(self) -> Facts:
@@ -111,3 +118,8 @@ class Vitals:
         self._arrivals.append(now)
         if header.proposer != self._me:
             self._offsets.append(now - header.time)
+        self.blocks += 1
+        self.transactions += len(finalized.block.transactions)
+        if header.epoch == self._last.epoch:
+            self.skipped_views += max(0, header.view - self._last.view - 1)
+        self._last = header
