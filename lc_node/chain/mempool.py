@@ -1,7 +1,7 @@
 """Transactions that wait for a block: bounded, and fair to accounts and to peers."""
 
 from bisect import bisect_left, insort
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NewType
@@ -14,6 +14,7 @@ from lc_node.chain.errors import (
     InvalidTransaction,
     MempoolFull,
     TooManyPending,
+    TransactionRefused,
     TransactionTooLarge,
 )
 from lc_node.chain.params import ProtocolParams
@@ -66,6 +67,8 @@ class Mempool:
         self._ranking: list[Entitlement] = []
         self._turns: OrderedDict[Digest, Pending] = OrderedDict()
         self._bytes = 0
+        self.refusals: Final[Counter[str]] = Counter()
+        """Transactions that were not let in, by the class of the error."""
 
     def __len__(self) -> int:
         return len(self._by_hash)
@@ -94,20 +97,12 @@ class Mempool:
         Raises:
             TransactionRefused: it is not, or there is no room; the class says why.
         """
-        data = encode(signed)
-        self._validate_room(signed, len(data))
-        self._validate_rules(signed, state, now, is_verified=False)
-        account = state.account(signed.transaction.sender)
-        name = Digest(leaf_hash(data))
-        pending = Pending(
-            signed=signed,
-            digest=name,
-            size=ByteCount(len(data)),
-            source=source,
-            since=now,
-            entitlement=(account.epoch_bond, account.balance, -now, name),
-        )
-        self._make_room(pending)
+        try:
+            pending = self._admissible(signed, state, now, source)
+            self._make_room(pending)
+        except TransactionRefused as error:
+            self.refusals[type(error).__name__] += 1
+            raise
         self._insert(pending)
         return pending
 
@@ -156,6 +151,24 @@ class Mempool:
                 self._validate_rules(entry.signed, state, now, is_verified=True)
             except InvalidTransaction:
                 self._remove(entry)
+
+    def _admissible(
+        self, signed: SignedTransaction, state: State, now: Millis, source: Source
+    ) -> Pending:
+        """Return a transaction ready to be entered, if the rules allow it."""
+        data = encode(signed)
+        self._validate_room(signed, len(data))
+        self._validate_rules(signed, state, now, is_verified=False)
+        account = state.account(signed.transaction.sender)
+        name = Digest(leaf_hash(data))
+        return Pending(
+            signed=signed,
+            digest=name,
+            size=ByteCount(len(data)),
+            source=source,
+            since=now,
+            entitlement=(account.epoch_bond, account.balance, -now, name),
+        )
 
     def _validate_room(self, signed: SignedTransaction, size: int) -> None:
         """Refuse what is too large, known, or one too many of its sender."""

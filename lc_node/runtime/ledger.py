@@ -1,6 +1,5 @@
 """The chain on this node: the final state, the states of blocks on trial, the mempool, the store."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +11,7 @@ from lc_node.chain.blocks import BLOCK_DECODER, Block, Header, block_id
 from lc_node.chain.builder import Slot, build_block
 from lc_node.chain.codec import Record, encode
 from lc_node.chain.epochs import get_last_height
-from lc_node.chain.errors import InvalidBlock, LearningChainError, TransactionRefused
+from lc_node.chain.errors import InvalidBlock, LearningChainError
 from lc_node.chain.events import MARKET_EVENT_DECODER, EpochBegan
 from lc_node.chain.genesis import Genesis, genesis_header, initial_state
 from lc_node.chain.mempool import Mempool, Source
@@ -139,8 +138,6 @@ class Ledger:
         self._work_since: dict[BlockId, Millis] = {}
         """When transactions were first seen waiting for a block on a parent."""
         self.mempool: Final = Mempool(genesis.params)
-        self.refusals: Final[Counter[str]] = Counter()
-        """Transactions that were not let in, by the class of the error."""
         self.root: Final = genesis_header(genesis)
         self._begin(genesis)
         self._complete_epochs()
@@ -171,11 +168,7 @@ class Ledger:
         Raises:
             TransactionRefused: it cannot become final as things stand; the class says why.
         """
-        try:
-            self.mempool.add(signed, self.state, now, source)
-        except TransactionRefused as error:
-            self.refusals[type(error).__name__] += 1
-            raise
+        self.mempool.add(signed, self.state, now, source)
 
     def secure(self) -> None:
         """Make every delivered block survive a power cut."""

@@ -46,7 +46,7 @@ def _heard(node: Observed) -> float:
 
 
 def _refused(node: Observed) -> Samples:
-    for reason, count in sorted(node.ledger.refusals.items()):
+    for reason, count in sorted(node.ledger.mempool.refusals.items()):
         yield (reason,), count
 
 

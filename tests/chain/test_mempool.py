@@ -69,6 +69,16 @@ def test_what_was_admitted_waits_and_is_found_by_its_hash(state: State) -> None:
     assert (len(mempool), mempool.bytes) == (1, len(encode(pending.signed)))
 
 
+def test_refusals_are_counted_by_their_class(state: State) -> None:
+    mempool = Mempool(DEVNET)
+    mempool.add(pay(state, ANNA), state, START, ME)
+    for _ in range(2):
+        with pytest.raises(AlreadyPending):
+            mempool.add(pay(state, ANNA), state, START, ME)
+
+    assert mempool.refusals == {"AlreadyPending": 2}
+
+
 def test_an_unknown_hash_is_not_found(state: State) -> None:
     assert filled(state).get(pay(state, ANNA).transaction.chain_id) is None
 
