@@ -103,10 +103,10 @@ class Network:
         self._transport = transport
         self._clock = clock
         self._height = height
-        self.accounts: Final = PeerAccounts()
+        self._accounts: Final = PeerAccounts()
         self.verdicts: Final[Counter[Verdict]] = Counter()
         """What became of peers' messages of the agreement, for the metrics."""
-        self.spreading: Final = Spreading(self, clock, secrets.randbelow)
+        self._spreading: Final = Spreading(self, clock, secrets.randbelow)
         self._requests: Final = Inbox[Request](QUESTIONS)
         self._questions: Final = Questions(self.tell)
         self._blobs: Final = BlobExchange(blobs, self, clock)
@@ -120,7 +120,7 @@ class Network:
         async with asyncio.TaskGroup() as tasks:
             for channel in Channel:
                 tasks.create_task(self._listen(channel, handlers))
-            tasks.create_task(self.spreading.run(handlers))
+            tasks.create_task(self._spreading.run(handlers))
             for _ in range(_ANSWERERS):
                 tasks.create_task(self._answer_requests(handlers))
             tasks.create_task(self._blobs.run())
@@ -142,15 +142,15 @@ class Network:
         """Send a transaction to every peer not known to have it; return how many took it."""
         if self._handlers is not None:
             self._note_changes(self._handlers)
-        return self.spreading.broadcast(raw)
+        return self._spreading.broadcast(raw)
 
     def some_of(self, peers: Iterable[PublicKey]) -> tuple[PublicKey, ...]:
         """Return a few of the peers, mostly the same ones: whom news are pushed to."""
-        return self.spreading.some_of(peers)
+        return self._spreading.some_of(peers)
 
     def is_bad(self, peer: PublicKey, now: Millis) -> bool:
         """Return whether a peer has misbehaved too much to be relied upon."""
-        return self.accounts.is_bad(peer, now)
+        return self._accounts.is_bad(peer, now)
 
     async def request(
         self, to: PublicKey, topic: int, payload: bytes, *, within: MillisSpan = _REQUEST_SPAN
@@ -194,9 +194,9 @@ class Network:
                 is_outbound=one.is_outbound,
                 is_listed=one.is_listed,
                 refusal=one.refusal,
-                height=self.accounts.height(one.peer),
-                heard=self.accounts.heard(one.peer),
-                score=self.accounts.points(one.peer, now),
+                height=self._accounts.height(one.peer),
+                heard=self._accounts.heard(one.peer),
+                score=self._accounts.points(one.peer, now),
                 since=one.since,
                 bytes_in=one.bytes_in,
                 bytes_out=one.bytes_out,
@@ -207,15 +207,25 @@ class Network:
     def queues(self) -> Mapping[str, int]:
         """Return the lengths of the queues, for the metrics; each is bounded per peer."""
         return {
-            "transactions": len(self.spreading),
+            "transactions": len(self._spreading),
             "requests": len(self._requests),
             "blobs": self._blobs.queued,
         }
 
+    @property
+    def accounts(self) -> PeerAccounts:
+        """What is held against peers, and counts of what they sent, for the metrics."""
+        return self._accounts
+
+    @property
+    def spreading(self) -> Spreading:
+        """The transactions between us and our peers, for the metrics."""
+        return self._spreading
+
     def dropped(self) -> Mapping[str, int]:
         """Return how much found no room in these queues."""
         return {
-            "transactions": self.spreading.dropped,
+            "transactions": self._spreading.dropped,
             "requests": self._requests.dropped,
         }
 
@@ -232,7 +242,7 @@ class Network:
 
     def offend(self, peer: PublicKey, offence: Offence) -> None:
         """Count an offence of a peer; too many of them ban it for ten minutes."""
-        if self.accounts.offend(peer, offence, self._clock.now()):
+        if self._accounts.offend(peer, offence, self._clock.now()):
             self._transport.forbid(peer)
 
     def tell(self, peer: PublicKey, message: Message) -> bool:
@@ -260,7 +270,7 @@ class Network:
             kind = kind_of(inbound.frame)
             if LIMITS[kind].channel not in {None, inbound.channel}:
                 self.offend(inbound.peer, Offence.WRONG_CHANNEL)
-            elif not self.accounts.admits(inbound.peer, kind, len(inbound.frame), now):
+            elif not self._accounts.admits(inbound.peer, kind, len(inbound.frame), now):
                 self.offend(inbound.peer, Offence.OVER_LIMIT)
             else:
                 self._hear(inbound.peer, decode_message(inbound.frame), handlers)
@@ -275,14 +285,14 @@ class Network:
         elif isinstance(message, GetBlob | GetChunk):
             self._blobs.asked(peer, message)
         elif isinstance(message, TransactionFrame | Announce | Want | Prune):
-            self.spreading.hear(peer, message, handlers)
+            self._spreading.hear(peer, message, handlers)
         elif isinstance(message, Request):
             self._requests.put(peer, message, len(message.payload))
         elif isinstance(message, Response):
             if not self._questions.answered(peer, message):
                 self.offend(peer, Offence.UNSOLICITED)
         elif isinstance(message, Status):
-            self.accounts.note_height(peer, message.height, self._clock.now())
+            self._accounts.note_height(peer, message.height, self._clock.now())
         else:
             self.offend(peer, Offence.GREETED_AGAIN)
 
@@ -310,13 +320,13 @@ class Network:
         joined, left = sorted(now_up - self._up), sorted(self._up - now_up)
         self._up = now_up
         for peer in left:
-            self.spreading.left(peer)
+            self._spreading.left(peer)
             self._questions.left(peer)
             self._blobs.left(peer)
             handlers.on_peer(peer, is_up=False)
         dialed = {one.peer for one in self._transport.connections() if one.is_dialed}
         for peer in joined:
-            self.spreading.joined(peer, is_dialed=peer in dialed, pending=handlers.pending())
+            self._spreading.joined(peer, is_dialed=peer in dialed, pending=handlers.pending())
             self.tell(peer, Status(height=self._height()))
             self._blobs.joined(peer)
             handlers.on_peer(peer, is_up=True)
@@ -327,6 +337,6 @@ class Network:
             await asyncio.sleep(_STATUS_SECONDS)
             for peer in self.connected:
                 self.tell(peer, Status(height=self._height()))
-            for peer in self.accounts.pardoned(self._clock.now()):
+            for peer in self._accounts.pardoned(self._clock.now()):
                 if peer not in self._banned:
                     self._transport.permit(peer)
