@@ -17,6 +17,7 @@ from lc_node.chain.types import ByteCount, ChainId, Digest, Height, PublicKey, S
 from lc_node.ports.clock import Clock
 from lc_node.ports.transport import PeerAddress
 from lc_node.runtime.network import Network, Verdict
+from lc_node.wire.session import Admits, admits_everyone
 
 CHAIN = ChainId(sha256(b"a chain"))
 OTHER_CHAIN = ChainId(sha256(b"another chain"))
@@ -69,6 +70,7 @@ async def transport(
     peers: Sequence[PeerAddress] = (),
     port: int | None = 0,
     chain_id: ChainId = CHAIN,
+    admits: Admits = admits_everyone,
     before: Callable[[ZmqTransport], object] = lambda _made: None,
 ) -> AsyncIterator[ZmqTransport]:
     """Run a transport for as long as the context lasts; ``before`` sees it before it runs."""
@@ -79,6 +81,7 @@ async def transport(
         peers=peers,
         host="127.0.0.1",
         port=port,
+        admits=admits,
     )
     made = ZmqTransport(settings, SystemClock())
     made.open()

@@ -13,10 +13,11 @@ from typing import Final, TypeVar
 from lc_node.api import schema
 from lc_node.api.endpoint import default_home
 from lc_node.api.errors import ApiError, BadCall
-from lc_node.api.light_beginning import Keep, from_checkpoint, from_genesis
-from lc_node.api.light_errors import NoServer, NotProved, NotSettled, UnknownJob
+from lc_node.api.light_beginning import Keep, from_checkpoint, from_genesis, from_servers
+from lc_node.api.light_errors import NoBeginning, NoServer, NotProved, NotSettled, UnknownJob
 from lc_node.api.light_facts import account_fact, job_fact, result_fact
-from lc_node.api.light_link import Server, ServerFailed, parse_server
+from lc_node.api.light_link import ServerFailed
+from lc_node.api.light_places import Places, Server, parse_places
 from lc_node.api.light_schema import (
     Freshness,
     Proof,
@@ -68,11 +69,11 @@ def connect(
     folder: Path | None = None,
     trust_old: bool = False,
 ) -> "LightClient":
-    """Return a client that asks these nodes; nothing is asked yet.
+    """Return a client that asks these nodes.
 
     Args:
-        servers: nodes as ``tcp://KEY@HOST:PORT``; the first that answers is believed as far as it proves,
-            the others are compared with it.
+        servers: nodes as ``tcp://KEY@HOST:PORT``, or join lines; the first that answers is believed as
+            far as it proves, the others are compared with it.
         genesis: the graph's genesis file, to begin with.
         checkpoint: somebody's checkpoint, to begin with.
         folder: where what is proved is kept; by default ``light`` in the home of a node.
@@ -82,10 +83,15 @@ def connect(
         BadServer: a text names no node.
         NoBeginning: there is nothing to begin with.
         NotProved: it contradicts itself.
+        NoServer: the genesis document that a join line names cannot be had from its nodes.
     """
     keep = Keep(folder or default_home(os.environ) / "light")
-    begin = _beginning(keep, genesis, checkpoint)
-    return LightClient([parse_server(one) for one in servers], begin, keep, trust_old=trust_old)
+    places = parse_places(servers)
+    named = (
+        from_genesis(genesis) if genesis else from_checkpoint(checkpoint) if checkpoint else None
+    )
+    begin = _beginning(keep, named, places)
+    return LightClient(places.servers, begin, keep, trust_old=trust_old)
 
 
 class LightClient:
@@ -192,7 +198,7 @@ class LightClient:
                 return track, answer
         for track, cause in failures:
             if not isinstance(cause, ServerFailed):
-                raise _not_proved(cause, track.server.address) from cause
+                raise _not_proved(cause, track.server.name) from cause
         raise NoServer("; ".join(str(cause) for _, cause in failures) or "none was named")
 
     def _validate_age(self, track: Track) -> None:
@@ -211,7 +217,7 @@ class LightClient:
             epoch=setting.epoch,
             validators=len(setting.validators),
             freshness=Freshness(track.mind.freshness(self._now()).value),
-            server=track.server.address,
+            server=track.server.name,
             agreeing=agreeing,
             servers=len(self._tracks),
             is_trust_old=self._is_trust_old,
@@ -244,15 +250,18 @@ class LightClient:
         validate_agreement((newest,), (Certified(header=header, certificate=certificate),))
 
 
-def _beginning(keep: Keep, genesis: Path | None, checkpoint: Path | None) -> Checkpoint:
+def _beginning(keep: Keep, named: Checkpoint | None, places: Places) -> Checkpoint:
     """Return what was named, or what was kept of the same chain if that is newer."""
-    if genesis is None and checkpoint is None:
+    if named is None and places.chain_id is None:
         return keep.only()
-    named = from_genesis(genesis) if genesis else from_checkpoint(checkpoint or Path())
+    if named is None:
+        assert places.chain_id is not None, "checked before"
+        return keep.of(places.chain_id) or from_servers(places.servers, places.chain_id)
+    if places.chain_id not in {None, named.chain_id}:
+        raise NoBeginning("the join line is of another chain than what was named to begin with")
     kept = keep.of(named.chain_id)
-    if kept is None or kept.newest.header.height < named.newest.header.height:
-        return named
-    return kept
+    is_newer = kept is not None and kept.newest.header.height >= named.newest.header.height
+    return kept if kept is not None and is_newer else named
 
 
 def _patiently(ask: Callable[[], T]) -> T:

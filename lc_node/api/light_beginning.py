@@ -1,13 +1,16 @@
 """What a light client begins with: a genesis file, somebody's checkpoint, or its own of last time."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
-from lc_node.api.light_errors import NoBeginning
+from lc_node.api.light_errors import NoBeginning, NoServer
+from lc_node.api.light_link import ServerFailed, opened
+from lc_node.api.light_places import Server
 from lc_node.chain.codec import Decoder, encode
-from lc_node.chain.errors import InvalidGenesis, MalformedBytes
-from lc_node.chain.genesis import GENESIS_BYTES_MAX, GENESIS_DECODER
+from lc_node.chain.errors import InvalidGenesis, LearningChainError, MalformedBytes
+from lc_node.chain.genesis import GENESIS_BYTES_MAX, GENESIS_DECODER, Genesis
 from lc_node.chain.types import ChainId
 from lc_node.consensus.checkpoint import (
     CHECKPOINT_BYTES_MAX,
@@ -15,6 +18,8 @@ from lc_node.consensus.checkpoint import (
     Checkpoint,
     genesis_checkpoint,
 )
+from lc_node.wire.genesis_parts import TELL_DECODER, Assembly
+from lc_node.wire.topics import Topic
 
 T = TypeVar("T")
 
@@ -40,6 +45,21 @@ def from_checkpoint(path: Path) -> Checkpoint:
         NoBeginning: it cannot be read.
     """
     return _read(path, CHECKPOINT_DECODER, CHECKPOINT_BYTES_MAX)
+
+
+def from_servers(servers: Sequence[Server], chain_id: ChainId) -> Checkpoint:
+    """Return the beginning of a chain whose name is trusted: its genesis document, from any server.
+
+    Raises:
+        NoServer: none of them has the document.
+    """
+    failures: list[str] = []
+    for server in servers:
+        try:
+            return genesis_checkpoint(_fetched(server, chain_id))
+        except LearningChainError as error:
+            failures.append(f"{server.name}: {error}")
+    raise NoServer("; ".join(failures))
 
 
 class Keep:
@@ -82,6 +102,17 @@ class Keep:
 
     def _path(self, chain_id: ChainId) -> Path:
         return self._folder / f"{chain_id.hex()}{_SUFFIX}"
+
+
+def _fetched(server: Server, chain_id: ChainId) -> Genesis:
+    assembly, document = Assembly(chain_id), None
+    with opened(server, chain_id) as link:
+        while document is None:
+            answer = link.ask(Topic.GENESIS, encode(assembly.question))
+            if answer is None:
+                raise ServerFailed("it does not tell the genesis document")
+            document = assembly.take(TELL_DECODER.decode(answer))
+    return GENESIS_DECODER.decode(document)
 
 
 def _read(path: Path, decoder: Decoder[T], bytes_max: int) -> T:

@@ -27,7 +27,7 @@ class BadServer(ApiError):
         super().__init__(
             "BadServer",
             f"{text!r} does not name a node: {why}. Write tcp://KEY@HOST:PORT, where KEY is the "
-            "transport key that `lc-node key show` prints on that machine.",
+            "transport key that `lc-node key show` prints on that machine, or give a join line.",
         )
 
 

@@ -4,11 +4,9 @@ The caller's keys live as long as the connection. It opens the channel of questi
 sends it nothing else and reserves no seat for it (docs/LIGHT.md).
 """
 
-import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 import zmq
@@ -16,20 +14,29 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from zmq.utils import z85
 from zmq.utils.monitor import recv_monitor_message
 
-from lc_node.api.light_errors import BadServer
+from lc_node.api.light_places import Server, address_of, guests
 from lc_node.chain.errors import LearningChainError, MalformedBytes
 from lc_node.chain.types import ChainId, PublicKey, Signature
+from lc_node.wire.endpoints import Endpoint
+from lc_node.wire.invitations import claim
 from lc_node.wire.kinds import Channel
 from lc_node.wire.limits import FRAME_BYTES_MAX, GREETING_MAX
 from lc_node.wire.messages import Request, Response, decode_message, encode_message
-from lc_node.wire.session import Outcome, Policy, Role, Session, State, TransportKey, identity_of
+from lc_node.wire.session import (
+    Identity,
+    Outcome,
+    Policy,
+    Role,
+    Session,
+    State,
+    TransportKey,
+    identity_of,
+)
 from lc_node.wire.topics import Topic
 
 ANSWER_SECONDS: Final = 15.0
 """A node that has not answered by then is asked no more."""
 
-_SERVER: Final = re.compile(r"tcp://([0-9a-f]{64})@(\[[0-9a-fA-F:.]+\]|[^\[\]:@/]+):([0-9]{1,5})")
-_PORT_MAX: Final = 65_535
 _HEARTBEAT_MS: Final = 5_000
 _OVER: Final = frozenset(
     {
@@ -46,43 +53,11 @@ class ServerFailed(LearningChainError):
     """A node cannot be asked; another one may."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """Where a node listens for peers, and the key by which its connection is known."""
+class _Key:
+    """A key in memory: made for one connection and forgotten with it, or given with an invitation."""
 
-    host: str
-    port: int
-    transport_key: TransportKey
-    node_key: PublicKey | None = None
-    """Whose node it must be; None: whoever holds the transport key."""
-
-    @property
-    def address(self) -> str:
-        """The place, as ZeroMQ wants it."""
-        return f"tcp://{self.host}:{self.port}"
-
-
-def parse_server(text: str) -> Server:
-    """Return the node that ``tcp://KEY@HOST:PORT`` names.
-
-    Raises:
-        BadServer: the text is not of this form.
-    """
-    found = _SERVER.fullmatch(text)
-    if found is None:
-        has_key = "@" in text or not text.startswith("tcp://")
-        raise BadServer(text, "it is not of that form" if has_key else "the key is missing")
-    if not 0 < int(found[3]) <= _PORT_MAX:
-        raise BadServer(text, f"there is no port {found[3]}")
-    key = TransportKey(bytes.fromhex(found[1]))
-    return Server(host=found[2], port=int(found[3]), transport_key=key)
-
-
-class _Ephemeral:
-    """A key that is made for one connection and forgotten with it."""
-
-    def __init__(self) -> None:
-        self._key = Ed25519PrivateKey.generate()
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
 
     @property
     def public_key(self) -> PublicKey:
@@ -100,13 +75,13 @@ class LightLink:
         socket: "zmq.Socket[bytes]",
         monitor: "zmq.Socket[bytes]",
         session: Session,
-        server: Server,
+        address: str,
     ) -> None:
         """Take over sockets; see ``opened``."""
         self._socket = socket
         self._monitor = monitor
         self._session = session
-        self._server = server
+        self._address = address
         self._number = 0
         self._poller = zmq.Poller()
         for one in (socket, monitor):
@@ -119,6 +94,10 @@ class LightLink:
             ServerFailed: it is not there, is another one, or refuses.
         """
         deadline = time.monotonic() + GREETING_MAX / 1_000
+        try:
+            self._socket.connect(self._address)
+        except zmq.ZMQError as error:
+            raise self._failed(f"is no place to connect to ({error})") from error
         self._perform(self._session.open())
         while self._session.state is State.GREETING:
             self._perform(self._session.receive(self._next_frame(deadline)))
@@ -183,20 +162,36 @@ class LightLink:
             raise self._failed(f"refuses the connection: {why}")
 
     def _failed(self, why: str) -> ServerFailed:
-        return ServerFailed(f"{self._server.address} {why}")
+        return ServerFailed(f"{self._address} {why}")
 
 
 @contextmanager
 def opened(server: Server, chain_id: ChainId) -> Iterator[LightLink]:
-    """Connect to a node for as long as the context lasts.
+    """Connect to a node for as long as the context lasts, at the first of its places that answers.
 
     Raises:
         ServerFailed: it is not there, is another one, or refuses.
     """
+    *first, last = server.endpoints
+    for endpoint in first:
+        with ExitStack() as stack:
+            try:
+                link = stack.enter_context(_opened_at(endpoint, server, chain_id))
+            except ServerFailed:
+                continue
+            yield link
+            return
+    with _opened_at(last, server, chain_id) as link:
+        yield link
+
+
+@contextmanager
+def _opened_at(endpoint: Endpoint, server: Server, chain_id: ChainId) -> Iterator[LightLink]:
     public, secret = zmq.curve_keypair()
-    identity = identity_of(_Ephemeral(), chain_id, TransportKey(z85.decode(public)))
     policy = Policy(
-        identity=identity, is_forbidden=lambda _key: False, has_room=lambda _key, _channel: True
+        identity=_identity(server, chain_id, TransportKey(z85.decode(public))),
+        is_forbidden=lambda _key: False,
+        has_room=lambda _key, _channel: True,
     )
     session = Session(
         policy,
@@ -208,14 +203,28 @@ def opened(server: Server, chain_id: ChainId) -> Iterator[LightLink]:
     socket = _socket(server, public, secret)
     monitor = socket.get_monitor_socket()
     try:
-        socket.connect(server.address)
-        link = LightLink(socket, monitor, session, server)
+        link = LightLink(socket, monitor, session, address_of(endpoint))
         link.greet()
         yield link
     finally:
         socket.disable_monitor()
         monitor.close(linger=0)
         socket.close(linger=0)
+
+
+def _identity(server: Server, chain_id: ChainId, transport_key: TransportKey) -> Identity:
+    """Return who we are on a connection: nobody yet known, perhaps with an invitation."""
+    me = _Key(Ed25519PrivateKey.generate())
+    tickets = tuple(
+        claim(
+            one.invitation,
+            _Key(Ed25519PrivateKey.from_private_bytes(secret)),
+            chain_id,
+            me.public_key,
+        )
+        for one, secret in guests(server.passes)
+    )
+    return identity_of(me, chain_id, transport_key, tickets)
 
 
 def _socket(server: Server, public: bytes, secret: bytes) -> "zmq.Socket[bytes]":

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final, TypeVar
 
-from lc_node.api.light_link import LightLink, Server, ServerFailed, opened
+from lc_node.api.light_link import LightLink, ServerFailed, opened
+from lc_node.api.light_places import Server
 from lc_node.chain.blocks import Header
 from lc_node.chain.codec import encode
 from lc_node.chain.types import Height

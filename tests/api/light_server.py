@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lc_node.api.light_link import Server
+from lc_node.api.light_places import Server
 from lc_node.chain.codec import encode
 from lc_node.chain.genesis import chain_id
 from lc_node.chain.types import PublicKey
@@ -15,6 +15,8 @@ from lc_node.consensus.inquiries import (
     GET_FINALIZED_DECODER,
 )
 from lc_node.consensus.messages import PROOFS_MAX, EpochProofs
+from lc_node.wire.endpoints import Endpoint, Host, Port
+from lc_node.wire.genesis_parts import ASK_DECODER, part_of
 from lc_node.wire.topics import Topic
 from tests.consensus.proven_chain import ProvenChain
 from tests.peer_nodes import Recorder, node, people
@@ -42,6 +44,9 @@ class ChainServer(Recorder):
         if topic is Topic.EPOCHS:
             proofs = self.chain.proofs(GET_EPOCHS_DECODER.decode(payload).first)[:PROOFS_MAX]
             return encode(EpochProofs(proofs=proofs)) if proofs else None
+        if topic is Topic.GENESIS:
+            part = part_of(encode(self.chain.document), ASK_DECODER.decode(payload))
+            return None if part is None else encode(part)
         if topic is Topic.STATE:
             return encode(self.chain.entry(GET_ENTRY_DECODER.decode(payload).key))
         wanted = GET_FINALIZED_DECODER.decode(payload).height
@@ -60,8 +65,7 @@ async def serving(
     heard = ChainServer(chain=chain, lie=lie)
     async with node(who, folder, heard=heard, chain_id=chain_id(chain.document)) as made:
         yield Server(
-            host="127.0.0.1",
-            port=made.transport.port,
+            endpoints=(Endpoint(host=Host("127.0.0.1"), port=Port(made.transport.port)),),
             transport_key=who.keys.public,
             node_key=who.key,
         )

@@ -18,7 +18,7 @@ from lc_node.api.light_errors import (
     NotSettled,
     UnknownJob,
 )
-from lc_node.api.light_link import Server
+from lc_node.api.light_places import Server
 from lc_node.api.light_schema import Freshness
 from lc_node.chain.addresses import encode_address
 from lc_node.chain.codec import encode
@@ -29,6 +29,7 @@ from lc_node.consensus.checkpoint import genesis_checkpoint
 from lc_node.consensus.inquiries import ProvenEntry
 from lc_node.consensus.light import job_key
 from lc_node.consensus.light_errors import Contradiction
+from lc_node.wire.endpoints import Endpoint, Host, Port
 from lc_node.wire.session import TransportKey
 from lc_node.wire.topics import Topic
 from tests.api.light_server import Lie, serving
@@ -78,7 +79,7 @@ async def test_a_balance_is_proved_over_changes_of_validators(
     fact = await told(lambda: client.balance(BERTS))
 
     account = chain.chain.account(BERT)
-    assert {fact.balance, fact.bonded} == {int(account.balance), int(account.bond)}
+    assert (int(fact.balance), int(fact.bonded)) == (int(account.balance), int(account.bond))
     assert (fact.proof.height, fact.proof.epoch) == (chain.height, 2)
     assert (fact.proof.freshness, fact.proof.is_trust_old) == (Freshness.FRESH, False)
 
@@ -216,7 +217,7 @@ async def test_a_server_that_lies_is_named_with_what_is_not_proved(
     chain = three_epochs()
     server = await stack.enter_async_context(serving(tmp_path, chain, lying(topic)))
     client = client_of(chain, tmp_path, server)
-    with pytest.raises(NotProved, match=f"127.0.0.1:{server.port}") as caught:
+    with pytest.raises(NotProved, match=f"127.0.0.1:{server.endpoints[0].port}") as caught:
         await told(lambda: client.balance(BERTS))
 
     assert caught.value.code == code
@@ -231,7 +232,7 @@ async def test_behind_a_server_that_lies_another_one_is_asked(
     client = client_of(chain, tmp_path, liar, other)
     proof = (await told(lambda: client.balance(BERTS))).proof
 
-    assert (proof.server, proof.servers) == (other.address, 2)
+    assert (proof.server, proof.servers) == (other.name, 2)
 
 
 async def test_servers_that_agree_are_counted(tmp_path: Path, stack: AsyncExitStack) -> None:
@@ -291,7 +292,10 @@ async def test_one_server_that_contradicts_itself_is_told(
 
 
 async def test_where_nobody_answers_each_server_is_named(tmp_path: Path) -> None:
-    gone = Server(host="127.0.0.1", port=1, transport_key=TransportKey(bytes(32)))
+    gone = Server(
+        endpoints=(Endpoint(host=Host("127.0.0.1"), port=Port(1)),),
+        transport_key=TransportKey(bytes(32)),
+    )
     with pytest.raises(NoServer, match=r"127\.0\.0\.1:1 "):
         await told(client_of(world(), tmp_path, gone).chain)
 

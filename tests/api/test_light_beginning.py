@@ -10,12 +10,21 @@ from lc_node.api.light_beginning import Keep
 from lc_node.api.light_errors import (
     BadServer,
     NoBeginning,
+    NoServer,
     NotProved,
 )
+from lc_node.api.light_places import Server
 from lc_node.chain.codec import encode
 from lc_node.chain.crypto import sha256
+from lc_node.chain.genesis import chain_id
 from lc_node.chain.types import ChainId
 from lc_node.consensus.checkpoint import checkpoint_of, genesis_checkpoint
+from lc_node.wire.endpoints import Endpoint, Host, Port
+from lc_node.wire.join_line import Bootstrap, JoinLine, write_join_line
+from lc_node.wire.session import TransportKey
+from tests.api.light_server import Lie, serving
+from tests.api.test_light import told
+from tests.chain.actors import ANNA, genesis
 from tests.consensus.proven_chain import here, world
 
 
@@ -99,3 +108,59 @@ def test_a_server_without_its_key_is_refused_with_the_form(tmp_path: Path) -> No
 
     with pytest.raises(BadServer, match="the key is missing"):
         connect(named("tcp://localhost:4040"), folder=tmp_path / "kept")
+
+
+GONE = Server(
+    endpoints=(Endpoint(host=Host("127.0.0.1"), port=Port(1)),),
+    transport_key=TransportKey(bytes(32)),
+    node_key=ANNA.public_key,
+)
+
+
+def boots(*servers: Server) -> str:
+    """Return a join line that names servers."""
+    bootstraps = []
+    for server in servers:
+        assert server.node_key is not None
+        bootstraps.append(
+            Bootstrap(
+                key=server.node_key,
+                transport_key=server.transport_key,
+                endpoints=server.endpoints,
+            )
+        )
+    chain = chain_id(world().document)
+    return write_join_line(
+        JoinLine(chain_id=chain, graph="lab", bootstraps=tuple(bootstraps), passes=())
+    )
+
+
+async def test_a_join_line_is_a_beginning_its_nodes_have_the_genesis_document(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path, world()) as server:
+        client = await told(lambda: connect([boots(server)], folder=tmp_path / "kept"))
+
+    assert client.checkpoint() == genesis_checkpoint(world().document)
+
+
+def test_with_a_join_line_what_was_kept_is_enough(tmp_path: Path) -> None:
+    Keep(tmp_path / "kept").put(checkpoint_of(here()))
+
+    client = connect([boots(GONE)], folder=tmp_path / "kept")
+    assert client.checkpoint() == checkpoint_of(here())
+
+
+@pytest.mark.parametrize("lie", [lambda *_: None, lambda _topic, said: said[:-1] + b"!"])
+async def test_a_false_genesis_document_is_refused(tmp_path: Path, lie: Lie) -> None:
+    async with serving(tmp_path, world(), lie) as server:
+        with pytest.raises(NoServer, match="genesis document"):
+            await told(lambda: connect([boots(server)], folder=tmp_path / "kept"))
+
+
+def test_a_join_line_of_another_chain_than_was_named_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "genesis.bin"
+    path.write_bytes(encode(genesis()))
+
+    with pytest.raises(NoBeginning, match="of another chain"):
+        connect([boots(GONE)], genesis=path, folder=tmp_path / "kept")

@@ -2,26 +2,38 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
 from lc_node.adapters.zmq_sockets import generate_transport_keys
-from lc_node.api.light_errors import BadServer
-from lc_node.api.light_link import LightLink, Server, ServerFailed, opened, parse_server
-from lc_node.chain.types import ChainId
+from lc_node.api.light_link import LightLink, ServerFailed, opened
+from lc_node.api.light_places import Server
+from lc_node.chain.types import ChainId, Millis, PublicKey
 from lc_node.ports.transport import Channel, PeerAddress
+from lc_node.wire.endpoints import Endpoint, Host, Port
+from lc_node.wire.invitations import Ticket, invite
+from lc_node.wire.join_line import BearerSecret, Pass
 from lc_node.wire.topics import Topic
-from tests.peer_nodes import CHAIN, OTHER_CHAIN, Recorder, node, people, transport, until
+from tests.peer_nodes import (
+    CHAIN,
+    OTHER_CHAIN,
+    Recorder,
+    SeededSigner,
+    node,
+    people,
+    transport,
+    until,
+)
 
 T = TypeVar("T")
 
 
 def server_at(address: PeerAddress) -> Server:
     return Server(
-        host=address.host,
-        port=address.port,
+        endpoints=(Endpoint(host=Host(address.host), port=Port(address.port)),),
         transport_key=address.transport_key,
         node_key=address.public_key,
     )
@@ -98,8 +110,7 @@ async def test_a_node_with_another_key_than_was_said_is_not_asked() -> None:
     ann, bob = people(2)
     async with transport(ann) as a:
         false = Server(
-            host="127.0.0.1",
-            port=a.port,
+            endpoints=(Endpoint(host=Host("127.0.0.1"), port=Port(a.port)),),
             transport_key=ann.keys.public,
             node_key=bob.key,
         )
@@ -112,14 +123,23 @@ async def test_a_node_without_the_transport_key_is_given_up_at_once() -> None:
     async with transport(ann) as a:
         key = generate_transport_keys().public
         with pytest.raises(ServerFailed, match="does not answer"):
-            await connected(Server(host="127.0.0.1", port=a.port, transport_key=key), ask)
+            await connected(
+                Server(
+                    endpoints=(Endpoint(host=Host("127.0.0.1"), port=Port(a.port)),),
+                    transport_key=key,
+                ),
+                ask,
+            )
 
 
 async def test_where_nobody_listens_the_place_is_named() -> None:
     (ann,) = people(1)
     async with transport(ann) as a:
-        gone = Server(host="127.0.0.1", port=a.port, transport_key=ann.keys.public)
-    with pytest.raises(ServerFailed, match=f"tcp://127.0.0.1:{gone.port} "):
+        gone = Server(
+            endpoints=(Endpoint(host=Host("127.0.0.1"), port=Port(a.port)),),
+            transport_key=ann.keys.public,
+        )
+    with pytest.raises(ServerFailed, match=f"tcp://127.0.0.1:{gone.endpoints[0].port} "):
         await connected(gone, ask)
 
 
@@ -148,28 +168,33 @@ async def test_only_so_many_may_only_ask(monkeypatch: pytest.MonkeyPatch) -> Non
             await until(lambda: b.send(ann.key, Channel.BULK, b"\x08"))
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "tcp://localhost:4040",
-        "localhost:4040",
-        f"tcp://{'0' * 63}@localhost:4040",
-        f"tcp://{'0' * 64}@localhost:99999",
-        f"tcp://{'0' * 64}@localhost:0",
-        f"tcp://{'0' * 64}@:4040",
-    ],
-)
-def test_what_names_no_node_is_refused_with_the_form(text: str) -> None:
-    with pytest.raises(BadServer, match=r"Write tcp://KEY@HOST:PORT"):
-        parse_server(text)
+async def test_a_node_is_reached_at_the_first_of_its_places_that_answers(tmp_path: Path) -> None:
+    (ann,) = people(1)
+    async with node(ann, tmp_path, heard=Recorder(answer=b"an answer")) as a:
+        server = server_at(a.address)
+        nowhere = Endpoint(host=Host("127.0.0.1"), port=Port(1))
+        server = replace(server, endpoints=(nowhere, *server.endpoints))
+
+        assert await connected(server, ask) == b"an answer"
 
 
-@pytest.mark.parametrize("host", ["localhost", "10.0.0.1", "[::1]"])
-def test_a_node_is_named_by_key_host_and_port(host: str) -> None:
-    server = parse_server(f"tcp://{'ab' * 32}@{host}:4040")
+async def test_an_invitation_is_shown_to_a_private_graph() -> None:
+    (ann,) = people(1)
+    secret = BearerSecret(bytes(range(32)))
+    guest = SeededSigner(int.from_bytes(secret, "big"))
+    invitation = invite(ann.signer, CHAIN, guest.public_key, Millis(2**60))
+    shown: list[tuple[Ticket, ...]] = []
 
-    assert (server.host, server.port, server.transport_key) == (
-        host,
-        4040,
-        bytes.fromhex("ab" * 32),
-    )
+    def admits(_peer: PublicKey, tickets: tuple[Ticket, ...]) -> bool:
+        shown.append(tickets)
+        return bool(tickets)
+
+    async with transport(ann, admits=admits) as a:
+        server = server_at(ann.at(a.port))
+        with pytest.raises(ServerFailed, match="not invited"):
+            await connected(server, lambda _link: None)
+        invited = replace(server, passes=(Pass(invitation=invitation, secret=(secret,)),))
+        await connected(invited, lambda _link: None)
+
+    assert [len(tickets) for tickets in shown] == [0, 1]
+    assert shown[1][0].invitation == invitation
