@@ -26,7 +26,8 @@ ASK_LAST: Final = MillisSpan(30_000)
 """A peer is asked at once, again after two seconds, and then after longer and longer pauses up to this."""
 _ASK_AGAIN: Final = MillisSpan(500)
 SAVE_PAUSE: Final = MillisSpan(5 * 60 * 1_000)
-"""How much of what was learnt a crash may cost."""
+"""How much of what was learnt a crash may cost; less if a node was reached for the first time."""
+SAVE_PAUSE_AFTER_NEWS: Final = MillisSpan(5_000)
 _ALIVE_PAUSE: Final = MillisSpan(20 * 60 * 1_000)
 """How often it is noted in the book that a connected node is still there."""
 _SILENCE: Final = MillisSpan(30_000)
@@ -126,6 +127,7 @@ class Discovery:
         self._progress = around.clock.now()
         self._is_alarmed = False
         self._saved = around.clock.now()
+        self._reached_at_save = kept.book.reached
 
     async def run(self) -> None:
         """Look around until cancelled, and remember at the end whom we know."""
@@ -161,7 +163,7 @@ class Discovery:
         self._note_alive(up, now)
         self._dial(connections, validators, now)
         self._ask(tasks, up, now)
-        if self._saved + SAVE_PAUSE <= now:
+        if self._is_worth_saving(now):
             tasks.create_task(asyncio.to_thread(self._save()))
 
     def _watch_chain(self, now: Millis) -> None:
@@ -287,9 +289,14 @@ class Discovery:
         if call is not None:
             call.is_asked = True
 
+    def _is_worth_saving(self, now: Millis) -> bool:
+        """Return whether a crash would cost much: soon after somebody was reached, else now and then."""
+        is_news = self._book.reached > self._reached_at_save
+        return self._saved + (SAVE_PAUSE_AFTER_NEWS if is_news else SAVE_PAUSE) <= now
+
     def _save(self) -> Callable[[], None]:
         """Take down the book; return what writes it."""
-        self._saved = self._with.clock.now()
+        self._saved, self._reached_at_save = self._with.clock.now(), self._book.reached
         chosen = [
             peer
             for peer, call in sorted(self._calls.items(), key=lambda one: one[1].since)

@@ -59,6 +59,11 @@ class AddressBook:
     def __iter__(self) -> Iterator[Known]:
         return iter(self._known.values())
 
+    @property
+    def reached(self) -> int:
+        """How many nodes are in the table of those that were reached."""
+        return len(self._tried)
+
     def get(self, key: PublicKey) -> Known | None:
         """Return what is known of a node."""
         return self._known.get(key)
