@@ -77,7 +77,8 @@ class Neighbours:
 
     def some_of(self, peers: Iterable[PublicKey], now: Millis) -> tuple[PublicKey, ...]:
         """Return at most as many of these peers as are pushed to: those first who are."""
-        able = [peer for peer in self.trusted(now) if peer in set(peers)]
+        wanted = frozenset(peers)
+        able = [peer for peer in self.trusted(now) if peer in wanted]
         pushed = [peer for peer in able if peer in self._mesh]
         return tuple(pushed + self.drawn([p for p in able if p not in pushed], PUSHED_TO))[
             :PUSHED_TO

@@ -131,3 +131,10 @@ def test_all_of_few_given_peers_are_chosen() -> None:
     few = party.all.others(T0)[:3]
 
     assert set(party.all.some_of(few, T0)) == set(few)
+
+
+def test_the_given_peers_may_come_one_by_one() -> None:
+    party = Party(0, 20)
+    few = party.all.others(T0)[:3]
+
+    assert set(party.all.some_of((peer for peer in few), T0)) == set(few)
