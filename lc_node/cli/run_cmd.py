@@ -12,10 +12,10 @@ import click
 from msgspec.structs import replace
 
 from lc_node.cli.exits import Exit
+from lc_node.cli.logs import log_to_stderr
 from lc_node.cli.options import home_at, home_option, passphrase_option, unlock
 from lc_node.cli.output import print_json
 from lc_node.runtime.conduct import CONDUCTS, conduct_for
-from lc_node.runtime.config import Config
 from lc_node.runtime.diagnosis import Diagnosis, diagnose
 from lc_node.runtime.node import Node, Settings
 
@@ -46,7 +46,7 @@ def run(
     config = place.config()
     if no_work:
         config = replace(config, work=replace(config.work, work=False))
-    _log_to_stderr(config)
+    log_to_stderr(config.log)
     keystore, genesis = unlock(place, passphrase_file), place.genesis()
     settings = Settings(
         home=place,
@@ -105,14 +105,6 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 def _cancel_at_end(task: "asyncio.Task[None]") -> None:
     if not os.read(sys.stdin.fileno(), 4096):
         task.cancel()
-
-
-def _log_to_stderr(config: Config) -> None:
-    logging.basicConfig(
-        level=config.log.level.upper(),
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
 
 
 def _print_diagnosis(found: Diagnosis) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, Protocol, TypeAlias, assert_never
 
+from lc_node.chain.addresses import encode_address
 from lc_node.chain.blocks import Block
 from lc_node.chain.codec import encode
 from lc_node.chain.errors import MalformedBytes
@@ -262,7 +263,8 @@ class Agreement:
             case EvidenceFound(first=first, second=second):
                 self._with.on_evidence(first, second)
             case Misbehaviour(peer=peer, fault=fault):
-                _log.warning("peer %s: %s", peer.hex()[:8], fault.name.lower())
+                extra = {"peer": encode_address(peer), "fault": fault.name.lower()}
+                _log.warning("peer %s: %s", peer.hex()[:8], fault.name.lower(), extra=extra)
                 self._accused.add(peer)
             case SigningStopped():
                 _log.error("a vote under our key is out that we did not store: we sign no more")

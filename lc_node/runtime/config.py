@@ -154,6 +154,8 @@ class LogConfig(Section):
     """What the node says on stderr."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+    """json: an object a line, with fields such as job and peer."""
 
 
 class Config(Section):

@@ -68,6 +68,8 @@ DEFAULT_CONFIG_TEXT: Final = """\
 [log]
 # "debug", "info", "warning" or "error"
 #: level = "info"
+# "text", or "json": an object a line, with fields such as job and peer
+#: format = "text"
 
 # Peers to dial, always, one such table each; `lc-node key show` prints these values on the other machine.
 # [[network.peers]]

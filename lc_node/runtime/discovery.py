@@ -176,7 +176,8 @@ class Discovery:
             seconds = self._with.silence // 1_000
             _log.warning("nothing became final for %d s: looking for other peers", seconds)
         if was_alarmed and not self._is_alarmed:
-            _log.info("blocks become final again, at height %d", self._height)
+            extra = {"height": self._height}
+            _log.info("blocks become final again, at height %d", self._height, extra=extra)
 
     def _note_calls(self, connections: Mapping[PublicKey, Connection], now: Millis) -> None:
         """See what has become of those that we dial."""

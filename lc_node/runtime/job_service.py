@@ -158,7 +158,7 @@ class JobService:
         if reason is None:
             desk.wanted = desk.is_decided = True
             self._office.work.put_choice(job.id, wanted=True, why="")
-            _log.info("job %s: taken: %s", _short(job.id), job.spec.title)
+            _log.info("job %s: taken: %s", _short(job.id), job.spec.title, extra=_of(job.id))
 
     def _mine(self, desk: Desk, job: Job) -> Mine:
         return desk.mine(
@@ -194,7 +194,7 @@ class JobService:
             await asyncio.sleep(self._office.retry_seconds)
         except Exception as error:  # noqa: BLE001  # one job's surprise is logged, and must not end the node
             if self._complain(desk, action, repr(error)):
-                _log.exception("job %s: a mistake of this node", _short(job.id))
+                _log.exception("job %s: a mistake of this node", _short(job.id), extra=_of(job.id))
             await asyncio.sleep(self._office.retry_seconds)
         finally:
             desk.under_way.discard(action)
@@ -208,7 +208,8 @@ class JobService:
         is_new = desk.complaints.get(kind) != why
         desk.complaints[kind] = why
         if is_new:
-            _log.warning("job %s: %s failed: %s", _short(desk.job), kind, why)
+            extra = {**_of(desk.job), "duty": kind}
+            _log.warning("job %s: %s failed: %s", _short(desk.job), kind, why, extra=extra)
         return is_new
 
     async def _do(self, desk: Desk, job: Job, action: Action) -> None:
@@ -226,8 +227,9 @@ class JobService:
                 await self._evaluate(desk, job, action)
             case AnnounceBid() | OpenBid() | CommitVerdict() | RevealVerdict():
                 height = await self._office.send(body_of(self._office, desk, job, action))
+                what, extra = _WORDS[type(action)], {**_of(job.id), "height": height}
                 _log.info(
-                    "job %s: %s final at height %d", _short(job.id), _WORDS[type(action)], height
+                    "job %s: %s final at height %d", _short(job.id), what, height, extra=extra
                 )
 
     async def _fetch_image(self, desk: Desk, job: Job, action: FetchImage) -> None:
@@ -240,13 +242,13 @@ class JobService:
             image = await office.workshop.image(action.manifest, action.total_bytes, progress)
         except ImageRefused as error:
             desk.image_refused = str(error)
-            _log.warning("job %s: image refused: %s", _short(desk.job), error)
+            _log.warning("job %s: image refused: %s", _short(desk.job), error, extra=_of(desk.job))
             return
         finally:
             desk.step = ""
             self._prefetching.discard(job.id)
         seconds = (office.clock.now() - start) / 1000
-        _log.info("job %s: image ready in %.1f s", _short(desk.job), seconds)
+        _log.info("job %s: image ready in %.1f s", _short(desk.job), seconds, extra=_of(desk.job))
         if _is_needed(desk):
             desk.image, desk.image_blobs = image, office.workshop.blobs_of_image(action.manifest)
         # Else nobody holds it: it stays unpacked as long as there is room.
@@ -258,7 +260,9 @@ class JobService:
             on_taken=lambda: self._on_taken(desk),
             on_solution=lambda solution: self._on_solution(desk, solution),
             on_fault=lambda evaluation: _log.warning(
-                "job %s: its evaluation gave no losses: %s", _short(job.id), evaluation.text
+                "job %s: its evaluation gave no losses: %s",
+                *(_short(job.id), evaluation.text),
+                extra=_of(job.id),
             ),
         )
         run = TrainingRun(self._office.workshop, job, desk.image, hearers)
@@ -275,6 +279,7 @@ class JobService:
         _log.info(
             "job %s: training ended after %.1f s with %d models%s",
             *(_short(job.id), (end - start) / 1000, training.models, why),
+            extra={**_of(job.id), "models": training.models},
         )
 
     def _on_taken(self, desk: Desk) -> None:
@@ -309,7 +314,11 @@ class JobService:
             desk.step = ""
         said = str(found.fault) if found.loss is None else f"{found.loss / NANO:.6f}"
         seconds = found.outcome.wall / 1000
-        _log.info("job %s: candidate evaluated: %s in %.1f s", _short(job.id), said, seconds)
+        _log.info(
+            "job %s: candidate evaluated: %s in %.1f s",
+            *(_short(job.id), said, seconds),
+            extra=_of(job.id),
+        )
         verdict = Verdict(losses=found.losses, fault=found.fault)
         note_verdict(self._office, desk, action.candidate, verdict)
 
@@ -321,6 +330,11 @@ def _is_needed(desk: Desk) -> bool:
 
 def _short(job: JobId) -> str:
     return job.hex()[:8]
+
+
+def _of(job: JobId) -> dict[str, object]:
+    """Return the fields of a record about a job."""
+    return {"job": job.hex()}
 
 
 _WORDS: Final = {

@@ -1,6 +1,7 @@
 """Our side of the conversation with peers: who they are, what they may say, who hears it."""
 
 import asyncio
+import logging
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from lc_node.adapters.inbox import Inbox
+from lc_node.chain.addresses import encode_address
 from lc_node.chain.errors import MalformedBytes
 from lc_node.chain.types import ByteCount, Digest, Height, Millis, MillisSpan, PublicKey
 from lc_node.ports.clock import Clock
@@ -41,6 +43,8 @@ from lc_node.wire.messages import (
 from lc_node.wire.score import Offence, Verdict
 
 __all__ = ["BlobUnavailable", "Handlers", "Network", "PeerInfo", "PeerSilent", "Verdict"]
+
+_log = logging.getLogger(__name__)
 
 _STATUS_SECONDS: Final = 2.0
 _AT_ONCE_MAX: Final = 128  # more than the transport takes at once, so that nothing piles up
@@ -243,6 +247,8 @@ class Network:
     def offend(self, peer: PublicKey, offence: Offence) -> None:
         """Count an offence of a peer; too many of them ban it for ten minutes."""
         if self._accounts.offend(peer, offence, self._clock.now()):
+            extra = {"peer": encode_address(peer), "offence": offence.name.lower()}
+            _log.warning("peer %s banned for ten minutes: %s", *extra.values(), extra=extra)
             self._transport.forbid(peer)
 
     def tell(self, peer: PublicKey, message: Message) -> bool:

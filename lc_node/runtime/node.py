@@ -143,7 +143,8 @@ class Node:
                     work.create_task(self._accusing.run())
                     work.create_task(self._validation.run())
                     work.create_task(self._jobs.run())
-                    _log.info("height %d, listening on port %d", self.ledger.height, self.port)
+                    place = {"height": self.ledger.height, "port": self.port}
+                    _log.info("height %(height)d, listening on port %(port)d", place, extra=place)
                     on_ready()
         finally:
             self.close()

@@ -1,5 +1,9 @@
 """What peers' messages mean to this node: votes, transactions, questions."""
 
+import logging
+from typing import Final
+
+from lc_node.chain.addresses import encode_address
 from lc_node.chain.codec import encode
 from lc_node.chain.errors import BadSignature, MalformedBytes, TransactionRefused, WrongChain
 from lc_node.chain.mempool import Source
@@ -12,6 +16,10 @@ from lc_node.runtime.answers import Answers
 from lc_node.runtime.ledger import Ledger
 from lc_node.runtime.network import Network
 from lc_node.wire.score import Verdict
+
+_NAME_CHARS: Final = 12
+
+_log = logging.getLogger(__name__)
 
 
 class PeerHandlers:
@@ -55,7 +63,10 @@ class PeerHandlers:
         return await self._answers.answer(peer, topic, payload)
 
     def on_peer(self, peer: PublicKey, *, is_up: bool) -> None:
-        """Hang up on a peer that the chain has banned."""
+        """Take note of a peer; hang up on one that the chain has banned."""
+        name = encode_address(peer)
+        what, extra = "has come" if is_up else "has gone", {"peer": name, "is_up": is_up}
+        _log.info("peer %s %s", name[:_NAME_CHARS], what, extra=extra)
         state = self._ledger.state
         if is_up and state.account(peer).is_banned and not is_validator(state.validators, peer):
             self._network.ban(peer)

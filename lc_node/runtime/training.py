@@ -116,6 +116,7 @@ class TrainingRun:
             self._job.id.hex()[:8],
             evaluation.loss / NANO,
             evaluation.outcome.wall / 1000,
+            extra={"job": self._job.id.hex(), "loss_nano": evaluation.loss},
         )
         root, size = await self._workshop.keep_model(taken)
         self._hearers.on_solution(
