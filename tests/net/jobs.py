@@ -12,8 +12,8 @@ from lc_node.api.client import ApiError, Client
 from lc_node.api.schema import JobId, Phase
 from lc_node.api.schema_jobs import JobRequest
 from lc_node.runtime.devnet import Devnet
-from tests.e2e.graphs import SILENCE_SECONDS
 from tests.e2e.light_job import light_request, send_light_image
+from tests.net.payments import SILENCE_SECONDS
 
 _PAUSE_SECONDS: Final = 1.0
 _JOB_SECONDS_MAX: Final = 240.0

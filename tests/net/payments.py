@@ -12,10 +12,12 @@ from lc_node.api.calls import Transfer
 from lc_node.api.client import ApiError, Client
 from lc_node.api.schema import Address, MicroCredits, Receipt
 from lc_node.runtime.devnet import Devnet
-from tests.e2e.graphs import SILENCE_SECONDS
 
 PAUSE_SECONDS: Final = 0.2
 """Between two payments of one node."""
+
+SILENCE_SECONDS: Final = 10.0
+"""A node that says nothing for so long is taken for dead, as it may have been killed; one asks it again."""
 
 _PATIENCE_SECONDS: Final = 120.0
 

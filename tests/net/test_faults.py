@@ -72,6 +72,20 @@ def test_nothing_is_lost_in_five_minutes_of_kills(graph: Graph) -> None:
     assert all(end.is_over for end in jobs.ends.values())
 
 
+def test_nothing_is_lost_when_all_are_killed_at_once(graph: Graph) -> None:
+    payments = Payments(graph.devnet, NAMES[:1])
+    with payments.running():
+        graph.seconds_until(lambda: len(payments.paid) >= 10, PATIENCE_SECONDS)
+        for name in NAMES:
+            graph.devnet.kill(name)
+        for name in NAMES:
+            graph.devnet.start(name)
+        graph.devnet.wait_ready()
+        soon = soon_seconds(payments.usual_seconds())
+        _say(f"all killed at once: go on after {graph.seconds_until_all_go_on(soon):.2f} s")
+    graph.assert_final(payments)
+
+
 @pytest.mark.parametrize("error", [10, -10])
 def test_a_clock_that_is_ten_seconds_off_holds_nobody_up(graph: Graph, error: int) -> None:
     payments = Payments(graph.devnet, NAMES[:1])
