@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import wraps
 from keyword import iskeyword
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -18,12 +18,21 @@ from lc_jupyter.display import paragraph
 from lc_jupyter.errors import StoppedWaiting, UserError
 from lc_jupyter.jobs import Job
 from lc_jupyter.live import tell
-from lc_jupyter.overviews import show_jobs, show_peers, show_status, show_wallet
+from lc_jupyter.overviews import (
+    show_account,
+    show_jobs,
+    show_peers,
+    show_status,
+    show_wallet,
+)
 from lc_jupyter.session import LearningChain, connect
 from lc_jupyter.terms import DEFAULTS, Options
 from lc_jupyter.units import short_job, show_bytes
 from lc_node.api.client import ApiError
 from lc_node.api.schema import Receipt
+
+if TYPE_CHECKING:
+    from lc_jupyter.light import ProvenChain
 
 _JOB: Final = argument(
     "job", nargs="?", help="job id, or its first digits; the last job posted here if left out"
@@ -53,6 +62,45 @@ class LearningChainMagics(Magics):
         """Serve a shell; the node is looked for when it is needed."""
         super().__init__(shell)
         self._connected: LearningChain | None = None
+        self._proven: ProvenChain | None = None
+
+    @magic_arguments()
+    @argument(
+        "where",
+        nargs="*",
+        help="the home of a node of this machine; with --light nodes as tcp://KEY@HOST:PORT, or join lines",
+    )
+    @argument("--light", action="store_true", help="prove facts without a node of your own")
+    @argument("--genesis", help="with --light: the graph's genesis file, to begin with")
+    @argument("--checkpoint", help="with --light: a checkpoint of somebody whom you trust")
+    @argument(
+        "--trust-old",
+        action="store_true",
+        help="with --light: trust what is older than bonds last",
+    )
+    @line_magic
+    @_in_one_line
+    def lc_connect(self, line: str) -> None:
+        """Connect to a node of this machine, or, with ``--light``, prove facts by asking other nodes."""
+        options = parse_line(self.lc_connect, line)
+        if not options.light:
+            chain = connect(_home_in(options.where))
+            self.close()
+            self._connected = chain
+            tell(show_status(chain.status()))
+            return
+        from lc_jupyter.light import connect_light  # noqa: PLC0415 (the import stays light)
+
+        proven = connect_light(
+            options.where,
+            genesis=options.genesis,
+            checkpoint=options.checkpoint,
+            trust_old=options.trust_old,
+        )
+        shown = proven.status()
+        self.close()
+        self._proven = proven
+        tell(shown)
 
     @magic_arguments()
     @line_magic
@@ -60,15 +108,21 @@ class LearningChainMagics(Magics):
     def lc_status(self, line: str) -> None:
         """Show the node at a glance."""
         parse_line(self.lc_status, line)
-        tell(show_status(self.chain.status()))
+        tell(self._proven.status() if self._proven else show_status(self.chain.status()))
 
     @magic_arguments()
+    @argument("address", nargs="?", help="an account; the own one if left out")
     @line_magic
     @_in_one_line
     def lc_wallet(self, line: str) -> None:
-        """Show the own credits, and what they were earned and spent for."""
-        parse_line(self.lc_wallet, line)
-        tell(show_wallet(self.chain.wallet()))
+        """Show the own credits, and what they were earned and spent for; or another account's."""
+        address = parse_line(self.lc_wallet, line).address
+        if self._proven:
+            tell(self._proven.wallet(address))
+        elif address:
+            tell(show_account(self.chain.account(address)))
+        else:
+            tell(show_wallet(self.chain.wallet()))
 
     @magic_arguments()
     @line_magic
@@ -96,6 +150,9 @@ class LearningChainMagics(Magics):
     @_in_one_line
     def lc_job(self, line: str) -> None:
         """Show one job's story as it stands."""
+        if self._proven:
+            tell(self._proven.job(parse_line(self.lc_job, line).job))
+            return
         job = self._job(parse_line(self.lc_job, line).job)
         job.story()  # an unknown job is said in one line, before anything is shown
         tell(job)
@@ -256,10 +313,21 @@ class LearningChainMagics(Magics):
         if self._connected is not None:
             self._connected.close()
             self._connected = None
+        self._proven = None
 
     @property
     def chain(self) -> LearningChain:
-        """The connection to the own node, made at its first use."""
+        """The connection to the own node, made at its first use.
+
+        Raises:
+            UserError: this notebook proves facts without one.
+        """
+        if self._proven is not None:
+            message = (
+                "This needs a node, and the notebook is connected without one (--light): start one with "
+                "`lc-node run` and say %lc_connect."
+            )
+            raise UserError(message)
         if self._connected is None:
             self._connected = connect()
         return self._connected
@@ -288,6 +356,15 @@ def _at_most(words: list[str], count: int, example: str) -> list[str | None]:
         message = f"{' '.join(words)!r} is too much; write for example {example}"
         raise UserError(message)
     return [*[None] * (count - len(words)), *words]
+
+
+def _home_in(words: list[str]) -> str | None:
+    """Return the home that %lc_connect names, None for the usual one."""
+    [where] = _at_most(words, 1, "%lc_connect ~/.local/share/learningchain")
+    if where is not None and where.startswith(("tcp://", "lcjoin")):
+        message = f"Another machine's node is asked without one here: %lc_connect {where} --light"
+        raise UserError(message)
+    return where
 
 
 def _job_first(words: list[str], example: str) -> tuple[str | None, str]:

@@ -6,7 +6,7 @@ from typing import Final
 from lc_jupyter.display import Cell, Column, Shown, facts, stack, table
 from lc_jupyter.units import short, short_job, show_credits, show_loss, show_seconds
 from lc_jupyter.wording import show_local, show_moment, show_time_left, words
-from lc_node.api.schema import Finding, Level, Peer, Phase, Status, SyncState, Wallet
+from lc_node.api.schema import Account, Finding, Level, Peer, Phase, Status, SyncState, Wallet
 from lc_node.api.schema_jobs import JobSummary
 
 _PHASE_TONES: Final = {Phase.SETTLED: "good", Phase.REFUNDED: "bad", Phase.CANCELLED: "dim"}
@@ -86,6 +86,21 @@ def show_wallet(wallet: Wallet) -> Shown:
         for change in wallet.changes
     ]
     return stack(owned, table("Latest changes", columns, rows, empty="No changes yet."))
+
+
+def show_account(account: Account) -> Shown:
+    """Return somebody's account, as the own node has it."""
+    balance = Cell("banned", "bad") if account.is_banned else show_credits(account.balance)
+    return facts(
+        "Credits",
+        [
+            ("account", account.address),
+            ("balance", balance),
+            ("bonded", show_credits(account.bonded)),
+            ("unbonding", show_credits(account.unbonding)),
+            ("validator", "yes" if account.is_validator else "–"),
+        ],
+    )
 
 
 def show_peers(peers: Sequence[Peer], now_ms: int) -> Shown:

@@ -11,9 +11,9 @@ from lc_jupyter.stopwatch import Stopwatch
 from lc_jupyter.submit import Proposal, post, propose, snapshot_of, validate_terms
 from lc_jupyter.terms import Options, terms_of, with_defaults
 from lc_jupyter.units import Written
-from lc_node.api.calls import GetJobs, GetPeers, GetStatus, GetWallet
+from lc_node.api.calls import GetAccount, GetJobs, GetPeers, GetStatus, GetWallet
 from lc_node.api.client import Client
-from lc_node.api.schema import Peer, Status, Wallet
+from lc_node.api.schema import Account, Address, Peer, Status, Wallet
 from lc_node.api.schema_jobs import JobSummary
 
 _SAFE_FORMAT: Final = "raw"
@@ -116,6 +116,10 @@ class LearningChain:
         """Return the own credits and their latest changes, newest first."""
         return self._client.call(GetWallet(changes_max=changes_max))
 
+    def account(self, address: str) -> Account:
+        """Return anybody's account."""
+        return self._client.call(GetAccount(address=Address(address)))
+
     def peers(self) -> tuple[Peer, ...]:
         """Return the connected nodes."""
         return self._client.call(GetPeers())
@@ -144,4 +148,4 @@ def connect(where: str | Path | None = None) -> LearningChain:
     Raises:
         NodeUnreachable: none runs there; the message says how to start one.
     """
-    return LearningChain(Client(None if where is None else Path(where)))
+    return LearningChain(Client(None if where is None else Path(where).expanduser()))

@@ -16,7 +16,7 @@ from lc_node.api.light_errors import (
 from lc_node.api.light_places import Server
 from lc_node.chain.codec import encode
 from lc_node.chain.crypto import sha256
-from lc_node.chain.genesis import chain_id
+from lc_node.chain.genesis import Genesis, chain_id
 from lc_node.chain.types import ChainId
 from lc_node.consensus.checkpoint import checkpoint_of, genesis_checkpoint
 from lc_node.wire.endpoints import Endpoint, Host, Port
@@ -117,8 +117,8 @@ GONE = Server(
 )
 
 
-def boots(*servers: Server) -> str:
-    """Return a join line that names servers."""
+def boots(*servers: Server, document: Genesis | None = None) -> str:
+    """Return a join line that names servers of a chain."""
     bootstraps = []
     for server in servers:
         assert server.node_key is not None
@@ -129,7 +129,7 @@ def boots(*servers: Server) -> str:
                 endpoints=server.endpoints,
             )
         )
-    chain = chain_id(world().document)
+    chain = chain_id(document or world().document)
     return write_join_line(
         JoinLine(chain_id=chain, graph="lab", bootstraps=tuple(bootstraps), passes=())
     )
