@@ -15,6 +15,7 @@ from lc_node.cli import (
     genesis_cmd,
     identity,
     job_cmd,
+    light_cmd,
     node_cmd,
     run_cmd,
     simulate_cmd,
@@ -31,6 +32,7 @@ _MODULES: Final = (
     credits_cmd,
     simulate_cmd,
     audit_cmd,
+    light_cmd,
 )
 """Each brings its ``COMMANDS``; a new command group is one more line here."""
 
