@@ -190,11 +190,6 @@ class MulticastNeighbours:
             _log.warning("machines in this room cannot be heard by multicast: %s", problem)
 
 
-def own_hosts(host: str = "*") -> tuple[str, ...]:
-    """Return the IPv4 addresses under which others may reach us: those of an interface, or of all."""
-    return tuple(_addresses(_networks(host)))
-
-
 def _networks(host: str) -> tuple[_Network, ...]:
     """Return our address on each network, sorted; for ``*`` on all networks but the loopback."""
     found = [

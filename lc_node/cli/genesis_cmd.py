@@ -57,6 +57,9 @@ def genesis() -> None:
 @click.option("--offer-cpus", default=4, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--offer-memory", default=8, show_default=True, help="In GB.")
 @click.option("--offer-disk", default=20, show_default=True, help="In GB.")
+@click.option(
+    "--private", "is_private", is_flag=True, help="Admit only the accounts, and who is invited."
+)
 @click.option("--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
 @json_option
 def new(  # noqa: PLR0913  # one argument an option
@@ -69,6 +72,7 @@ def new(  # noqa: PLR0913  # one argument an option
     offer_memory: int,
     offer_disk: int,
     output: Path,
+    is_private: bool,
     as_json: bool,
 ) -> None:
     """Make a genesis document; everybody who joins the graph needs the same file.
@@ -89,7 +93,8 @@ def new(  # noqa: PLR0913  # one argument an option
     if output.exists():
         message = f"{output} exists; choose another --output."
         raise click.ClickException(message)
-    made = build_genesis(graph, PRESETS[preset], Millis(time.time_ns() // 1_000_000), founders)
+    params = msgspec.structs.replace(PRESETS[preset], is_private=is_private)
+    made = build_genesis(graph, params, Millis(time.time_ns() // 1_000_000), founders)
     output.write_bytes(encode(made))
     _show(made, as_json=as_json)
 
@@ -168,6 +173,7 @@ def _show(document: Genesis, *, as_json: bool) -> None:
         (
             ("chain", chain_id(document).hex()),
             ("graph", document.graph),
+            ("open to", "whom members invite" if document.params.is_private else "anybody"),
             ("accounts", str(len(document.accounts))),
             ("validators", str(len(members))),
         )

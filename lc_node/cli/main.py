@@ -15,6 +15,7 @@ from lc_node.cli import (
     genesis_cmd,
     identity,
     job_cmd,
+    joining_cmd,
     light_cmd,
     node_cmd,
     run_cmd,
@@ -25,6 +26,7 @@ from lc_node.cli.exits import EXIT_CODES_TEXT, Exit, explain
 _MODULES: Final = (
     identity,
     genesis_cmd,
+    joining_cmd,
     run_cmd,
     demo_cmd,
     node_cmd,

@@ -48,6 +48,17 @@ def home_at(path: Path | None) -> Home:
     return Home((path or default_home(os.environ)).expanduser().absolute())
 
 
+def made_home(path: Path | None, passphrase_file: Path | None) -> Home:
+    """Return the home that was named, or the default one, with a new key if it has none."""
+    home = home_at(path)
+    if not home.key_path.exists():
+        passphrase = new_passphrase(passphrase_file)
+        identity = home.create(passphrase)
+        kept = "" if passphrase else ", not encrypted; --passphrase-file would do so"
+        click.echo(f"New key {identity.address} in {home.key_path}{kept}.", err=True)
+    return home
+
+
 def connect(path: Path | None) -> Client:
     """Connect to the node of the home that was named, of ``$LC_NODE``, or of the default home.
 

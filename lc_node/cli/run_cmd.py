@@ -1,10 +1,6 @@
 """``lc-node run``: the node itself; ``doctor``: whether it could run here."""
 
 import asyncio
-import logging
-import os
-import signal
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -12,15 +8,34 @@ import click
 from msgspec.structs import replace
 
 from lc_node.cli.exits import Exit
+from lc_node.cli.joining_cmd import LINE
+from lc_node.cli.life import live
 from lc_node.cli.logs import log_to_stderr
-from lc_node.cli.options import home_at, home_option, passphrase_option, unlock
+from lc_node.cli.options import home_at, home_option, made_home, passphrase_option, unlock
 from lc_node.cli.output import print_json
+from lc_node.runtime.arrival import GRAPH_BYTES_MAX, Wishes, arrive
 from lc_node.runtime.conduct import CONDUCTS, conduct_for
 from lc_node.runtime.diagnosis import Diagnosis, diagnose
+from lc_node.runtime.joining import Newcomer
 from lc_node.runtime.node import Node, Settings
+from lc_node.wire.founding import CANDIDATES_MAX, Customs
+from lc_node.wire.join_line import JoinLine
 
+_NAME_MAX: Final = 64
 READY: Final = "ready"
 """The line on stdout after which calls are answered."""
+
+
+def graph_name(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """Take a name that a genesis document can have, and that can be announced whole."""
+    if value is not None and not (
+        0 < len(value) <= _NAME_MAX and len(value.encode()) <= GRAPH_BYTES_MAX
+    ):
+        message = (
+            f"a graph's name has 1 to {_NAME_MAX} characters, and at most {GRAPH_BYTES_MAX} bytes"
+        )
+        raise click.BadParameter(message)
+    return value
 
 
 @click.command()
@@ -33,29 +48,56 @@ READY: Final = "ready"
     "--until-eof", is_flag=True, hidden=True, help="Stop when stdin ends: a child of the demo."
 )
 @click.option("--conduct", type=click.Choice(list(CONDUCTS)), default="honest", hidden=True)
-def run(
+@click.option(
+    "--graph",
+    callback=graph_name,
+    help="On no graph yet: find the one of this name in the room, or found it with all who look for it.",
+)
+@click.option(
+    "--join", "line", type=LINE, help="On no graph yet: join by a line of `lc-node invite`."
+)
+@click.option(
+    "--founders",
+    type=click.IntRange(1, CANDIDATES_MAX),
+    help="With --graph: found it with exactly so many [default: all who are here after a moment].",
+)
+def run(  # noqa: PLR0913  # one argument an option
     home: Path | None,
     passphrase_file: Path | None,
     conduct: str,
     *,
     no_work: bool,
     until_eof: bool,
+    graph: str | None,
+    line: JoinLine | None,
+    founders: int | None,
 ) -> None:
-    """Run the node until it is stopped (Ctrl-C, SIGTERM)."""
-    place = home_at(home)
+    """Run the node until it is stopped (Ctrl-C, SIGTERM).
+
+    With --graph or --join an empty home is enough: a key is made, and the rest comes from other nodes.
+    """
+    is_new = graph is not None or line is not None
+    place = made_home(home, passphrase_file) if is_new else home_at(home)
     config = place.config()
     if no_work:
         config = replace(config, work=replace(config.work, work=False))
     log_to_stderr(config.log)
-    keystore, genesis = unlock(place, passphrase_file), place.genesis()
-    settings = Settings(
-        home=place,
-        keystore=keystore,
-        config=config,
-        genesis=genesis,
-        decide=conduct_for(conduct, genesis),
-    )
-    asyncio.run(_live(settings, until_eof=until_eof))
+    newcomer = Newcomer(home=place, keystore=unlock(place, passphrase_file), config=config)
+    wishes = Wishes(line=line, graph=graph, customs=Customs(founders=founders))
+
+    async def body() -> None:
+        """Come to be on the graph, and do what was asked."""
+        genesis = await arrive(newcomer, wishes)
+        settings = Settings(
+            home=place,
+            keystore=newcomer.keystore,
+            config=config,
+            genesis=genesis,
+            decide=conduct_for(conduct, genesis),
+        )
+        await Node.open(settings).run(lambda: click.echo(READY))
+
+    live(body, until_eof=until_eof)
 
 
 @click.command()
@@ -76,35 +118,6 @@ def doctor(home: Path | None, *, sandbox: bool, quiet: bool, as_json: bool) -> i
 
 
 COMMANDS: Final = (run, doctor)
-
-
-async def _live(settings: Settings, *, until_eof: bool) -> None:
-    # The signals first: opening a long chain takes a moment, and must not be cut off half-way.
-    loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
-    assert task is not None, "asyncio.run makes a task"
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, task.cancel)
-    if until_eof:
-        loop.add_reader(sys.stdin.fileno(), lambda: _cancel_at_end(task))
-    try:
-        node = Node.open(settings)
-        await node.run(lambda: click.echo(READY))
-    except asyncio.CancelledError:
-        logging.getLogger(__name__).info("stopped")
-    except BaseExceptionGroup as group:
-        raise _first(group) from group
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the error that ended the node, out of the groups its tasks wrapped it in."""
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
-
-
-def _cancel_at_end(task: "asyncio.Task[None]") -> None:
-    if not os.read(sys.stdin.fileno(), 4096):
-        task.cancel()
 
 
 def _print_diagnosis(found: Diagnosis) -> None:

@@ -8,7 +8,15 @@ from lc_node.chain.genesis import Genesis, chain_id
 from lc_node.chain.records import Account
 from lc_node.chain.types import PublicKey
 from lc_node.ports.clock import Clock
+from lc_node.runtime.config import NetworkConfig
 from lc_node.wire.invitations import Ticket, is_sound
+from lc_node.wire.join_line import JoinLine
+
+
+def trusted_of(config: NetworkConfig, line: JoinLine | None) -> frozenset[PublicKey]:
+    """Return whom the owner has named: in config.toml, and by joining through them."""
+    listed = [peer.resolved().public_key for peer in config.peers]
+    return frozenset([*listed, *(one.key for one in line.bootstraps)] if line else listed)
 
 
 class Admission:

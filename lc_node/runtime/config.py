@@ -74,6 +74,8 @@ class NetworkConfig(Section):
     """The port to listen on; 0 lets the system choose."""
     listen: bool = True
     """false: only dial out, as behind a NAT; validators must listen."""
+    multicast: bool = True
+    """true: tell machines on the same networks that this node is here, and connect to those of its graph."""
     discover: bool = True
     """false: dial the listed peers only, and tell nobody of other nodes."""
     advertise: Annotated[tuple[str, ...], msgspec.Meta(max_length=ENDPOINTS_MAX)] = ()

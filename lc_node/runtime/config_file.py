@@ -14,6 +14,8 @@ DEFAULT_CONFIG_TEXT: Final = """\
 #: port = 4040
 # false: only dial out, as behind a NAT. Validators must listen.
 #: listen = true
+# true: tell machines on the same networks that this node is here, and connect to those of its graph.
+#: multicast = true
 # false: dial the peers listed below only, and tell nobody of other nodes.
 #: discover = true
 # Where others reach this node, if that is not at this machine's own addresses and port, as behind a NAT

@@ -261,6 +261,7 @@ def _config_text(place: Place, places: Sequence[Place]) -> str:
         "[network]",
         f'host = "{place.host}"',
         f"port = {place.port}",
+        "multicast = false",
         "[work]",
         f"work = {str(place.role.trains).lower()}",
     ]

@@ -28,8 +28,9 @@ class GenesisMissing(LearningChainError):
     def __init__(self, path: Path) -> None:
         """Name the file that was looked for."""
         super().__init__(
-            f"{path} does not exist; copy the genesis file of the graph you join there "
-            "(`lc-node genesis use FILE`), or make one with `lc-node genesis new`."
+            f"{path} does not exist; join a graph by a line of `lc-node invite` (`lc-node run --join LINE`), "
+            "found one with the machines in this room (`lc-node run --graph NAME`), or follow a genesis file "
+            "(`lc-node genesis use FILE`)."
         )
         self.path = path
 

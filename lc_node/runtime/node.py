@@ -17,8 +17,7 @@ from lc_node.adapters.sqlite_vote_store import SqliteVoteStore
 from lc_node.adapters.sqlite_work_store import SqliteWorkStore
 from lc_node.adapters.system_clock import SystemClock
 from lc_node.adapters.zmq_doorkeeper import raise_descriptor_limit
-from lc_node.adapters.zmq_sockets import transport_keys_of
-from lc_node.adapters.zmq_transport import TransportSettings, ZmqTransport
+from lc_node.adapters.zmq_transport import ZmqTransport
 from lc_node.api.endpoint import Endpoint, close_endpoint, open_endpoint
 from lc_node.api.schema import Event
 from lc_node.api.server import ApiServer
@@ -37,10 +36,13 @@ from lc_node.runtime.config import Config
 from lc_node.runtime.discovery import Discovery
 from lc_node.runtime.discovery_builder import build_discovery
 from lc_node.runtime.doors import NodeService
+from lc_node.runtime.entrance import entrance_of
+from lc_node.runtime.genesis_exchange import genesis_answerer
 from lc_node.runtime.history import History
 from lc_node.runtime.home import Home
 from lc_node.runtime.instruments import serve_metrics
 from lc_node.runtime.job_service import JobService
+from lc_node.runtime.joined import joined
 from lc_node.runtime.ledger import Finalized, Ledger
 from lc_node.runtime.measured_sandbox import MeasuredSandbox
 from lc_node.runtime.metrics import Observed
@@ -50,6 +52,7 @@ from lc_node.runtime.peers import PeerHandlers
 from lc_node.runtime.policy_file import job_policy, read_policy
 from lc_node.runtime.posting import Counter
 from lc_node.runtime.reading import View
+from lc_node.runtime.room import Room
 from lc_node.runtime.salts import Salts
 from lc_node.runtime.sender import Sender
 from lc_node.runtime.validation import Validation
@@ -120,6 +123,10 @@ class Node:
             is_wanted=settings.config.consensus.validate,
         )
         self._discovery = self._make_discovery()
+        network, line = settings.config.network, joined(settings.home)
+        self._room = Room(
+            settings.keystore, settings.genesis, network, line, self._discovery, port=self.port
+        )
         self._workshop = self._make_workshop()
         self._jobs = self._make_job_service()
         self._server: ApiServer | None = None
@@ -134,6 +141,7 @@ class Node:
             async with asyncio.TaskGroup() as chain, asyncio.TaskGroup() as door:
                 chain.create_task(self._transport.run())
                 chain.create_task(self.network.run(self._handlers()))
+                chain.create_task(self._room.run())
                 chain.create_task(self._agreement.run())
                 if config.network.discover:
                     chain.create_task(self._discovery.run())
@@ -188,11 +196,20 @@ class Node:
             )
 
     def _open_doors(self, home: Home, opened: ExitStack) -> None:
+        settings = self._settings
         self._sandbox = MeasuredSandbox(BubblewrapSandbox(self._me.hex()[:16]))
         self._capabilities: Capabilities | None = None
         self._sandbox_problem = "the sandbox has not been probed yet"
         raise_descriptor_limit()
-        self._transport = ZmqTransport(self._transport_settings(), self._clock)
+        entrance = entrance_of(
+            keystore=settings.keystore,
+            genesis=settings.genesis,
+            network=settings.config.network,
+            line=joined(settings.home),
+            state=lambda: self.ledger.state,
+            clock=self._clock,
+        )
+        self._transport = ZmqTransport(entrance, self._clock)
         opened.callback(self._transport.close)
         self._transport.open()
         self.network = Network(
@@ -213,17 +230,6 @@ class Node:
             if self._jobs.policy is not None:
                 raise
             self._sandbox_problem = str(error)
-
-    def _transport_settings(self) -> TransportSettings:
-        settings, network = self._settings, self._settings.config.network
-        return TransportSettings(
-            chain_id=chain_id(settings.genesis),
-            signer=settings.keystore,
-            keys=transport_keys_of(settings.keystore.transport_secret),
-            peers=[peer.resolved() for peer in network.peers],
-            host=network.host,
-            port=network.port if network.listen else None,
-        )
 
     def _make_agreement(self) -> Agreement:
         ledger = self.ledger
@@ -372,6 +378,7 @@ class Node:
         """Return who answers what peers ask, by topic."""
         found = {Topic.RECORDS: self._discovery.exchange.answer}
         return {
+            Topic.GENESIS: genesis_answerer(self._settings.genesis),
             **Witness(self.ledger, self._clock).answerers(),
             **(found if self._settings.config.network.discover else {}),
         }

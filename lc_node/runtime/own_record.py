@@ -1,6 +1,6 @@
 """What this node says about itself: its record, signed anew whenever it is reached elsewhere."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Final
@@ -145,21 +145,9 @@ class OwnRecord:
         return sign_record(record, self._signer)
 
     def _endpoints(self) -> tuple[Endpoint, ...]:
-        door = self._doorway
-        if not door.port:
+        if not self._doorway.port:
             return ()
-        if door.advertise:
-            return tuple(advertised(text, door.port) for text in door.advertise)[:ENDPOINTS_MAX]
-        own = endpoint(door.host, door.port)
-        return (own,) if own is not None else self._found()
-
-    def _found(self) -> tuple[Endpoint, ...]:
-        """Return what the machine and the peers say: what reaches farthest first, the loopback only alone."""
-        hosts = dict.fromkeys((*self._hosts(), *self._agreed()))
-        found = [one for host in hosts if (one := endpoint(host, self._doorway.port)) is not None]
-        found.sort(key=lambda one: -reach_of(one.host))
-        outside = [one for one in found if reach_of(one.host) is not Reach.MACHINE]
-        return tuple(outside or found)[:ENDPOINTS_MAX]
+        return endpoints_at(self._doorway, (*self._hosts(), *self._agreed()))
 
     def _agreed(self) -> Sequence[str]:
         """Return the address that peers in several networks see us at, if it is one of the world's."""
@@ -169,6 +157,26 @@ class OwnRecord:
             for host in dict.fromkeys(seen)
             if seen.count(host) >= _WITNESSES_MIN and reach_of(host) is Reach.WORLD
         ]
+
+
+def endpoints_at(door: Doorway, hosts: Iterable[str]) -> tuple[Endpoint, ...]:
+    """Return where a node is reached: as its owner says, else at these hosts, what reaches farthest first.
+
+    Raises:
+        BadAdvertised: nobody could dial what the owner says.
+    """
+    if door.advertise:
+        return tuple(advertised(text, door.port) for text in door.advertise)[:ENDPOINTS_MAX]
+    own = endpoint(door.host, door.port)
+    return (own,) if own is not None else _found(hosts, door.port)
+
+
+def _found(hosts: Iterable[str], port: int) -> tuple[Endpoint, ...]:
+    """Return what can be dialed; the loopback only if there is nothing else."""
+    found = [one for host in dict.fromkeys(hosts) if (one := endpoint(host, port)) is not None]
+    found.sort(key=lambda one: -reach_of(one.host))
+    outside = [one for one in found if reach_of(one.host) is not Reach.MACHINE]
+    return tuple(outside or found)[:ENDPOINTS_MAX]
 
 
 def _is_ipv6(text: str) -> bool:

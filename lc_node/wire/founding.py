@@ -15,6 +15,7 @@ import msgspec
 
 from lc_node.chain.codec import Decoder, Record, encode
 from lc_node.chain.crypto import Signer, digest, verify
+from lc_node.chain.records import AtMostOne
 from lc_node.chain.transactions import Resources
 from lc_node.chain.types import ChainId, Digest, Link, Millis, MillisSpan, PublicKey, Signature
 from lc_node.wire.session import TransportKey
@@ -36,7 +37,8 @@ class Candidacy(Record):
     transport_key: TransportKey
     link: Link
     """The top of its beacon chain."""
-    offers: Resources
+    offers: Annotated[tuple[Resources, ...], AtMostOne]
+    """What jobs may use of its machine; nothing if it takes none."""
 
 
 class SignedCandidacy(Record):

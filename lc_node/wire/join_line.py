@@ -1,7 +1,6 @@
 """The line that lets a machine join a graph: its chain, a few nodes to begin with, perhaps an invitation."""
 
 import base64
-import binascii
 from typing import Annotated, Final, NewType
 
 import msgspec
@@ -108,7 +107,7 @@ def _split(text: str) -> tuple[bytes, bytes]:
         raise BadJoinLine("it is too long")
     try:
         data = base64.b32decode(text.upper() + "=" * (-len(text) % _BASE32_GROUP))
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error, and what is not ASCII
         raise BadJoinLine(
             "it has a character that join lines do not use, or one too few"
         ) from error

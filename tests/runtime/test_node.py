@@ -44,7 +44,7 @@ def settings_of(home: Home, port: int = 0) -> Settings:
     defaults = Config()
     config = replace(
         defaults,
-        network=replace(defaults.network, host="127.0.0.1", port=port),
+        network=replace(defaults.network, host="127.0.0.1", port=port, multicast=False),
         work=replace(defaults.work, work=False),
     )
     return Settings(home=home, keystore=home.keystore(None), config=config, genesis=home.genesis())

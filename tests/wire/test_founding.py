@@ -6,8 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from lc_node.chain.codec import encode
-from lc_node.chain.transactions import Resources
-from lc_node.chain.types import ByteCount, ChainId, Digest, Link, Millis, PublicKey
+from lc_node.chain.types import ChainId, Digest, Link, Millis, PublicKey
 from lc_node.wire.founding import (
     CANDIDATES_MAX,
     STANDING_DECODER,
@@ -40,9 +39,7 @@ def candidacy(signer: SeededSigner, graph: str = "lab") -> Candidacy:
         key=signer.public_key,
         transport_key=TransportKey(bytes(32)),
         link=Link(Digest(bytes(32))),
-        offers=Resources(
-            millicpus=1000, memory_bytes=ByteCount(1), disk_bytes=ByteCount(1), gpus=0
-        ),
+        offers=(),
     )
 
 
