@@ -42,9 +42,9 @@ from lc_node.consensus.params import VALIDATORS_MAX
 from lc_node.consensus.validator_set import ValidatorSet
 from lc_node.ports.clock import Clock
 from lc_node.ports.stores import VoteStore
+from lc_node.runtime.allowances import Allowances
 from lc_node.runtime.histogram import Histogram
 from lc_node.wire.limits import WINDOW
-from lc_node.wire.rate import Bucket
 from lc_node.wire.score import Verdict
 
 _log = logging.getLogger(__name__)
@@ -58,7 +58,6 @@ QUESTIONS_PER_WINDOW: Final = 20 * WINDOW // 1_000
 Who catches up asks for 64 blocks at a time and waits for the answer; what is ignored is asked again.
 """
 
-_ALLOWANCES_MAX: Final = 1_024
 _QUESTIONS: Final = (GetBlock, GetBlocks, GetCertificates, GetEpochs)
 
 Persist: TypeAlias = PersistVote | PersistCertificate | PersistBlock
@@ -105,7 +104,7 @@ class Agreement:
         self._timer: Millis | None = None
         self._changed = asyncio.Event()
         self._accused: set[PublicKey] = set()
-        self._allowances: dict[PublicKey, Bucket] = {}
+        self._allowances = Allowances(QUESTIONS_PER_WINDOW, surroundings.clock)
         self._voices: dict[PublicKey, Millis] = {}
         self.store_seconds: Final = Histogram()
         """How long it took to make votes durable."""
@@ -114,6 +113,8 @@ class Agreement:
         self._has_work = False
         self._started = False
         """Between the replay and the first failure; outside of it nothing is heard, signed or sent."""
+        self._is_paused = False
+        """The chain is being brought forward by other means: nothing is heard, signed or sent either."""
 
     async def run(self) -> None:
         """Replay what was stored, start, and keep time until cancelled."""
@@ -123,20 +124,31 @@ class Agreement:
             if await self._is_time():
                 self._timer = None
                 self._perform(self.core.on_time(self._with.clock.now()))
-            elif self._has_work and self._started:
+            elif self._has_work and self._is_on:
                 self._has_work = False
                 self._perform(self.core.on_work(self._with.clock.now()))
 
+    def pause(self) -> None:
+        """Take no part until ``go_on``: the ledger moves."""
+        self._is_paused, self._timer = True, None
+
+    def go_on(self, core: Epochs) -> None:
+        """Take part again with a core that stands where the ledger now does."""
+        self.core, self._timer, self._pruned = core, None, (core.epoch, View(0))
+        self._is_paused = False
+        self._perform(core.start(self._with.clock.now()))
+        self._changed.set()
+
     def hear(self, peer: PublicKey, payload: bytes) -> Verdict:
         """Take a peer's message."""
-        if not self._started:
+        if not self._is_on:
             return Verdict.IGNORE
         try:
             message = MESSAGE_DECODER.decode(payload)
         except MalformedBytes:
             return Verdict.REJECT
         now = self._with.clock.now()
-        if isinstance(message, _QUESTIONS) and not self._may_ask(peer, now):
+        if isinstance(message, _QUESTIONS) and not self._may_ask(peer):
             return Verdict.IGNORE
         self._accused.clear()
         self._perform(self.core.on_message(peer, message, now))
@@ -164,6 +176,10 @@ class Agreement:
         self._has_work = True
         self._changed.set()
 
+    @property
+    def _is_on(self) -> bool:
+        return self._started and not self._is_paused
+
     def _note_voice(self, message: Message, now: Millis) -> None:
         """Remember that a validator was heard; who looks for absent ones wants to know."""
         if not isinstance(message, Propose | VoteMessage):
@@ -177,13 +193,9 @@ class Agreement:
                     key: at for key, at in self._voices.items() if key in self.core.validators
                 }
 
-    def _may_ask(self, peer: PublicKey, now: Millis) -> bool:
+    def _may_ask(self, peer: PublicKey) -> bool:
         """Count a question against what a peer may ask; a question is short, and its answer is not."""
-        allowance = self._allowances.pop(peer, None) or Bucket(QUESTIONS_PER_WINDOW, now)
-        self._allowances[peer] = allowance  # last in the order: used most recently
-        if len(self._allowances) > _ALLOWANCES_MAX:
-            del self._allowances[next(iter(self._allowances))]
-        allowance.refill(now)
+        allowance = self._allowances.of(peer)
         if not allowance.has(1):
             return False
         allowance.take(1)
@@ -199,7 +211,7 @@ class Agreement:
                 self._changed.clear()
             except TimeoutError:
                 return False  # the machine's clock may say otherwise than the loop's: look again
-        return self._started and self._timer is not None and self._timer <= self._with.clock.now()
+        return self._is_on and self._timer is not None and self._timer <= self._with.clock.now()
 
     def _perform(self, outputs: Iterable[Output]) -> None:
         """Do what the core wants, in order; what fails ends it.

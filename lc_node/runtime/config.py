@@ -26,6 +26,8 @@ _Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 _Positive = Annotated[int, msgspec.Meta(ge=1, le=2**62)]
 _Natural = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 _UNKNOWN_KEY: Final = re.compile(r"unknown field `(\w+)`")
+BLOCKS_KEPT_MIN: Final = 2_000
+"""Who is less than 1,000 blocks behind fetches blocks, not a snapshot."""
 _RESERVED_MEMORY: Final = 4  # of the machine's memory a quarter stays with its owner
 
 
@@ -136,6 +138,10 @@ class StorageConfig(Section):
 
     blobs_bytes_max: _Positive = 50_000_000_000
     """Images and models; the least recently used go first, those of running jobs never."""
+    archive: bool = False
+    """true: fetch and execute every block since genesis; false: a newcomer begins with a snapshot."""
+    blocks_kept: Annotated[int, msgspec.Meta(ge=0, le=2**62)] = 0
+    """Blocks that are kept, 0: all that came here; fewer than 2,000 would leave those behind without help."""
 
 
 class SandboxConfig(Section):
@@ -194,7 +200,16 @@ def read_config(path: Path) -> Config:
             advertised(text, config.network.port or DEFAULT_PORT)
         except LearningChainError as error:
             raise BadConfig(path, f"advertise: {error}") from error
+    _validate_storage(path, config.storage)
     return config
+
+
+def _validate_storage(path: Path, storage: StorageConfig) -> None:
+    """Refuse to keep fewer blocks than help who is a little behind, or to prune an archive."""
+    if 0 < storage.blocks_kept < BLOCKS_KEPT_MIN:
+        raise BadConfig(path, f"`blocks_kept` is 0 (all) or at least {BLOCKS_KEPT_MIN}")
+    if storage.archive and storage.blocks_kept:
+        raise BadConfig(path, "an archive keeps every block: leave out `blocks_kept`")
 
 
 def _explained(message: str) -> str:

@@ -55,6 +55,11 @@ DEFAULT_CONFIG_TEXT: Final = """\
 [storage]
 # Images and models; the least recently used go first, those of running jobs never.
 #: blobs_bytes_max = 50_000_000_000
+# true: fetch and execute every block since genesis, as `lc-node audit` needs it; then keep all of them.
+# false: a node that is far behind begins with a snapshot of the state.
+#: archive = false
+# Blocks that are kept, the newest; 0: all that came here. At least 2000: they help others catch up.
+#: blocks_kept = 0
 
 # What isolates strangers' code.
 [sandbox]

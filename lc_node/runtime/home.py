@@ -109,6 +109,11 @@ class Home:
         return self.path / "chain.db"
 
     @property
+    def snapshot_path(self) -> Path:
+        """What has come of a state that is being fetched."""
+        return self.path / "snapshot.db"
+
+    @property
     def votes_path(self) -> Path:
         """The vote store; its lock lies beside it."""
         return self.path / "votes.db"

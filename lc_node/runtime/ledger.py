@@ -252,7 +252,7 @@ class Ledger:
     def epoch_proof(self, epoch: Epoch) -> EpochProof | None:
         """Return how a past epoch ended, None if its last block is not kept, or not final yet."""
         data = self._store.epoch_at(epoch)
-        return None if data is None else _PROOF.decode(data)
+        return None if data is None else decode_proof(data)
 
     def deliver(self, blocks: Sequence[Block], certificate: Certificate) -> None:
         """Make blocks final: store each with its consequences, then tell; idempotent by height."""
@@ -366,6 +366,11 @@ class Ledger:
         data = self._store.block_at(height)
         assert data is not None, "the tip is stored"
         return BLOCK_DECODER.decode(data)
+
+
+def decode_proof(data: bytes) -> EpochProof:
+    """Return how an epoch ended, from bytes that were checked before and kept here."""
+    return _PROOF.decode(data)
 
 
 def _stored(

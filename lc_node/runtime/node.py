@@ -13,6 +13,7 @@ from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from lc_node.adapters.oci_image import OciImageStore
 from lc_node.adapters.optuna_search import OptunaSearch
 from lc_node.adapters.sqlite_chain_store import SqliteChainStore
+from lc_node.adapters.sqlite_snapshot_store import SqliteSnapshotStore
 from lc_node.adapters.sqlite_vote_store import SqliteVoteStore
 from lc_node.adapters.sqlite_work_store import SqliteWorkStore
 from lc_node.adapters.system_clock import SystemClock
@@ -21,16 +22,14 @@ from lc_node.adapters.zmq_transport import ZmqTransport
 from lc_node.api.endpoint import Endpoint, close_endpoint, open_endpoint
 from lc_node.api.schema import Event
 from lc_node.api.server import ApiServer
-from lc_node.chain.crypto import digest, verify
+from lc_node.chain.crypto import digest
 from lc_node.chain.genesis import Genesis, chain_id
 from lc_node.chain.transactions import Body
 from lc_node.chain.types import ByteCount, Epoch, Height, JobId, PublicKey
-from lc_node.consensus.epochs import Epochs, Voter
-from lc_node.consensus.params import ConsensusParams
 from lc_node.ports.keystore import Keystore
 from lc_node.ports.sandbox import Capabilities, SandboxUnavailable
 from lc_node.runtime.accusing import Accusing
-from lc_node.runtime.agreement import Agreement, Surroundings
+from lc_node.runtime.agreeing import make_agreement, make_core
 from lc_node.runtime.answers import Answerer, Answers
 from lc_node.runtime.config import Config
 from lc_node.runtime.discovery import Discovery
@@ -55,6 +54,7 @@ from lc_node.runtime.reading import View
 from lc_node.runtime.room import Room
 from lc_node.runtime.salts import Salts
 from lc_node.runtime.sender import Sender
+from lc_node.runtime.sync import Parts, Sync
 from lc_node.runtime.validation import Validation
 from lc_node.runtime.vitals import Vitals
 from lc_node.runtime.witness import Witness
@@ -98,7 +98,15 @@ class Node:
             # In this order they are closed if one of them cannot be opened, and at the end.
             self._opened = opened.pop_all()
         self._accusing = Accusing(self._send)
-        self._agreement = self._make_agreement()
+        self.ledger.hear(self._on_finalized)
+        self._agreement = make_agreement(
+            self.ledger,
+            self._votes,
+            settings.keystore,
+            network=self.network,
+            clock=self._clock,
+            on_evidence=self._accusing.accuse,
+        )
         self._vitals = Vitals(
             me=self._me,
             ledger=self.ledger,
@@ -129,6 +137,7 @@ class Node:
         )
         self._workshop = self._make_workshop()
         self._jobs = self._make_job_service()
+        self._sync = self._make_sync()
         self._server: ApiServer | None = None
 
     async def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
@@ -146,6 +155,7 @@ class Node:
                 if config.network.discover:
                     chain.create_task(self._discovery.run())
                 chain.create_task(serve_metrics(config.metrics.listen, self._observed()))
+                chain.create_task(self._sync.run())
                 door.create_task(self._serve(server))
                 async with asyncio.TaskGroup() as work:
                     work.create_task(self._accusing.run())
@@ -180,6 +190,8 @@ class Node:
         opened.callback(self._votes.close)
         self._chain = SqliteChainStore.open(home.chain_path, chain)
         opened.callback(self._chain.close)
+        self._snapshot = SqliteSnapshotStore(home.snapshot_path)
+        opened.callback(self._snapshot.close)
         self._work = SqliteWorkStore(home.work_path)
         opened.callback(self._work.close)
         blobs_max = ByteCount(settings.config.storage.blobs_bytes_max)
@@ -231,32 +243,22 @@ class Node:
                 raise
             self._sandbox_problem = str(error)
 
-    def _make_agreement(self) -> Agreement:
-        ledger = self.ledger
-        voter = Voter(
-            chain_id=ledger.root.chain_id,
-            signer=self._settings.keystore,
-            verifier=verify,
-            signs_from=self._votes.signs_from(),
+    def _make_sync(self) -> Sync:
+        ledger, votes, signer = self.ledger, self._votes, self._settings.keystore
+        return Sync(
+            Parts(
+                ledger=ledger,
+                network=self.network,
+                agreement=self._agreement,
+                renew=lambda: make_core(ledger, votes, signer),
+                on_adopted=(self._validation.wake, self._jobs.wake),
+                chain=self._chain,
+                votes=votes,
+                snapshot=self._snapshot,
+                clock=self._clock,
+                storage=self._settings.config.storage,
+            )
         )
-        core = Epochs(
-            ledger,
-            self._votes,
-            tip=ledger.tip,
-            voter=voter,
-            params=ConsensusParams.of(ledger.params),
-        )
-        surroundings = Surroundings(
-            votes=self._votes,
-            network=self.network,
-            clock=self._clock,
-            me=self._me,
-            deliver=ledger.deliver,
-            secure=ledger.secure,
-            on_evidence=self._accusing.accuse,
-        )
-        ledger.hear(self._on_finalized)
-        return Agreement(core, surroundings)
 
     def _make_discovery(self) -> Discovery:
         return build_discovery(
@@ -381,6 +383,7 @@ class Node:
             Topic.GENESIS: genesis_answerer(self._settings.genesis),
             **Witness(self.ledger, self._clock).answerers(),
             **(found if self._settings.config.network.discover else {}),
+            **self._sync.answerers(),
         }
 
     async def _send(self, body: Body) -> Height:

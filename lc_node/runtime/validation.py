@@ -49,6 +49,10 @@ class Validation:
             if self._is_wanted and can_ask(state.account(self._me), self._ledger.params):
                 await self._ask(Ready(epoch=state.meta.epoch))
 
+    def wake(self) -> None:
+        """Look again: the chain has moved without a block that was heard of."""
+        self._changed.set()
+
     async def _ask(self, body: Ready) -> None:
         try:
             await self._send(body)

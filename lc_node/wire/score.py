@@ -52,6 +52,8 @@ class Offence(Enum):
     """Gossip that the same peer has sent before, or goes on pushing though asked not to."""
     USELESS = auto()
     """An announcement of nothing but what the same peer has told us before."""
+    FALSE_ANSWER = auto()
+    """Blocks, a state or an epoch's end that are not what was asked for, or that nobody has signed."""
 
 
 POINTS: Final[Mapping[Offence, int]] = MappingProxyType(
@@ -67,6 +69,7 @@ POINTS: Final[Mapping[Offence, int]] = MappingProxyType(
         Offence.BROKEN_PROMISE: 50,
         Offence.REPEATED: 5,
         Offence.USELESS: 5,
+        Offence.FALSE_ANSWER: BAN_POINTS,
     }
 )
 

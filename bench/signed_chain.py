@@ -1,0 +1,133 @@
+"""A chain that its validators have signed, made at once: real rules, a real store, no messages."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+
+from lc_node.adapters.keystore import FileKeystore
+from lc_node.adapters.sqlite_chain_store import SqliteChainStore
+from lc_node.chain.beacon import LinkChain
+from lc_node.chain.blocks import Block, block_id
+from lc_node.chain.crypto import Signer, sha256
+from lc_node.chain.genesis import Genesis, GenesisAccount, chain_id
+from lc_node.chain.mempool import Source
+from lc_node.chain.params import CREDIT, DEVNET
+from lc_node.chain.transactions import (
+    SignedTransaction,
+    Transaction,
+    Transfer,
+    transaction_id,
+)
+from lc_node.chain.types import Height, MicroCredits, Millis, Nonce, PublicKey, View
+from lc_node.chain.votes import Certificate, Subject, Vote, VoteKind, vote_message
+from lc_node.consensus.certificates import assemble
+from lc_node.consensus.validator_set import ValidatorSet
+from lc_node.runtime.ledger import Ledger
+
+VALIDATORS: Final = 4
+_START: Final = Millis(1_700_000_000_000)
+_BLOCK_MS: Final = 1_000
+_LINKS_MAX: Final = 2**20
+
+
+class SignedChain:
+    """A ledger that grows as if its validators were running."""
+
+    def __init__(
+        self, path: Path, *, senders: int = 0, epoch_heights: int = 600, links: int = _LINKS_MAX
+    ) -> None:
+        """Begin the chain at ``path``; ``senders`` accounts have credits to give away."""
+        self._validators: list[Signer] = sorted(
+            (FileKeystore(sha256(b"validator %d" % n)) for n in range(VALIDATORS)),
+            key=lambda signer: signer.public_key,
+        )
+        self._senders = [FileKeystore(sha256(b"sender %d" % n)) for n in range(senders)]
+        proposer = self._validators[0].public_key
+        self._links = LinkChain(sha256(b"links"), links=links)
+        self.genesis: Final = self._genesis(epoch_heights)
+        self.store: Final = SqliteChainStore.open(path, chain_id(self.genesis))
+        self.ledger: Final = Ledger(
+            genesis=self.genesis, store=self.store, me=proposer, links=self._links
+        )
+
+    @property
+    def validators(self) -> Sequence[Signer]:
+        """Who votes, in key order."""
+        return self._validators
+
+    def grow(self, blocks: int, *, is_full: bool = False) -> None:
+        """Make so many blocks final; in full ones each sender gives a credit to a new account."""
+        for _ in range(blocks):
+            for signed in self._gifts() if is_full else ():
+                self.ledger.admit(signed, self._next_time, Source(signed.transaction.sender))
+            self._finalize()
+
+    def _finalize(self) -> None:
+        tip = self.ledger.tip
+        epoch = self.ledger.state.meta.epoch
+        view = View(tip.view + 1 if tip.epoch == epoch and tip.height else 1)
+        block = self.ledger.build(block_id(tip), view, self._next_time)
+        assert block is not None, "the chain of links is longer than that of blocks"
+        self.ledger.deliver([block], self._certificate(block))
+
+    def _certificate(self, block: Block) -> Certificate:
+        header = block.header
+        subject = Subject(parent_view=View(header.view - 1), block_id=block_id(header))
+        kind, chain = VoteKind.FINALIZE, header.chain_id
+        message = vote_message(chain, kind, header.epoch, header.view, subject)
+        votes = [
+            Vote(
+                kind=kind,
+                epoch=header.epoch,
+                view=header.view,
+                subject=subject,
+                signer=signer.public_key,
+                signature=signer.sign(message),
+            )
+            for signer in self._validators[1:]
+        ]
+        members = self.ledger.state.validators.members
+        return assemble(votes, ValidatorSet({m.key: m.weight for m in members}))
+
+    @property
+    def _next_time(self) -> Millis:
+        return Millis(self.ledger.tip.time + _BLOCK_MS)
+
+    def _gifts(self) -> Iterator[SignedTransaction]:
+        height = self.ledger.height
+        for number, sender in enumerate(self._senders):
+            to = PublicKey(sha256(b"gift %d %d" % (height, number)))
+            transaction = Transaction(
+                chain_id=self.ledger.root.chain_id,
+                sender=sender.public_key,
+                nonce=Nonce(height + 1),
+                valid_until=Height(height + 10),
+                body=Transfer(to=to, amount=MicroCredits(CREDIT), memo=b""),
+            )
+            yield SignedTransaction(
+                transaction=transaction, signature=sender.sign(transaction_id(transaction))
+            )
+
+    def _genesis(self, epoch_heights: int) -> Genesis:
+        members = {signer.public_key for signer in self._validators}
+        proposer = self._validators[0].public_key
+        other_links = LinkChain(sha256(b"other links"), links=2)
+        accounts = (
+            GenesisAccount(
+                key=signer.public_key,
+                balance=MicroCredits(100_000 * CREDIT),
+                bonded=MicroCredits(100 * CREDIT if signer.public_key in members else 0),
+                resources=(),
+                link=((self._links if signer.public_key == proposer else other_links).commitment,),
+            )
+            for signer in (*self._validators, *self._senders)
+        )
+        return Genesis(
+            graph="signed",
+            params=replace(DEVNET, epoch_heights=epoch_heights),
+            time=_START,
+            accounts=tuple(sorted(accounts, key=lambda account: account.key)),
+            members=tuple(sorted(members)),
+        )

@@ -1,0 +1,280 @@
+"""Brings a node that is far behind to where the network is: by a snapshot, or by blocks from many peers.
+
+The agreement crosses short gaps by itself. Who says that it is ahead has to prove it, by the ends of
+epochs and a certified header; only then the agreement is paused and the ledger moved.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from lc_node.chain.blocks import Header, block_id
+from lc_node.chain.codec import encode
+from lc_node.chain.crypto import verify
+from lc_node.chain.types import Epoch, Height, PublicKey
+from lc_node.consensus.inquiries import EPOCH_PROOFS_DECODER, FINALIZED_DECODER, GetFinalized
+from lc_node.consensus.messages import PROOFS_MAX, EpochProof, GetEpochs
+from lc_node.consensus.setting import Setting
+from lc_node.consensus.validator_set import ValidatorSet
+from lc_node.consensus.way import Way
+from lc_node.ports.snapshots import SnapshotStore
+from lc_node.ports.stores import VoteStore
+from lc_node.runtime import inquirer
+from lc_node.runtime.block_download import BlockDownload
+from lc_node.runtime.inquirer import FalseAnswer, Inquirer
+from lc_node.runtime.ledger import Ledger, decode_proof
+from lc_node.runtime.network import PeerInfo
+from lc_node.runtime.questions import PeerSilent
+from lc_node.runtime.snapshot_download import SnapshotDownload
+from lc_node.wire.snapshot import OFFERS_DECODER, GetOffers, Offer
+from lc_node.wire.topics import Topic
+
+_log = logging.getLogger(__name__)
+
+_LOOK_SECONDS: Final = 0.5
+_AGAIN_SECONDS: Final = 5.0
+_ASKED_MAX: Final = 8
+"""Peers that are asked how far the chain is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """When which way is taken."""
+
+    snapshots: bool = True
+    """False: every block is fetched and executed, as an archive needs it."""
+    gap_min: int = 256
+    """Blocks that the agreement fetches by itself."""
+    snapshot_gap: int = 1_000
+    """Blocks that are rather fetched than skipped."""
+
+
+class Peers(inquirer.Peers, Protocol):
+    """Whoever knows peers, too (``runtime.network.Network``)."""
+
+    def peers(self) -> tuple[PeerInfo, ...]:
+        """Return what is known of every peer."""
+        ...
+
+
+class Pausable(Protocol):
+    """What must not look at the ledger while it is moved (``runtime.agreement.Agreement``)."""
+
+    def pause(self) -> None:
+        """Take no part for now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a node's catching up works with."""
+
+    ledger: Ledger
+    network: Peers
+    agreement: Pausable
+    go_on: Callable[[], None]
+    """Lets the agreement go on from where the ledger is."""
+    on_adopted: Callable[[], None]
+    """Told after a snapshot, between whose block and the one before nobody has heard of any."""
+    votes: VoteStore
+    store: SnapshotStore
+
+
+class CatchUp:
+    """Watches how far others are, and moves the ledger if they are far ahead."""
+
+    def __init__(self, surroundings: Surroundings, terms: Terms) -> None:
+        """Prepare; see ``run``."""
+        self._with = surroundings
+        self._terms = terms
+        self._inquirer = Inquirer(surroundings.network)
+        self._is_new = not surroundings.votes.has_votes()
+        """Whether this key may have voted, in a former life, of which there is no record here."""
+        self._stage: Callable[[], str] = str
+
+    @property
+    def stage(self) -> str:
+        """What is being done, in words; empty if the agreement follows by itself."""
+        return self._stage()
+
+    async def run(self) -> None:
+        """Look, and catch up if need be, until cancelled.
+
+        Raises:
+            ChainForked, StateDiverged: the network's chain is not one that this node can follow.
+            StorageFull: there is no room for it.
+        """
+        while True:
+            ahead = self._ahead()
+            is_at_it = bool(ahead) and await self._catch_up(ahead)
+            self._stage = str
+            await asyncio.sleep(_AGAIN_SECONDS if ahead and not is_at_it else _LOOK_SECONDS)
+
+    def _ahead(self) -> tuple[PublicKey, ...]:
+        """Return connected peers that say that they are far ahead, the farthest first."""
+        least = self._with.ledger.height + self._terms.gap_min
+        told = [one for one in self._with.network.peers() if one.is_up and one.height is not None]
+        ahead = sorted((-(one.height or 0), one.peer) for one in told if (one.height or 0) > least)
+        if told and not ahead:
+            self._is_new = False  # we are where the others are: from here on our record is whole
+        return tuple(peer for _, peer in ahead)[:_ASKED_MAX]
+
+    async def _catch_up(self, ahead: Sequence[PublicKey]) -> bool:
+        """Return whether the ledger has moved."""
+        self._stage = lambda: "asking how far the chain is"
+        if self._terms.snapshots and await self._by_snapshot(ahead):
+            return True
+        return await self._by_blocks(ahead)
+
+    # By a snapshot.
+
+    async def _by_snapshot(self, ahead: Sequence[PublicKey]) -> bool:
+        ledger, store = self._with.ledger, self._with.store
+        way = self._way()
+        way.retrace(decode_proof(data) for _, data in store.proofs(way.newest.epoch))
+        await self._follow(way, ahead, store_them=True)
+        offers = await self._offers(way, ahead)
+        offer, offering = max(offers, key=lambda entry: entry[0].header.height, default=(None, ()))
+        if offer is None or offer.header.height - ledger.height <= self._terms.snapshot_gap:
+            return False
+        height = offer.header.height
+        _log.info("fetching the state at height %d from %d peers", height, len(ahead))
+        download = SnapshotDownload(offer, self._inquirer, ledger, store)
+        self._stage = lambda: _progress(height, download.missing)
+        self._with.agreement.pause()
+        snapshot = await download.run(offering, ahead)
+        if snapshot is not None:
+            self._keep_silent(way)
+            await asyncio.to_thread(ledger.store_snapshot, snapshot)
+            ledger.go_on_from(snapshot)
+            await asyncio.to_thread(store.clear)
+            self._with.on_adopted()
+            _log.info("standing at height %d by a snapshot", height)
+        self._with.go_on()
+        return snapshot is not None
+
+    async def _offers(
+        self, way: Way, ahead: Sequence[PublicKey]
+    ) -> list[tuple[Offer, list[PublicKey]]]:
+        """Return the states that are offered and final, each with who offers it."""
+        offers: dict[bytes, tuple[Offer, list[PublicKey]]] = {}
+        for peer in ahead:
+            try:
+                told = await self._inquirer.ask(peer, Topic.SNAPSHOTS, GetOffers(), OFFERS_DECODER)
+                for offer in () if told is None else told.offers:
+                    if self._is_final(peer, way, offer):
+                        name = block_id(offer.header)
+                        offers.setdefault(name, (offer, []))[1].append(peer)
+            except (PeerSilent, FalseAnswer):
+                continue
+        return list(offers.values())
+
+    def _is_final(self, peer: PublicKey, way: Way, offer: Offer) -> bool:
+        """Return whether an offered state's block is final, as far as the way leads.
+
+        Raises:
+            FalseAnswer: it is not.
+        """
+        if way.setting_of(offer.header.epoch) is None:
+            return False
+        if not way.is_final(offer.header, offer.certificate):
+            raise self._inquirer.blame(peer)
+        return True
+
+    # By blocks.
+
+    async def _by_blocks(self, ahead: Sequence[PublicKey]) -> bool:
+        """Fetch blocks, some epochs at a time, until nobody proves to be far ahead any more."""
+        before = self._with.ledger.height
+        is_there = True
+        while is_there and (found := await self._goal(ahead)) is not None:
+            way, goal = found
+            self._with.agreement.pause()
+            self._keep_silent(way)
+            is_there = await self._download(way, goal.height, ahead)
+        if self._with.ledger.height == before and is_there:
+            return False  # nothing was proved
+        self._with.go_on()
+        return is_there
+
+    async def _download(self, way: Way, goal: Height, ahead: Sequence[PublicKey]) -> bool:
+        """Return whether the blocks up to a final height were here to be had."""
+        ledger = self._with.ledger
+        _log.info("fetching blocks up to %d from %d peers", goal, len(ahead))
+        self._stage = lambda: f"executing blocks up to height {goal}"
+        is_there = await BlockDownload(goal, way, self._inquirer, ledger).run(ahead)
+        if not is_there:
+            _log.warning("no peer has the blocks from height %d on", ledger.height + 1)
+        return is_there
+
+    async def _goal(self, ahead: Sequence[PublicKey]) -> tuple[Way, Header] | None:
+        """Return the newest final header that the next few epochs lead to, if it is far enough."""
+        way = self._way()
+        await self._follow(way, ahead, store_them=False)
+        goal = way.newest.root
+        for peer in ahead:
+            try:
+                told = await self._inquirer.ask(
+                    peer, Topic.FINALIZED, GetFinalized(height=()), FINALIZED_DECODER
+                )
+            except (PeerSilent, FalseAnswer):
+                continue
+            if told is not None and way.is_final(told.headers[-1], told.certificate):
+                goal = max(goal, told.headers[-1], key=lambda header: header.height)
+        is_far = goal.height - self._with.ledger.height > self._terms.gap_min
+        return (way, goal) if is_far else None
+
+    # The way.
+
+    def _way(self) -> Way:
+        """Return the way from the validators that our own chain names."""
+        ledger = self._with.ledger
+        era = ledger.era(block_id(ledger.tip))
+        return Way(
+            Setting(
+                chain_id=ledger.root.chain_id,
+                epoch=era.epoch,
+                validators=ValidatorSet(era.members),
+                root=era.root,
+                verifier=verify,
+                epoch_heights=era.epoch_heights,
+            )
+        )
+
+    async def _follow(self, way: Way, ahead: Sequence[PublicKey], *, store_them: bool) -> None:
+        """Ask how epochs ended, until nobody knows more; if they are not stored, only of a few."""
+        last = Epoch(way.newest.epoch + PROOFS_MAX)
+        for peer in ahead:
+            try:
+                while store_them or way.newest.epoch < last:
+                    proofs = await self._proofs(peer, way)
+                    if not proofs:
+                        break
+                    if store_them:
+                        self._with.store.put_proofs((p.header.epoch, encode(p)) for p in proofs)
+            except (PeerSilent, FalseAnswer):
+                continue
+
+    async def _proofs(self, peer: PublicKey, way: Way) -> Sequence[EpochProof]:
+        """Return how the newest epoch and those after it ended, as a peer has proved it.
+
+        Raises:
+            PeerSilent, FalseAnswer: it does not answer, or proves nothing.
+        """
+        question = GetEpochs(first=way.newest.epoch)
+        told = await self._inquirer.ask(peer, Topic.EPOCHS, question, EPOCH_PROOFS_DECODER)
+        if told is not None and not way.go(told.proofs):
+            raise self._inquirer.blame(peer)
+        return () if told is None else told.proofs
+
+    def _keep_silent(self, way: Way) -> None:
+        """E: this key may have voted before, and there is no record of it: be silent in these epochs."""
+        if self._is_new:
+            self._with.votes.sign_from(Epoch(way.newest.epoch + 1))
+
+
+def _progress(height: Height, missing: int | None) -> str:
+    left = "" if missing is None else f", {missing} of 4096 buckets to come"
+    return f"fetching the state at height {height}{left}"
