@@ -1,7 +1,6 @@
 """People on the real ledger: they pay, stake, post jobs, bid, lie about it, open and evaluate."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
@@ -13,7 +12,7 @@ from lc_node.chain.commitments import (
     compute_bid_commitment,
     compute_verdict_commitment,
 )
-from lc_node.chain.crypto import Signer, digest, sha256
+from lc_node.chain.crypto import digest, sha256
 from lc_node.chain.duties import Duty, get_candidate, get_duty, get_examination
 from lc_node.chain.job import Job, Phase, Verdict
 from lc_node.chain.params import CREDIT, DEVNET, SECOND_MS, ProtocolParams
@@ -53,6 +52,8 @@ from lc_node.chain.types import (
     Salt,
     Seconds,
 )
+from lc_node.sim.person import Person
+from lc_node.sim.stakes import stakes
 
 PARAMS: Final[ProtocolParams] = replace(
     DEVNET,
@@ -83,27 +84,6 @@ _RESTLESSNESS: Final = 0.05
 """The chance that somebody with nothing to do moves credits."""
 
 
-_BEGINNING: Final = Millis(0)
-
-
-@dataclass(slots=True)
-class Person:
-    """An account, what it has under way, and what it still has to say."""
-
-    signer: Signer
-    is_honest: bool
-    is_member: bool
-    sent: Transaction | None = None
-    """What is under way: a person sends one thing at a time, so that nonces stay in order."""
-    gives_up_at: Millis = _BEGINNING
-    queue: list[Body] = field(default_factory=list)
-
-    @property
-    def key(self) -> PublicKey:
-        """The account."""
-        return self.signer.public_key
-
-
 class Market:
     """Everybody's script; what they know is the final state."""
 
@@ -125,6 +105,7 @@ class Market:
         wishes = (
             *person.queue[:1],
             *self._duties(person, state),
+            *stakes(person, self.people, state, self._rng),
             *self._wishes(person, state, now),
         )
         del person.queue[:1]
@@ -153,7 +134,7 @@ class Market:
         elif person.is_member:
             yield from self._bids(person, state)
         if self._rng.random() < _RESTLESSNESS:
-            yield self._money()
+            yield self._money(person)
 
     def _bids(self, person: Person, state: State) -> Iterator[Body]:
         """Yield a bid if a member takes part in a job: a few honest ones do, and every liar."""
@@ -163,14 +144,16 @@ class Market:
             if job.phase is Phase.OPEN and takes_part and get_bid(job, person.key) is None:
                 yield _bid(person, job, state)
 
-    def _money(self) -> Body:
+    def _money(self, person: Person) -> Body:
+        """Return a transfer or a change of the bond; the dishonest do not buy themselves more weight."""
         amount = MicroCredits(self._rng.randint(0, 20 * CREDIT))
         to = self._rng.choice(self.people).key
         bodies: list[Body] = [
             Transfer(to=to, amount=amount, memo=b""),
-            Bond(amount=amount, link=(), resources=()),
             Unbond(amount=MicroCredits(amount // 10)),
         ]
+        if person.is_honest:
+            bodies.append(Bond(amount=amount, link=(), resources=()))
         return self._rng.choice(bodies)
 
 

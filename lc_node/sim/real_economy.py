@@ -22,8 +22,9 @@ from lc_node.chain.types import Epoch, MicroCredits, Millis, PublicKey, Signatur
 from lc_node.chain.votes import Vote
 from lc_node.sim.disk import BrokenInvariant
 from lc_node.sim.economy import Shelf
-from lc_node.sim.market import NEEDS, PARAMS, Market, Person
+from lc_node.sim.market import NEEDS, PARAMS, Market
 from lc_node.sim.memory_ledger import InMemoryLedger
+from lc_node.sim.person import Person
 from lc_node.sim.randomness import stream
 
 USERS: Final = 3
@@ -61,14 +62,20 @@ class RealEconomy:
         count = len(weights) + followers
         self.signers: Sequence[Signer] = [RealSigner(f"{seed}/{n}") for n in range(count)]
         users = [RealSigner(f"{seed}/user {n}") for n in range(USERS)]
-        self._links = [LinkChain(sha256(b"%d/%d" % (seed, n)), LINKS) for n in range(len(weights))]
+        self._links = [LinkChain(sha256(b"%d/%d" % (seed, n)), LINKS) for n in range(count)]
         self._genesis = _genesis(seed, self.signers, weights, self._links, users)
         self.root: Final = genesis_header(self._genesis)
         self._state = initial_state(self._genesis)
-        self._sets: dict[Epoch, Mapping[PublicKey, Weight]] = {}
+        self.sets: dict[Epoch, Mapping[PublicKey, Weight]] = {}
+        """Who voted in which epoch."""
         self._note_set()
         people = [
-            Person(signer, is_honest=n < honest or n >= len(weights), is_member=n < len(weights))
+            Person(
+                signer,
+                is_honest=n < honest or n >= len(weights),
+                is_member=n < len(weights),
+                link=(self._links[n].commitment,) if len(weights) <= n < count else (),
+            )
             for n, signer in enumerate((*self.signers, *users))
         ]
         self._honest = {person.key for person in people if person.is_honest}
@@ -86,7 +93,7 @@ class RealEconomy:
 
     def members(self, epoch: Epoch) -> Mapping[PublicKey, Weight]:
         """Return who votes in an epoch, as the final state said when it began."""
-        return self._sets[epoch]
+        return self.sets[epoch]
 
     def ledger(self, number: int, shelf: Shelf) -> InMemoryLedger:
         """Return the ledger of a node."""
@@ -94,7 +101,7 @@ class RealEconomy:
             genesis=self._genesis,
             shelf=shelf,
             me=self.signers[number].public_key,
-            links=self._links[min(number, len(self._links) - 1)],
+            links=self._links[number],
         )
 
     def submissions(self, now: Millis) -> Sequence[SignedTransaction]:
@@ -145,7 +152,7 @@ class RealEconomy:
     def _note_set(self) -> None:
         validators = self._state.validators
         members = {member.key: member.weight for member in validators.members}
-        self._sets.setdefault(validators.epoch, members)
+        self.sets.setdefault(validators.epoch, members)
 
     def _audit(self, event: Record) -> None:
         """Look at what a block did to somebody."""

@@ -12,6 +12,7 @@ from lc_node.sim.disk import BrokenInvariant, Disk
 from lc_node.sim.faults import ALL_FAULTS
 from lc_node.sim.real_economy import RealEconomy
 from lc_node.sim.scenario import Scenario
+from lc_node.sim.world import World
 from tests.sim.seeds import fresh
 
 MARKET: Final = Scenario.of(nodes=7, byzantine=0.3, faults=ALL_FAULTS, market=True)
@@ -23,6 +24,22 @@ def test_jobs_settle_and_the_books_balance_whatever_happens(seeds: range) -> Non
 
     print(report)  # noqa: T201 - a failing run is reproduced by its seed
     assert not report.failing_seeds, f"{report.failing_seeds} of {report.seeds} fail: {report}"
+
+
+def test_validators_join_and_leave_by_their_bonds_under_all_faults() -> None:
+    worlds = [World(seed, MARKET) for seed in range(20, 28)]
+    runs = [world.run() for world in worlds]
+    sets = [set(map(frozenset, economy_of(world).sets.values())) for world in worlds]
+    followers = [economy_of(world).signers[7].public_key for world in worlds]
+
+    assert all(run.is_good for run in runs)
+    assert sum(len(voters) > 1 for voters in sets) >= 4
+    assert any(key in voters for key, seen in zip(followers, sets, strict=True) for voters in seen)
+
+
+def economy_of(world: World) -> RealEconomy:
+    assert isinstance(world._economy, RealEconomy)
+    return world._economy
 
 
 def one_block() -> tuple[RealEconomy, Block]:
