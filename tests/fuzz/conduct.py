@@ -1,15 +1,21 @@
 """Readers that do more than decode: a session's greetings, a call's answer, a transaction's rules."""
 
+import base64
 from functools import cache
+from ipaddress import IPv4Interface
 from random import Random
 from typing import Any, Final, get_args
 
 from msgspec.structs import replace
+from zeroconf.asyncio import AsyncServiceInfo
 
+from lc_node.adapters import mdns
 from lc_node.api.calls import AnyCall, Call
 from lc_node.api.codec import decode_answer, raise_refusal
 from lc_node.api.errors import ApiError
+from lc_node.api.light_places import parse_places
 from lc_node.chain.addresses import PREFIX, bech32m_encode, decode_address, encode_address
+from lc_node.chain.crypto import digest, verify
 from lc_node.chain.genesis import initial_state
 from lc_node.chain.params import DEVNET
 from lc_node.chain.state import State
@@ -21,7 +27,12 @@ from lc_node.chain.transactions import (
 )
 from lc_node.chain.transition import apply_transaction, get_block_context
 from lc_node.chain.types import Height, JobId, Millis, Nonce, PublicKey
+from lc_node.consensus.checkpoint import CHECKPOINT_DECODER, trusted_from
+from lc_node.wire.book_file import load_book
+from lc_node.wire.endpoints import group_of, is_host, is_told_in_earnest, reach_of
+from lc_node.wire.join_line import read_join_line, write_join_line
 from lc_node.wire.messages import decode_message
+from lc_node.wire.records import RECORD_DECODER, fault_of
 from lc_node.wire.session import Identity, Policy, Role, Session, identity_of
 from lc_node.wire.session import State as Stage
 from tests.chain.actors import ANNA, BERT, genesis
@@ -31,6 +42,7 @@ from tests.fuzz.values import value_of
 from tests.peer_nodes import CHAIN, SeededSigner, Who
 
 CALLS: Final[tuple[Any, ...]] = get_args(AnyCall)
+NOW: Final = Millis(1_700_000_000_000)
 OURS: Final = SeededSigner(1)
 THEIRS: Final = Who(SeededSigner(2))
 
@@ -114,6 +126,58 @@ def _chain() -> tuple[State, JobId]:
     post = signed_by(BERT, PostJob(spec=SPEC), chain_id=state.meta.chain_id)
     _apply(state, post)
     return state, JobId(transaction_id(post.transaction))
+
+
+def read_record(data: bytes) -> None:
+    """Judge what a peer says about a node, and write down where the good ones are reached."""
+    signed = RECORD_DECODER.decode(data)
+    fault_of(signed, CHAIN, NOW)
+    for one in signed.record.endpoints:
+        if is_host(one.host):
+            reach_of(one.host)
+            group_of(one.host)
+            is_told_in_earnest(one.host, "192.0.2.7")
+
+
+def read_checkpoint(data: bytes) -> None:
+    """Trust a checkpoint, as a light client does that begins with one."""
+    trusted_from(CHECKPOINT_DECODER.decode(data), verify)
+
+
+def read_book(data: bytes) -> None:
+    """Read an address book whose checksum fits."""
+    rest = data[32:]
+    load_book(digest("lc/book-file/1", rest) + rest, CHAIN)
+
+
+def read_line(data: bytes) -> None:
+    """Read a join line as it was typed, or (after a zero byte) bytes with a right checksum."""
+    if data[:1] == b"\0":
+        body = data[1:]
+        packed = base64.b32encode(body + digest("lc/join/1", body)[:5])
+        text = f"lcjoin1{packed.decode().rstrip('=').lower()}"
+    else:
+        text = data.decode("utf-8", errors="replace")
+    line = read_join_line(text)
+    assert read_join_line(write_join_line(line)) == line
+
+
+def read_server(data: bytes) -> None:
+    """Read where a light client is to ask."""
+    parse_places(data.decode("utf-8", errors="replace").split("\n"))
+
+
+def hear_multicast(data: bytes) -> None:
+    """Hear somebody in the room: an address, a port, and the entries of a TXT record."""
+    info = AsyncServiceInfo(
+        mdns.SERVICE,
+        f"somebody.{mdns.SERVICE}",
+        port=int.from_bytes(data[4:6], "big"),
+        addresses=[data[:4].ljust(4, b"\0")],
+        properties=data[6:],
+    )
+    found = mdns._neighbour(info, (IPv4Interface("192.0.2.1/24"),))
+    assert found is None or found.host.startswith("192.0.2.")
 
 
 @cache

@@ -14,10 +14,13 @@ from lc_node.chain.addresses import decode_address, encode_address
 from lc_node.chain.codec import encode
 from lc_node.chain.transactions import Bid, PostJob, SignedTransaction, Transfer, Unbond
 from lc_node.chain.types import Digest, JobId, MicroCredits, NanoLoss
+from lc_node.consensus.checkpoint import genesis_checkpoint
 from lc_node.runtime.config import WorkConfig
 from lc_node.runtime.config_file import DEFAULT_CONFIG_TEXT
 from lc_node.runtime.home import Identity
 from lc_node.runtime.policy_file import policy_of
+from lc_node.wire.address_book import AddressBook
+from lc_node.wire.book_file import Kept, dump_book
 from lc_node.wire.endpoints import Endpoint, Host, Port
 from lc_node.wire.join_line import JoinLine, write_join_line
 from lc_node.wire.kinds import Channel, Kind
@@ -32,14 +35,19 @@ from lc_node.wire.messages import (
     Welcome,
     encode_message,
 )
+from lc_node.wire.records import RECORD_DECODER, NodeRecord, SignedRecord, sign_record
 from lc_node.wire.session import identity_of
 from tests.adapters.archives import END, folder, gzip, hard_link, member, pax, symlink
-from tests.chain.actors import ANNA, BERT, signed
+from tests.chain.actors import ANNA, BERT, genesis, signed
 from tests.chain.market import SPEC
-from tests.fuzz.conduct import CALLS, THEIRS
+from tests.fuzz.conduct import CALLS, NOW, THEIRS
 from tests.fuzz.values import value_of
 from tests.peer_nodes import CHAIN
 
+HOSTS: Final = tuple(
+    Endpoint(host=Host(host), port=Port(4040))
+    for host in ("192.0.2.7", "2001:db8::1", "node.example.org")
+)
 _DRAWS: Final = 4
 _LINES: Final = (
     b"a log",
@@ -101,6 +109,53 @@ def conversations() -> Sequence[bytes]:
     ]
 
 
+def records() -> Sequence[bytes]:
+    """Return what nodes say about themselves."""
+    mine = NodeRecord(
+        chain_id=CHAIN,
+        node_key=THEIRS.key,
+        transport_key=THEIRS.keys.public,
+        endpoints=HOSTS,
+        sequence=NOW,
+    )
+    drawn = [encode(_value(SignedRecord, seed)) for seed in range(_DRAWS)]
+    return [encode(sign_record(mine, THEIRS.signer)), *drawn]
+
+
+def checkpoints() -> Sequence[bytes]:
+    """Return where a light client may begin: at genesis."""
+    return [encode(genesis_checkpoint(genesis()))]
+
+
+def books() -> Sequence[bytes]:
+    """Return an address book that knows nobody, and one with a node in it."""
+    (mine, *_) = records()
+    book = AddressBook(Digest(bytes(32)))
+    empty = dump_book(Kept(book=book, anchors=(), sequence=NOW), CHAIN)
+    book.add(RECORD_DECODER.decode(mine), HOSTS[0].host, NOW)
+    return [empty, dump_book(Kept(book=book, anchors=(THEIRS.key,), sequence=NOW), CHAIN)]
+
+
+def multicasts() -> Sequence[bytes]:
+    """Return what a node in the same room says: its address, port and TXT record."""
+    entries = (
+        b"v=1",
+        b"graph=lab",
+        b"key=" + b"0f" * 32,
+        b"transport=" + b"f0" * 32,
+        b"chain=" + b"ab" * 32,
+    )
+    text = b"".join(bytes((len(entry),)) + entry for entry in entries)
+    return [bytes((192, 0, 2, 7)) + (4040).to_bytes(2, "big") + text]
+
+
+def servers() -> Sequence[bytes]:
+    """Return places to ask, as people write them."""
+    key = "0f" * 32
+    texts = (f"tcp://{key}@192.0.2.7:4040", f"tcp://{key}@[2001:db8::1]:1", f"tcp://{key}@a.b:9")
+    return ["\n".join(texts).encode(), join_lines()[0]]
+
+
 def calls() -> Sequence[bytes]:
     """Return calls of every kind."""
     return [api.encode_call(_value(kind, seed)) for kind in CALLS for seed in range(_DRAWS)]
@@ -146,7 +201,7 @@ def addresses() -> Sequence[bytes]:
 
 
 def join_lines() -> Sequence[bytes]:
-    """Return lines that a node reads."""
+    """Return lines that invite, as texts, and as bytes after a zero byte."""
     address = Endpoint(host=Host("192.0.2.7"), port=Port(4040))
     drawn = [_value(JoinLine, seed) for seed in range(_DRAWS)]
     lines = [
@@ -158,7 +213,8 @@ def join_lines() -> Sequence[bytes]:
         )
         for line in drawn
     ]
-    return [write_join_line(line).encode() for line in lines]
+    texts = [write_join_line(line).encode() for line in lines]
+    return texts + [b"\0" + encode(line) for line in lines]
 
 
 def identities() -> Sequence[bytes]:

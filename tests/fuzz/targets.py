@@ -9,21 +9,12 @@ from lc_node.adapters.keystore import load_keystore
 from lc_node.adapters.tar_entries import Refused
 from lc_node.api import codec as api
 from lc_node.api.errors import ApiError
+from lc_node.api.light_errors import BadServer
 from lc_node.chain.addresses import BadAddress
-from lc_node.chain.blocks import BLOCK_DECODER, Block
 from lc_node.chain.codec import Decoder, encode
 from lc_node.chain.errors import LearningChainError, MalformedBytes
-from lc_node.chain.events import MARKET_EVENT_DECODER, MarketEvent
-from lc_node.chain.genesis import GENESIS_DECODER, Genesis
-from lc_node.chain.proofs import PROOF_DECODER, BucketProof
-from lc_node.chain.transactions import TRANSACTION_DECODER, SignedTransaction
-from lc_node.chain.votes import Certificate, Vote
-from lc_node.consensus.messages import (
-    CERTIFICATE_DECODER,
-    MESSAGE_DECODER,
-    VOTE_DECODER,
-    Message,
-)
+from lc_node.chain.transactions import SignedTransaction
+from lc_node.consensus.checkpoint import Checkpoint
 from lc_node.oci import manifest as oci
 from lc_node.oci.manifest import MalformedImage
 from lc_node.runtime.config import BadConfig, WorkConfig, read_config
@@ -32,13 +23,28 @@ from lc_node.runtime.policy_file import BadPolicyFile, read_policy
 from lc_node.wire.founding import STANDING_DECODER, Standing
 from lc_node.wire.genesis_parts import TELL_DECODER as GENESIS_PART_DECODER
 from lc_node.wire.genesis_parts import TellGenesis
-from lc_node.wire.join_line import BadJoinLine, read_join_line
+from lc_node.wire.join_line import BadJoinLine
 from lc_node.wire.kinds import Kind
 from lc_node.wire.messages import decode_message, encode_message
+from lc_node.wire.records import SignedRecord
 from lc_node.worker.contract import parse_line
 from lc_node.worker.lines import BadLine
 from tests.fuzz import samples
-from tests.fuzz.conduct import CALLS, greet, read_address, read_answer, read_refusal, read_rules
+from tests.fuzz.conduct import (
+    CALLS,
+    greet,
+    hear_multicast,
+    read_address,
+    read_answer,
+    read_book,
+    read_checkpoint,
+    read_line,
+    read_record,
+    read_refusal,
+    read_rules,
+    read_server,
+)
+from tests.fuzz.decoders import found_decoders, kind_of
 from tests.fuzz.files import mended, of_file, read_layer, read_tar, unpack_image
 from tests.fuzz.promises import Check, canonical, named, stable
 from tests.fuzz.values import value_of
@@ -82,27 +88,33 @@ def _typed(kind: Any, check: Check, write: Callable[[Any], bytes]) -> Target:
     )
 
 
-TARGETS: Final[Mapping[str, Target]] = {
-    # What the chain is made of.
-    "transaction": _record(SignedTransaction, TRANSACTION_DECODER),
-    "block": _record(Block, BLOCK_DECODER),
-    "genesis": _record(Genesis, GENESIS_DECODER),
-    "vote": _record(Vote, VOTE_DECODER),
-    "certificate": _record(Certificate, CERTIFICATE_DECODER),
-    "state-proof": _record(BucketProof, PROOF_DECODER),
-    "receipt": _record(MarketEvent, MARKET_EVENT_DECODER),
+_OURS: Final[Mapping[str, Target]] = {
+    # What is made of records: more of these are found by tests.fuzz.decoders.
     "rules": Target(
         check=named(read_rules, LearningChainError),
         samples=samples.transactions,
         draw=lambda random: encode(value_of(SignedTransaction, random)),
     ),
     # What peers send.
-    "agreement": _record(Message, MESSAGE_DECODER),
     "frame": Target(
         check=canonical(decode_message, encode_message, MalformedBytes),
         samples=samples.frames,
         draw=lambda random: encode_message(samples.message(random.choice(list(Kind)), random)),
     ),
+    "record": Target(
+        check=named(read_record, MalformedBytes),
+        samples=samples.records,
+        draw=lambda random: encode(value_of(SignedRecord, random)),
+    ),
+    "checkpoint": Target(
+        check=named(read_checkpoint, LearningChainError),
+        samples=samples.checkpoints,
+        draw=lambda random: encode(value_of(Checkpoint, random)),
+    ),
+    "address-book": Target(
+        check=named(read_book, MalformedBytes), samples=samples.books, bytes_max=1 << 14
+    ),
+    "multicast": Target(check=named(hear_multicast, ()), samples=samples.multicasts),
     "session": Target(check=named(greet, ()), samples=samples.conversations),
     "genesis-part": _record(TellGenesis, GENESIS_PART_DECODER),
     "standing": _record(Standing, STANDING_DECODER),
@@ -131,11 +143,9 @@ TARGETS: Final[Mapping[str, Target]] = {
         check=named(mended(unpack_image), Refused), samples=samples.archives, bytes_max=1 << 13
     ),
     # What people type and hand on in files.
+    "join-line": Target(check=named(read_line, BadJoinLine), samples=samples.join_lines),
+    "server": Target(check=named(read_server, BadServer), samples=samples.servers),
     "address": Target(check=named(read_address, BadAddress), samples=samples.addresses),
-    "join-line": Target(
-        check=named(lambda data: read_join_line(data.decode(errors="replace")), BadJoinLine),
-        samples=samples.join_lines,
-    ),
     "identity": Target(
         check=named(of_file(read_identity), BadIdentityFile), samples=samples.identities
     ),
@@ -150,6 +160,12 @@ TARGETS: Final[Mapping[str, Target]] = {
         samples=samples.key_files,
     ),
 }
+
+TARGETS: Final[Mapping[str, Target]] = {
+    **{name: _record(kind_of(one), one) for name, one in found_decoders().items()},
+    **_OURS,
+}
+"""All there are."""
 
 BROKEN: Final = "broken"
 """The name of a decoder that breaks its promise: whoever looks for such must find it."""

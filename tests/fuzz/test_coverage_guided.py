@@ -8,7 +8,7 @@ from tests.fuzz.__main__ import main
 from tests.fuzz.campaign import CACHE, fuzz_inputs
 from tests.fuzz.targets import BROKEN, TARGETS
 
-INPUTS = 1_000
+INPUTS = 300
 
 pytestmark = [
     pytest.mark.slow,

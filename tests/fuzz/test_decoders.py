@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz.targets import TARGETS
 
-EXAMPLES = 200
+EXAMPLES = 100
 _QUIET = settings(
     max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck)
 )  # ten seconds an input are the limit of the long runs: see tests/fuzz/__main__.py

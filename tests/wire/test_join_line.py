@@ -74,6 +74,7 @@ def test_a_mistyped_character_is_noticed(place: int, typed: str) -> None:
         (TEXT.replace("lcjoin1", "lcjoin2"), "another version"),
         (TEXT + "1", "does not use|do not use"),
         (PREFIX + "a" * 20_000, "too long"),
+        (PREFIX + "\u00e9" + TEXT[8:], "do not use"),
         (write_join_line(line("0x7f.1")), "cannot be dialed|can be dialed"),
     ],
 )
