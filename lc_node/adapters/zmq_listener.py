@@ -73,15 +73,18 @@ class Listener:
     def _open(self, route: bytes, frame: zmq.Frame) -> Link:
         if len(self._links) >= LINKS_MAX:
             self._make_room()
+        host = host_of(frame)
         session = Session(
-            self._switchboard.policy, Role.LISTENER, transport_key_of(str(frame.get("User-Id")))
+            self._switchboard.policy_at(host),
+            Role.LISTENER,
+            transport_key_of(str(frame.get("User-Id"))),
         )
         self._links[route] = Link(
             session,
             Role.LISTENER,
             self._socket,
             route=(route,),
-            host=host_of(frame),
+            host=host,
             since=Millis(self._switchboard.clock.now()),
         )
         self._descriptors[route] = int(frame.get(zmq.SRCFD))

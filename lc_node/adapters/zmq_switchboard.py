@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from lc_node.adapters.inbox import Inbox
@@ -11,7 +12,8 @@ from lc_node.adapters.zmq_links import Links
 from lc_node.chain.types import ByteCount, Millis, PublicKey
 from lc_node.ports.clock import Clock
 from lc_node.ports.transport import Channel, Inbound, Refusal
-from lc_node.wire.limits import FAILURES_MAX, GUESTS_MAX, INBOX, PEERS_MAX
+from lc_node.wire.endpoints import Reach, group_of, reach_of
+from lc_node.wire.limits import FAILURES_MAX, GUESTS_MAX, INBOX, PEERS_MAX, PEERS_PER_NETWORK_MAX
 from lc_node.wire.session import Admits, Identity, Outcome, Policy, Role, State, admits_everyone
 
 
@@ -101,6 +103,10 @@ class Switchboard:
         """Return whether an identity is refused."""
         return peer in self._forbidden
 
+    def policy_at(self, host: str) -> Policy:
+        """Return what decides on the greeting of who has dialed us from a host."""
+        return replace(self.policy, has_room=partial(self._has_room_at, host))
+
     def welcome(self, peers: AbstractSet[PublicKey]) -> None:
         """Let these always find room."""
         self._welcome = frozenset(peers)
@@ -128,5 +134,19 @@ class Switchboard:
             return True
         if channel is Channel.BULK:  # a guest; or a peer whose other link is on its way
             return len(self.links.guests() - {peer}) < GUESTS_MAX
-        strangers = [one for one in peers if one not in self._dialed and one not in self._welcome]
-        return len(strangers) < PEERS_MAX
+        return len(self._strangers()) < PEERS_MAX
+
+    def _has_room_at(self, host: str, peer: PublicKey, channel: Channel) -> bool:
+        """Return whether a peer may stay that has dialed us from a host: one network is not all strangers."""
+        if not self._has_room(peer, channel):
+            return False
+        is_known = peer in self._dialed or peer in self._welcome or peer in self.links.peers()
+        if is_known or reach_of(host) is not Reach.WORLD:
+            return True
+        routes = [self.links.route(one, Channel.CONSENSUS) for one in self._strangers()]
+        groups = [group_of(link.host) for link in routes if link is not None]
+        return groups.count(group_of(host)) < PEERS_PER_NETWORK_MAX
+
+    def _strangers(self) -> list[PublicKey]:
+        peers = self.links.peers()
+        return [one for one in peers if one not in self._dialed and one not in self._welcome]

@@ -26,6 +26,8 @@ WINDOW: Final = MillisSpan(10_000)
 
 PEERS_MAX: Final = 64
 """Peers that have dialed us unbidden; more are refused."""
+PEERS_PER_NETWORK_MAX: Final = 16
+"""Of these, as many from one /16 of IPv4 or /32 of IPv6, unless it is a private network."""
 DIALED_MAX: Final = 128
 """Peers that we dial besides the listed ones; and as many may dial us that we have told to welcome."""
 FAILURES_MAX: Final = 1_024

@@ -1,8 +1,9 @@
 """Dialing at run time over real sockets: whom, how long, and for whom there is room."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -10,6 +11,7 @@ from lc_node.adapters.zmq_dialer import pause_seconds
 from lc_node.adapters.zmq_transport import ZmqTransport
 from lc_node.chain.types import PublicKey
 from lc_node.ports.transport import Channel, Connection, Refusal
+from lc_node.wire.endpoints import Reach
 from lc_node.wire.kinds import Kind
 from tests.peer_nodes import Who, people, transport, until
 
@@ -182,3 +184,24 @@ def test_whom_nobody_reaches_is_dialed_more_often_than_who_has_refused(
 
     assert pauses == sorted(pauses)
     assert pauses[-1] == seconds
+
+
+async def test_strangers_of_one_network_leave_room_for_strangers_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ann, cem, eve, fay = people(4)
+    monkeypatch.setattr("lc_node.adapters.zmq_switchboard.PEERS_PER_NETWORK_MAX", 2)
+    monkeypatch.setattr("lc_node.adapters.zmq_switchboard.reach_of", lambda _host: Reach.WORLD)
+    async with transport(ann) as a, AsyncExitStack() as stack:
+        await fill(stack, a, ann, (eve, fay))
+        late = await stack.enter_async_context(transport(cem, peers=[ann.at(a.port)], port=None))
+        await until(lambda: late.refusal(ann.key) is Refusal.FULL)
+
+        monkeypatch.setattr("lc_node.adapters.zmq_switchboard.group_of", networks_apart())
+        await until(lambda: cem.key in a.peers)
+
+
+def networks_apart() -> Callable[[str], int]:
+    """Return what takes every host, each time, for one in a network of its own."""
+    counted = count()
+    return lambda _host: next(counted)

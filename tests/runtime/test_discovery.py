@@ -220,12 +220,13 @@ async def score_after(node: Finder, liar: Finder, question: bytes) -> int:
 
 
 def signed_by(who: Who, signer: Who) -> SignedRecord:
+    """Return a record of one node that another may have signed, newer than any that it signed itself."""
     record = NodeRecord(
         chain_id=CHAIN,
         node_key=who.key,
         transport_key=who.keys.public,
         endpoints=(),
-        sequence=SystemClock().now(),
+        sequence=Millis(SystemClock().now() + 60_000),
     )
     return sign_record(record, signer.signer)
 
