@@ -91,6 +91,7 @@ async def finder(
     heard = Answering()
     async with transport(who, port=port) as below, asyncio.TaskGroup() as tasks:
         network = Network(
+            me=who.key,
             transport=below,
             clock=clock,
             blobs=DirectoryBlobStore(home / "blobs", bytes_max=STORE_BYTES),

@@ -172,7 +172,11 @@ async def node(  # noqa: PLR0913 - one argument a circumstance
         asyncio.TaskGroup() as tasks,
     ):
         network = Network(
-            transport=below, clock=clock or SystemClock(), blobs=blobs, height=lambda: Height(7)
+            me=who.key,
+            transport=below,
+            clock=clock or SystemClock(),
+            blobs=blobs,
+            height=lambda: Height(7),
         )
         running = tasks.create_task(network.run(heard))
         try:

@@ -109,6 +109,7 @@ async def talking(
     transport = ZmqTransport(settings, SystemClock())
     transport.open()
     network = Network(
+        me=keystore.public_key,
         transport=transport,
         clock=SystemClock(),
         blobs=DirectoryBlobStore(

@@ -98,6 +98,7 @@ class Network:
     def __init__(
         self,
         *,
+        me: PublicKey,
         transport: Transport,
         clock: Clock,
         blobs: BlobStore,
@@ -110,7 +111,7 @@ class Network:
         self._accounts: Final = PeerAccounts()
         self.verdicts: Final[Counter[Verdict]] = Counter()
         """What became of peers' messages of the agreement, for the metrics."""
-        self._spreading: Final = Spreading(self, clock, secrets.randbelow)
+        self._spreading: Final = Spreading(me, self, clock, secrets.randbelow)
         self._requests: Final = Inbox[Request](QUESTIONS)
         self._questions: Final = Questions(self.tell)
         self._blobs: Final = BlobExchange(blobs, self, clock)

@@ -225,6 +225,7 @@ class Node:
         opened.callback(self._transport.close)
         self._transport.open()
         self.network = Network(
+            me=self._me,
             transport=self._transport,
             clock=self._clock,
             blobs=self._blobs,
@@ -390,8 +391,7 @@ class Node:
         included = await self._sender.send(body)
         return included.height
 
-    def _on_finalized(self, finalized: Finalized) -> None:
-        del finalized
+    def _on_finalized(self, _finalized: Finalized) -> None:
         self._jobs.wake()
 
 

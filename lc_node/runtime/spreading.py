@@ -65,11 +65,11 @@ class Speaker(Protocol):
 class Spreading:
     """Hears transactions, has them judged, and passes the good ones on."""
 
-    def __init__(self, speaker: Speaker, clock: Clock, draw: Draw) -> None:
+    def __init__(self, me: PublicKey, speaker: Speaker, clock: Clock, draw: Draw) -> None:
         """Prepare; nothing is passed on before ``run``."""
         self._speaker = speaker
         self._clock = clock
-        self._mesh: Final = Mesh(draw, speaker.is_bad)
+        self._mesh: Final = Mesh(me, draw, speaker.is_bad)
         self._recent: Final = Recent(RECENT)
         self._waiting: Final = Inbox[bytes](TRANSACTIONS)
         self.verdicts: Final[Counter[Verdict]] = Counter()

@@ -23,7 +23,9 @@ FINALITY: Final = MillisSpan(1_500)
 _START: Final = Millis(1_000_000)
 _GAP: Final = MillisSpan(1_000)
 """Between two transactions: each is announced on its own, which is the dearest case."""
-_TAIL: Final = MillisSpan(20_000)
+_REST: Final = MillisSpan(3_000)
+"""After the last transaction, in which what is still to be announced is counted."""
+_TAIL: Final = MillisSpan(30_000)
 """Within which the last transaction has to be everywhere."""
 
 
@@ -108,7 +110,7 @@ class _Node:
         self.world = world
         self.scores: dict[PublicKey, Score] = {}
         rng = world.stream("node", number)
-        self.mesh = Mesh(rng.randrange, self._is_bad)
+        self.mesh = Mesh(_key(number), rng.randrange, self._is_bad)
         self.peers: set[int] = set()
         self.has: set[Digest] = set()
 
@@ -146,7 +148,7 @@ class _Node:
 
     def _hear_message(self, sender: int, message: Digest) -> None:
         is_new, outputs = self.mesh.received(_key(sender), message, self.world.now)
-        self._perform(outputs)
+        self._perform(() if self.world.scenario.is_flood else outputs)
         if is_new:
             self._keep(message)
             self._pass_on(sender, message)
@@ -183,7 +185,8 @@ class _Node:
         self.world.was_blamed(_number(peer), offence, self.scores[peer].points_at(now))
 
     def _is_bad(self, peer: PublicKey, now: Millis) -> bool:
-        return self.scores.get(peer, CLEAN).is_bad(now)
+        score = self.scores.get(peer)
+        return score is not None and score.is_bad(now)
 
 
 class _Silent(_Node):
@@ -247,20 +250,20 @@ class _World:
 
     def run(self) -> GossipRun:
         honest = [node for node in self.nodes if node.is_honest]
+        expected = len(honest) * self.scenario.transactions
         authors = self.stream("authors")
         for number in range(self.scenario.transactions):
             author, message = authors.choice(honest), message_id(number.to_bytes(4, "big"))
             at = Millis(_START + number * _GAP)
             self._published[message] = at
             self._at(at, partial(author.publish, message))
-        end = Millis(_START + self.scenario.transactions * _GAP + _TAIL)
+        last = _START + self.scenario.transactions * _GAP
         phases = self.stream("phases")
         for node in honest:
-            self._at(Millis(_START + phases.randrange(HEARTBEAT)), partial(self._beat, node, end))
-        while self._queue:
+            self._at(Millis(_START + phases.randrange(HEARTBEAT)), partial(self._beat, node))
+        while self.now < last + (_REST if len(self._run.delays) == expected else _TAIL):
             self.now, _, action = heapq.heappop(self._queue)
             action()
-        expected = len(honest) * self.scenario.transactions
         self._run.unreached = expected - len(self._run.delays)
         return self._run
 
@@ -308,10 +311,9 @@ class _World:
                     self.nodes[one].peers.add(peer)
                     self.nodes[one].mesh.joined(_key(peer), is_dialed=is_dialed, now=self.now)
 
-    def _beat(self, node: _Node, end: Millis) -> None:
+    def _beat(self, node: _Node) -> None:
         node.beat()
-        if self.now < end:
-            self._at(Millis(self.now + HEARTBEAT), partial(self._beat, node, end))
+        self._at(Millis(self.now + HEARTBEAT), partial(self._beat, node))
 
     def _at(self, at: Millis, action: Callable[[], None]) -> None:
         self._count += 1

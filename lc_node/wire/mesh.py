@@ -21,8 +21,10 @@ REMINDER: Final = MillisSpan(2_000)
 """How often some peer is told of what is waiting still: whatever was lost arrives in the end."""
 HEARTBEAT: Final = MillisSpan(300)
 """How often announcements go out, and what was not delivered is asked for again."""
-TOLD: Final = 4
-"""Peers to whom each message is announced; of more than sixteen others, a quarter of them."""
+TOLD: Final = 6
+"""Peers to whom each message is announced besides; of more than twelve others, half of them."""
+TURN: Final = MillisSpan(2 * HEARTBEAT)
+"""By so much later the higher key of two announces, so that they do not announce to each other."""
 PUSHERS_MAX: Final = 12
 """So many peers may bring us duplicates; a stranger beyond that is asked to announce instead."""
 QUIET: Final = MillisSpan(60_000)
@@ -78,8 +80,11 @@ Output: TypeAlias = Push | Tell | Ask | Quieten | Blame
 class Mesh:
     """One node's part in the spreading of messages, which it knows by their names only."""
 
-    def __init__(self, draw: Draw, is_bad: IsBad, *, seen_max: int = SEEN_MAX) -> None:
+    def __init__(
+        self, me: PublicKey, draw: Draw, is_bad: IsBad, *, seen_max: int = SEEN_MAX
+    ) -> None:
         """Start alone; ``draw`` is all the chance there is, ``is_bad`` judges peers by their score."""
+        self._me = me
         self._neighbours: Final = Neighbours(draw, is_bad)
         self._is_bad = is_bad
         self._reminded_at = Millis(0)
@@ -88,7 +93,8 @@ class Mesh:
         self._had_turn: set[PublicKey] = set()
         self._seen: Final = SeenCache(seen_max)
         self._pulls: Final = Pulls()
-        self._untold: dict[PublicKey, dict[Digest, None]] = {}
+        self._untold: dict[PublicKey, dict[Digest, Millis]] = {}
+        """What is to be announced to each peer, and when it is our turn to do so."""
         self._duplicates: dict[PublicKey, Millis] = {}
         """When each peer last pushed to us what we had."""
         self._useless: dict[PublicKey, Millis] = {}
@@ -147,10 +153,10 @@ class Mesh:
         return False, self._on_duplicate(peer, now, is_repeated=is_repeated)
 
     def accepted(self, message: Digest, now: Millis) -> tuple[Output, ...]:
-        """Pass on a message that was found good: at once to some, by announcement to others."""
+        """Pass on a message that was found good: at once to some, by announcement to the others."""
         others = self._seen.lacking(message, self._neighbours.others(now))
-        for peer in self._neighbours.drawn(others, max(TOLD, len(others) // 4)):
-            self._tell_later(peer, message)
+        for peer in self._neighbours.drawn(others, max(TOLD, len(others) // 2)):
+            self._tell_at(peer, message, now if self._me < peer else Millis(now + TURN))
         return self._push(message, self._neighbours.mesh(now))
 
     def ignored(self, message: Digest, now: Millis) -> None:
@@ -165,14 +171,14 @@ class Mesh:
         """Announce what could not be pushed to a peer, whose queue is full."""
         self._seen.unmark(message, peer, Mark.KNOWS)
         self._seen.unmark(message, peer, Mark.GOT)
-        self._tell_later(peer, message)
+        self._tell_at(peer, message, Millis(0))
 
     # Announcements.
 
     def offer(self, peer: PublicKey, messages: Iterable[Digest]) -> None:
         """Announce to a peer, bit by bit, those of the messages that it needs word of."""
         for message in messages:
-            self._tell_later(peer, message)
+            self._tell_at(peer, message, Millis(0))
 
     def announced(
         self, peer: PublicKey, messages: Iterable[Digest], now: Millis
@@ -226,7 +232,7 @@ class Mesh:
                 if not self._seen.is_marked(message, peer, Mark.TOLD_US):
                     # What we have said before may not have arrived.
                     self._seen.unmark(message, peer, Mark.KNOWS)
-                    self._tell_later(peer, message)
+                    self._tell_at(peer, message, Millis(0))
 
     def _next_in_turn(self, now: Millis) -> list[PublicKey]:
         peers = self._neighbours.trusted(now)
@@ -244,7 +250,8 @@ class Mesh:
 
     def _on_useless(self, peer: PublicKey, now: Millis) -> tuple[Output, ...]:
         """Mind an announcement that says nothing new: a reminder now and then is no offence."""
-        is_reminder = self._useless.get(peer, Millis(0)) + REMINDER <= now
+        # Two reminders may come closer together than they were sent.
+        is_reminder = self._useless.get(peer, Millis(0)) + REMINDER // 2 <= now
         self._useless[peer] = now
         return () if is_reminder else (Blame(peer=peer, offence=Offence.USELESS),)
 
@@ -268,27 +275,29 @@ class Mesh:
         self._pruned[peer] = now
         return (Quieten(peer=peer),)
 
-    def _tell_later(self, peer: PublicKey, message: Digest) -> None:
+    def _tell_at(self, peer: PublicKey, message: Digest, at: Millis) -> None:
         untold = self._untold.setdefault(peer, {}) if peer in self._neighbours else {}
         if len(untold) < UNTOLD_MAX:
-            untold[message] = None
+            untold.setdefault(message, at)
 
     def _tell(self, now: Millis) -> tuple[Output, ...]:
         """Announce to each peer the oldest of what waits for it, unless it has learned of it since."""
         told: list[Output] = []
         for peer in [one for one in self._untold if not self._is_bad(one, now)]:
             untold = self._untold[peer]
-            messages = tuple(islice(self._lacked(peer, untold), ANNOUNCE_MAX))
+            messages = tuple(islice(self._due(peer, untold, now), ANNOUNCE_MAX))
             if not untold:
                 del self._untold[peer]
             if messages:
                 told.append(Tell(peer=peer, messages=messages))
         return tuple(told)
 
-    def _lacked(self, peer: PublicKey, untold: dict[Digest, None]) -> Iterable[Digest]:
-        """Take from the line what a peer needs word of."""
+    def _due(self, peer: PublicKey, untold: dict[Digest, Millis], now: Millis) -> Iterable[Digest]:
+        """Take from the line what a peer needs word of, as far as it is our turn."""
         while untold:
             message = next(iter(untold))
+            if untold[message] > now:
+                return
             del untold[message]
             if not self._seen.is_marked(message, peer, Mark.KNOWS):
                 self._seen.mark(message, peer, Mark.KNOWS)

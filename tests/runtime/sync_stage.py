@@ -59,7 +59,9 @@ async def networked(
     serving = Serving(answers=answers or Answers({}))
     blobs = DirectoryBlobStore(folder / who.key.hex()[:8], bytes_max=STORE_BYTES)
     async with transport(who, peers=peers) as below, asyncio.TaskGroup() as tasks:
-        network = Network(transport=below, clock=SystemClock(), blobs=blobs, height=height)
+        network = Network(
+            me=who.key, transport=below, clock=SystemClock(), blobs=blobs, height=height
+        )
         running = tasks.create_task(network.run(serving))
         try:
             yield network, who.at(below.port), serving

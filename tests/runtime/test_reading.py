@@ -60,6 +60,7 @@ class Office:
         self.transport = ZmqTransport(settings, clock)
         blobs = self.worker.blobs
         network = Network(
+            me=BERT.public_key,
             transport=self.transport,
             clock=clock,
             blobs=blobs,

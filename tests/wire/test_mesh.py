@@ -14,6 +14,7 @@ from lc_node.wire.mesh import (
     REMINDER,
     SECOND_LOOK,
     TOLD,
+    TURN,
     Ask,
     Blame,
     Mesh,
@@ -38,17 +39,19 @@ def name(number: int) -> Digest:
 
 
 M, N = name(1), name(2)
+LOW, HIGH = key(0), PublicKey(b"\xff" * 32)
+"""Our own key, below or above those of all others."""
 
 
 class Node:
     """A mesh among strangers, with a clock that the test turns."""
 
-    def __init__(self, peers: int) -> None:
+    def __init__(self, peers: int, me: PublicKey = LOW) -> None:
         self.now = T0
         self.bad: set[PublicKey] = set()
         self.pending: list[Digest] = []
-        self.mesh = Mesh(Random(1).randrange, lambda peer, _now: peer in self.bad)  # noqa: S311
-        self.peers = [key(n) for n in range(peers)]
+        self.mesh = Mesh(me, Random(1).randrange, lambda peer, _now: peer in self.bad)  # noqa: S311
+        self.peers = [key(n) for n in range(1, peers + 1)]
         for peer in self.peers:
             self.mesh.joined(peer, is_dialed=False, now=T0)
 
@@ -99,12 +102,21 @@ def test_an_accepted_message_is_announced_to_a_few_others_at_the_next_heartbeat(
     assert {output.messages for output in outputs if isinstance(output, Tell)} == {(M,)}
 
 
-def test_of_very_many_others_a_quarter_hears_of_a_message() -> None:
+def test_of_many_others_half_hear_of_a_message() -> None:
     node = Node(PUSHED_TO + 40)
     node.receive(node.pushed_to[0])
     node.accept()
 
-    assert len(told(node.beat())) == 10
+    assert len(told(node.beat())) == 20
+
+
+def test_the_higher_key_of_two_waits_until_it_would_have_heard_from_the_lower_one() -> None:
+    node = Node(PUSHED_TO + 1, me=HIGH)
+    node.receive(node.pushed_to[0])
+    node.accept()
+
+    assert node.beat(TURN - 1) == ()
+    assert told(node.beat(1)) == node.others
 
 
 def test_an_announcement_is_made_once() -> None:
@@ -135,120 +147,120 @@ def test_a_message_of_our_own_goes_to_every_peer() -> None:
 def test_a_message_is_judged_once() -> None:
     node = Node(3)
 
-    assert node.receive(key(0))
-    assert not node.receive(key(1))
+    assert node.receive(key(1))
+    assert not node.receive(key(2))
 
 
 def test_an_ignored_message_is_judged_again_if_it_comes_later() -> None:
     node = Node(3)
-    node.receive(key(0))
+    node.receive(key(1))
     node.mesh.ignored(M, node.now)
     node.now = Millis(T0 + SECOND_LOOK)
 
-    assert node.receive(key(1))
+    assert node.receive(key(2))
 
 
 def test_a_message_for_which_there_was_no_room_is_taken_from_the_next_peer() -> None:
     node = Node(3)
-    node.receive(key(0))
+    node.receive(key(1))
     node.mesh.dropped(M, node.now)
 
-    assert node.receive(key(1))
+    assert node.receive(key(2))
 
 
 def test_what_could_not_be_pushed_is_announced() -> None:
     node = Node(3)
     node.mesh.publish(M, T0)
-    node.mesh.not_sent(M, key(1))
+    node.mesh.not_sent(M, key(2))
 
-    assert node.beat() == (Tell(peer=key(1), messages=(M,)),)
-    assert node.mesh.wanted(key(1), [M]) == (M,)
+    assert node.beat() == (Tell(peer=key(2), messages=(M,)),)
+    assert node.mesh.wanted(key(2), [M]) == (M,)
 
 
 def test_an_announced_message_is_asked_for_at_once() -> None:
-    assert Node(3).announce(key(1), M) == (Ask(peer=key(1), messages=(M,)),)
+    assert Node(3).announce(key(2), M) == (Ask(peer=key(2), messages=(M,)),)
 
 
 def test_only_what_is_lacking_is_asked_for() -> None:
     node = Node(3)
-    node.receive(key(0))
+    node.receive(key(1))
 
-    assert node.announce(key(1), M, N) == (Ask(peer=key(1), messages=(N,)),)
+    assert node.announce(key(2), M, N) == (Ask(peer=key(2), messages=(N,)),)
 
 
 def test_a_message_that_does_not_come_is_asked_of_another_announcer() -> None:
     node = Node(3)
-    node.announce(key(0), M)
+    node.announce(key(1), M)
 
-    assert node.announce(key(1), M) == ()
-    assert node.beat(ASK_AGAIN) == (Ask(peer=key(1), messages=(M,)),)
+    assert node.announce(key(2), M) == ()
+    assert node.beat(ASK_AGAIN) == (Ask(peer=key(2), messages=(M,)),)
 
 
 def test_a_peer_that_announces_and_does_not_deliver_is_blamed_once() -> None:
     node = Node(3)
-    node.announce(key(0), M)
+    node.announce(key(1), M)
 
-    assert node.beat(PROMISE) == (Blame(peer=key(0), offence=Offence.BROKEN_PROMISE),)
+    assert node.beat(PROMISE) == (Blame(peer=key(1), offence=Offence.BROKEN_PROMISE),)
     assert node.beat(PROMISE) == ()
 
 
 def test_a_message_that_was_asked_for_is_no_duplicate_when_another_was_faster() -> None:
     node = Node(3)
-    node.announce(key(0), M)
-    node.receive(key(1))
+    node.announce(key(1), M)
+    node.receive(key(2))
 
-    assert node.mesh.received(key(0), M, node.now) == (False, ())
+    assert node.mesh.received(key(1), M, node.now) == (False, ())
 
 
 def test_announcers_are_told_nothing_of_what_they_have() -> None:
     node = Node(3)
-    node.announce(key(0), M)
     node.announce(key(1), M)
-    node.receive(key(0))
+    node.announce(key(2), M)
+    node.receive(key(1))
 
-    assert node.accept() == (Push(peers=(key(2),), message=M),)
+    assert node.accept() == (Push(peers=(key(3),), message=M),)
 
 
 def test_nothing_is_asked_of_a_bad_peer() -> None:
     node = Node(3)
-    node.bad.add(key(1))
+    node.bad.add(key(2))
 
-    assert node.announce(key(1), M) == ()
+    assert node.announce(key(2), M) == ()
 
 
 def test_nothing_is_asked_of_a_peer_that_is_not_there() -> None:
-    assert Node(3).announce(key(9), M) == ()
+    assert Node(3).announce(key(10), M) == ()
 
 
 def test_nothing_is_announced_to_a_bad_peer() -> None:
     node = Node(3)
-    node.mesh.offer(key(1), [M])
-    node.bad.add(key(1))
+    node.mesh.offer(key(2), [M])
+    node.bad.add(key(2))
 
     assert node.beat() == ()
 
 
 def test_a_peer_that_asks_gets_everything_once() -> None:
     node = Node(3)
-    node.receive(key(0))
+    node.receive(key(1))
 
-    assert node.mesh.wanted(key(1), [M]) == (M,)
-    assert node.mesh.wanted(key(1), [M]) == ()
+    assert node.mesh.wanted(key(2), [M]) == (M,)
+    assert node.mesh.wanted(key(2), [M]) == ()
 
 
 def test_a_newcomer_is_told_bit_by_bit_what_is_waiting() -> None:
     node = Node(2)
     names = [name(n) for n in range(ANNOUNCE_MAX + 1)]
-    node.mesh.offer(key(1), names)
+    node.mesh.offer(key(2), names)
 
-    assert node.beat() == (Tell(peer=key(1), messages=tuple(names[:-1])),)
-    assert node.beat() == (Tell(peer=key(1), messages=(names[-1],)),)
+    assert node.beat() == (Tell(peer=key(2), messages=tuple(names[:-1])),)
+    assert node.beat() == (Tell(peer=key(2), messages=(names[-1],)),)
     assert node.beat() == ()
 
 
 def test_only_so_much_waits_to_be_announced_to_a_peer() -> None:
     node = Node(2)
-    node.mesh.offer(key(1), [name(n) for n in range(UNTOLD_MAX + 1)])
+    node.mesh.offer(key(2), [name(n) for n in range(UNTOLD_MAX + 1)])
 
     outputs = [output for _ in range(20) for output in node.beat() if isinstance(output, Tell)]
     assert sum(len(output.messages) for output in outputs) == UNTOLD_MAX
@@ -256,7 +268,7 @@ def test_only_so_much_waits_to_be_announced_to_a_peer() -> None:
 
 def test_nothing_waits_for_a_peer_that_is_not_there() -> None:
     node = Node(2)
-    node.mesh.offer(key(9), [M])
+    node.mesh.offer(key(10), [M])
 
     assert node.beat() == ()
 
@@ -275,7 +287,7 @@ def test_peers_are_reminded_in_turn_of_what_still_waits() -> None:
 def test_nobody_is_reminded_of_what_it_has_told_us() -> None:
     node = Node(1)
     node.pending = [M]
-    node.receive(key(0))
+    node.receive(key(1))
     node.beat()
 
     assert node.beat(REMINDER) == ()
@@ -292,34 +304,34 @@ def test_reminders_are_rare() -> None:
 
 def test_a_reminder_is_no_offence_but_a_stream_of_them_is() -> None:
     node = Node(2)
-    node.receive(key(0))
+    node.receive(key(1))
 
-    assert node.announce(key(1), M) == ()
-    assert node.announce(key(1), M) == ()
-    assert node.announce(key(1), M) == (Blame(peer=key(1), offence=Offence.USELESS),)
+    assert node.announce(key(2), M) == ()
+    assert node.announce(key(2), M) == ()
+    assert node.announce(key(2), M) == (Blame(peer=key(2), offence=Offence.USELESS),)
 
 
 def test_the_same_message_from_the_same_peer_is_an_offence() -> None:
     node = Node(2)
-    node.receive(key(0))
+    node.receive(key(1))
 
-    assert node.mesh.received(key(0), M, node.now) == (
+    assert node.mesh.received(key(1), M, node.now) == (
         False,
-        (Blame(peer=key(0), offence=Offence.REPEATED),),
+        (Blame(peer=key(1), offence=Offence.REPEATED),),
     )
 
 
 def test_a_duplicate_of_a_peer_that_is_not_there_is_passed_over() -> None:
     node = Node(2)
-    node.receive(key(0))
+    node.receive(key(1))
 
-    assert node.mesh.received(key(9), M, node.now) == (False, ())
+    assert node.mesh.received(key(10), M, node.now) == (False, ())
 
 
 def flooded(peers: int, *, is_dialed: bool = False) -> tuple[Node, tuple[Output, ...]]:
     """Return a node to which all peers but one have pushed a message, and what the last one got for it."""
     node = Node(peers)
-    last = key(peers - 1)
+    last = key(peers)
     node.mesh.joined(last, is_dialed=is_dialed, now=T0)
     for peer in node.peers[:-1]:
         node.receive(peer)
@@ -329,7 +341,7 @@ def flooded(peers: int, *, is_dialed: bool = False) -> tuple[Node, tuple[Output,
 def test_one_pusher_too_many_is_asked_to_announce() -> None:
     _, outputs = flooded(PUSHERS_MAX + 2)
 
-    assert outputs == (Quieten(peer=key(PUSHERS_MAX + 1)),)
+    assert outputs == (Quieten(peer=key(PUSHERS_MAX + 2)),)
 
 
 @pytest.mark.parametrize("peers", [2, PUSHERS_MAX + 1])
@@ -365,18 +377,18 @@ def test_who_pushes_on_though_asked_not_to_is_blamed_after_a_moment_of_grace() -
 
 def test_a_peer_that_asks_for_quiet_gets_announcements() -> None:
     node = Node(PUSHED_TO)
-    node.mesh.pruned_by(key(1), T0)
-    node.receive(key(0))
+    node.mesh.pruned_by(key(2), T0)
+    node.receive(key(1))
 
-    assert node.accept() == (Push(peers=(key(2), key(3), key(4), key(5)), message=M),)
-    assert node.beat() == (Tell(peer=key(1), messages=(M,)),)
+    assert node.accept() == (Push(peers=(key(3), key(4), key(5), key(6)), message=M),)
+    assert node.beat() == (Tell(peer=key(2), messages=(M,)),)
 
 
 def test_a_peer_that_leaves_is_told_and_asked_nothing() -> None:
     node = Node(3)
-    node.announce(key(1), M)
-    node.mesh.offer(key(1), [N])
-    node.mesh.left(key(1), T0)
+    node.announce(key(2), M)
+    node.mesh.offer(key(2), [N])
+    node.mesh.left(key(2), T0)
 
     assert node.beat(PROMISE) == ()
 

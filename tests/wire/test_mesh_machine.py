@@ -13,7 +13,9 @@ from lc_node.wire.mesh import Ask, Blame, Mesh, Output, Push, Quieten, Tell
 from lc_node.wire.neighbours import DIALED_MIN, PUSHED_TO
 
 SEEN: Final = 50
-PEERS: Final = st.integers(0, 19).map(lambda n: PublicKey(n.to_bytes(32, "big")))
+ME: Final = PublicKey((10).to_bytes(32, "big"))
+"""Above some of the others' keys, below others."""
+PEERS: Final = st.integers(1, 20).map(lambda n: PublicKey((n + n // 10).to_bytes(32, "big")))
 MESSAGES: Final = st.integers(0, 30).map(lambda n: Digest(n.to_bytes(32, "big")))
 
 
@@ -31,7 +33,7 @@ class MeshMachine(RuleBasedStateMachine):
         self.served: set[tuple[PublicKey, Digest]] = set()
         """Who got a message from us because it has asked, since it has come."""
         self.fresh = 1_000
-        self.mesh = Mesh(Random(1).randrange, lambda p, _now: p in self.bad, seen_max=SEEN)  # noqa: S311
+        self.mesh = Mesh(ME, Random(1).randrange, lambda p, _now: p in self.bad, seen_max=SEEN)  # noqa: S311
 
     # What can happen.
 

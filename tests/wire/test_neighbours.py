@@ -120,7 +120,7 @@ def test_who_is_dialed_is_known() -> None:
 def test_a_few_of_given_peers_are_those_pushed_to_and_then_others() -> None:
     party = Party(0, 20)
     mesh = party.mesh()
-    chosen = party.all.some_of(party.strangers, T0)
+    chosen = party.all.some_of(iter(party.strangers), T0)
 
     assert set(chosen) == mesh
     assert len(party.all.some_of(party.all.others(T0), T0)) == PUSHED_TO
