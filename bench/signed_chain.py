@@ -28,7 +28,6 @@ from lc_node.runtime.ledger import Ledger
 
 VALIDATORS: Final = 4
 _START: Final = Millis(1_700_000_000_000)
-_BLOCK_MS: Final = 1_000
 _LINKS_MAX: Final = 2**20
 
 
@@ -36,7 +35,13 @@ class SignedChain:
     """A ledger that grows as if its validators were running."""
 
     def __init__(
-        self, path: Path, *, senders: int = 0, epoch_heights: int = 600, links: int = _LINKS_MAX
+        self,
+        path: Path,
+        *,
+        senders: int = 0,
+        epoch_heights: int = 600,
+        links: int = _LINKS_MAX,
+        block_ms: int = 1_000,
     ) -> None:
         """Begin the chain at ``path``; ``senders`` accounts have credits to give away."""
         self._validators: list[Signer] = sorted(
@@ -45,6 +50,7 @@ class SignedChain:
         )
         self._senders = [FileKeystore(sha256(b"sender %d" % n)) for n in range(senders)]
         proposer = self._validators[0].public_key
+        self._block_ms = block_ms
         self._links = LinkChain(sha256(b"links"), links=links)
         self.genesis: Final = self._genesis(epoch_heights)
         self.store: Final = SqliteChainStore.open(path, chain_id(self.genesis))
@@ -93,7 +99,7 @@ class SignedChain:
 
     @property
     def _next_time(self) -> Millis:
-        return Millis(self.ledger.tip.time + _BLOCK_MS)
+        return Millis(self.ledger.tip.time + self._block_ms)
 
     def _gifts(self) -> Iterator[SignedTransaction]:
         height = self.ledger.height

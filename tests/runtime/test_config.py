@@ -112,3 +112,23 @@ def test_the_worker_gets_the_same_terms() -> None:
     policy = job_policy(policy_of(WorkConfig(time_left_min_seconds=7, memory_bytes=5)))
 
     assert (policy.time_left_min, policy.offer.memory_bytes) == (7_000, 5)
+
+
+@pytest.mark.parametrize(
+    ("storage", "why"),
+    [
+        ("blocks_kept = 1999", "0 \\(all\\) or at least 2000"),
+        ("archive = true\nblocks_kept = 5000", "an archive keeps every block"),
+    ],
+)
+def test_storage_that_would_help_nobody_is_refused(path: Path, storage: str, why: str) -> None:
+    path.write_text(f"[storage]\n{storage}\n")
+
+    with pytest.raises(BadConfig, match=why):
+        read_config(path)
+
+
+def test_blocks_may_be_pruned(path: Path) -> None:
+    path.write_text("[storage]\nblocks_kept = 2000\n")
+
+    assert read_config(path).storage.blocks_kept == 2_000
