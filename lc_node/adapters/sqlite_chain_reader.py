@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from lc_node.adapters.sqlite import translated
-from lc_node.chain.types import BlockId, Height
+from lc_node.chain.types import BlockId, Epoch, Height
 from lc_node.ports.stores import StorageBroken
 
 _BUSY_SECONDS: Final = 5.0
@@ -62,6 +62,11 @@ class SqliteChainReader:
         """Return the block at a height, None if it is not kept."""
         row = self._one("SELECT id, block, certificate FROM blocks WHERE height = ?", height)
         return None if row is None else Row(block_id=row[0], block=row[1], certificate=row[2])
+
+    def epoch_at(self, epoch: Epoch) -> bytes | None:
+        """Return how an epoch ended, None if it has not, or is not known."""
+        row = self._one("SELECT proof FROM epochs WHERE epoch = ?", epoch)
+        return None if row is None else row[0]
 
     def receipts_at(self, height: Height) -> Sequence[bytes]:
         """Return a block's receipts in order; none if they are not kept."""

@@ -13,9 +13,12 @@ from lc_node.chain.votes import VoteKind
 from lc_node.ports.stores import ConflictingVote
 
 _SILENCE: Final = "CREATE TABLE silence (signs_from INTEGER NOT NULL) STRICT"
+_ARCHIVE: Final = """CREATE TABLE archive (
+    epoch INTEGER NOT NULL, view INTEGER NOT NULL, kind INTEGER NOT NULL,
+    data BLOB NOT NULL, PRIMARY KEY (epoch, view, kind)) STRICT, WITHOUT ROWID"""
 _LAYOUT: Final = Layout(
     application_id=0x4C43_5631,  # "LCV1"
-    version=2,
+    version=3,
     statements=(
         """CREATE TABLE votes (
             signed INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, view INTEGER NOT NULL,
@@ -28,11 +31,24 @@ _LAYOUT: Final = Layout(
             epoch INTEGER NOT NULL, view INTEGER NOT NULL, id BLOB NOT NULL,
             data BLOB NOT NULL, PRIMARY KEY (epoch, view, id)) STRICT, WITHOUT ROWID""",
         _SILENCE,
+        _ARCHIVE,
     ),
-    upgrades={1: (_SILENCE,)},
+    upgrades={1: (_SILENCE,), 2: (_ARCHIVE,)},
 )
 VIEWS_KEPT: Final = 10_000
 """Votes are kept for so many views below a finalised one: more than a power cut can take from the chain."""
+
+EPOCHS_ARCHIVED: Final = 2
+"""Certificates of so many epochs before this one are kept, and so long may evidence be late."""
+
+VIEWS_ARCHIVED: Final = 2_000
+"""Certificates are kept for so many views below a finalised one: 9 MB of each kind with 100 validators."""
+
+_ARCHIVE_CERTIFICATES: Final = """INSERT OR IGNORE INTO archive (epoch, view, kind, data)
+    SELECT epoch, view, kind, data FROM certificates WHERE (epoch, view) < (?, ?)"""
+_ARCHIVE_GROUNDS: Final = """INSERT OR IGNORE INTO archive (epoch, view, kind, data)
+    SELECT epoch, view, ?, certificate FROM votes
+    WHERE (epoch, view) < (?, ?) AND kind = ? AND certificate <> x''"""
 
 _INSERT_VOTE: Final = (
     "INSERT INTO votes (epoch, view, kind, vote, certificate) VALUES (?, ?, ?, ?, ?)"
@@ -137,8 +153,9 @@ class SqliteVoteStore:
             return self._database.execute("SELECT 1 FROM votes LIMIT 1").fetchone() is not None
 
     def prune(self, *, epoch: Epoch, below: View) -> None:
-        """Forget certificates and bodies below a finalised view, and votes long past."""
+        """Archive certificates below a finalised view, forget bodies, and votes and archives long past."""
         with self.batch():
+            self._archive(epoch, below)
             self._database.execute(
                 "DELETE FROM certificates WHERE (epoch, view) < (?, ?)", (epoch, below)
             )
@@ -149,6 +166,16 @@ class SqliteVoteStore:
             self._database.execute(
                 "DELETE FROM votes WHERE epoch = ? AND view < ?", (epoch, below - VIEWS_KEPT)
             )
+
+    def _archive(self, epoch: Epoch, below: View) -> None:
+        """Lay aside what could convict somebody, for a while (docs/CONSENSUS.md, F.7)."""
+        self._database.execute(_ARCHIVE_CERTIFICATES, (epoch, below))
+        grounds = (VoteKind.NOTARIZE, epoch, below, VoteKind.FINALIZE)
+        self._database.execute(_ARCHIVE_GROUNDS, grounds)  # a FINALIZE rests on a notarisation
+        self._database.execute(
+            "DELETE FROM archive WHERE epoch < ? OR (epoch = ? AND view < ?)",
+            (epoch - EPOCHS_ARCHIVED, epoch, below - VIEWS_ARCHIVED),
+        )
 
     def close(self) -> None:
         """Let go of the files and of the lock."""

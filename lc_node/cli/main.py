@@ -11,6 +11,7 @@ import click
 from lc_node.cli import (
     audit_cmd,
     credits_cmd,
+    culprits_cmd,
     demo_cmd,
     genesis_cmd,
     identity,
@@ -34,6 +35,7 @@ _MODULES: Final = (
     credits_cmd,
     simulate_cmd,
     audit_cmd,
+    culprits_cmd,
     light_cmd,
 )
 """Each brings its ``COMMANDS``; a new command group is one more line here."""

@@ -262,7 +262,7 @@ class VoteStore(Protocol):
         ...
 
     def prune(self, *, epoch: Epoch, below: View) -> None:
-        """Forget certificates and bodies below a finalised view, and votes long past.
+        """Archive certificates below a finalised view, forget bodies, and votes and archives long past.
 
         Votes of the thousands of views below it, and of the epoch before, are kept: after a power cut the
         chain store may have to catch up again, over blocks that we have voted for.

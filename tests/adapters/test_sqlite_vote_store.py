@@ -10,10 +10,16 @@ from pathlib import Path
 import pytest
 
 from lc_node.adapters.process_lock import ProcessLock
-from lc_node.adapters.sqlite_vote_store import VIEWS_KEPT, SqliteVoteStore
+from lc_node.adapters.sqlite_vote_reader import read_certificates
+from lc_node.adapters.sqlite_vote_store import VIEWS_ARCHIVED, VIEWS_KEPT, SqliteVoteStore
 from lc_node.chain.types import BlockId, Digest, Epoch, View
 from lc_node.chain.votes import VoteKind
-from lc_node.ports.stores import ConflictingVote, NodeAlreadyRunning, StorageFull
+from lc_node.ports.stores import (
+    ConflictingVote,
+    NodeAlreadyRunning,
+    StorageBroken,
+    StorageFull,
+)
 
 EPOCH = Epoch(3)
 
@@ -158,6 +164,46 @@ def test_pruning_forgets_what_lies_below_a_view(store: SqliteVoteStore) -> None:
     assert store.certificates(EPOCH) == [b"certificate 3"]
     assert store.blocks(EPOCH) == [b"body 3"]
     assert store.certificates(Epoch(2)) == []
+
+
+def test_what_is_pruned_is_archived_for_a_while(store: SqliteVoteStore, path: Path) -> None:
+    certify(store, 9, epoch=Epoch(0))
+    certify(store, 8, epoch=Epoch(1))
+    certify(store, 1)
+    certify(store, 5)
+    vote(store, 4, kind=VoteKind.FINALIZE)
+    store.prune(epoch=EPOCH, below=View(5))
+
+    kept = {b"certificate 8", b"certificate 1", b"because 4", b"certificate 5"}
+    assert set(read_certificates(path)) == kept
+
+
+def test_the_archive_of_an_epoch_without_end_is_bounded(
+    store: SqliteVoteStore, path: Path
+) -> None:
+    certify(store, 1)
+    certify(store, 2)
+    store.prune(epoch=EPOCH, below=View(2 + VIEWS_ARCHIVED))
+
+    assert read_certificates(path) == [b"certificate 2"]
+
+
+def test_a_store_from_before_there_was_an_archive_gets_one(path: Path) -> None:
+    first = SqliteVoteStore.open(path)
+    certify(first, 1)
+    first._database.execute("DROP TABLE archive")
+    first._database.execute("PRAGMA user_version = 2")
+    first.close()
+    with pytest.raises(StorageBroken, match="start its node once"):
+        read_certificates(path)
+    SqliteVoteStore.open(path).close()
+
+    assert read_certificates(path) == [b"certificate 1"]
+
+
+def test_a_vote_store_that_is_not_there_is_named(path: Path) -> None:
+    with pytest.raises(StorageBroken, match=r"votes\.db does not exist"):
+        read_certificates(path)
 
 
 def test_pruning_keeps_the_votes_of_this_epoch_and_the_last(store: SqliteVoteStore) -> None:
