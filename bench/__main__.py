@@ -1,11 +1,14 @@
-"""Measures the targets: ``python -m bench [NAME ...]``; a line each, figures to bench/results.json."""
+"""Measures the targets: ``python -m bench [NAME ...]``; a line each.
+
+Figures go to bench/results.json: all of a full run, only the counts of named targets.
+"""
 
 import importlib
 import sys
 from pathlib import Path
 
 from bench.harness import Measured, NothingMeasured
-from bench.report import Machine, write_report
+from bench.report import Machine, keep_counts, write_report
 
 
 def main(names: list[str]) -> int:
@@ -31,6 +34,8 @@ def main(names: list[str]) -> int:
             results.append(result)
     if not names and not missing:
         write_report(machine, results)
+    else:
+        keep_counts(results)
     return missing
 
 

@@ -21,6 +21,17 @@ class Target:
     limit: float
     at_least: bool
     """Whether the ratio should reach the limit (a rate) or stay under it (a time)."""
+    is_count: bool = False
+    """Whether the same is counted on every machine, however loaded it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One line of a plot."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +45,8 @@ class Measured:
     ours: float
     yardstick: float
     pairs: int
+    series: tuple[Series, ...] = ()
+    """What ``bench.plots`` draws."""
 
     @property
     def is_met(self) -> bool:

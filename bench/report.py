@@ -6,9 +6,10 @@ import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
-from bench.harness import Measured
+from bench.harness import Measured, Series, Target
+from bench.plots import draw_all
 
 RESULTS: Final = Path(__file__).parent / "results.json"
 PAGE: Final = Path(__file__).parents[1] / "docs" / "PERFORMANCE.md"
@@ -50,11 +51,34 @@ class Machine:
         )
 
 
+def read_report() -> tuple[Machine, list[Measured]]:
+    """Return the figures that were kept last."""
+    kept = json.loads(RESULTS.read_text())
+    return Machine(**kept["machine"]), [_measured(row) for row in kept["results"]]
+
+
+def keep_counts(results: Sequence[Measured]) -> None:
+    """Put counts in the place of those that were kept: they do not depend on the machine."""
+    counts = {result.target.name: result for result in results if result.target.is_count}
+    if counts:
+        machine, old = read_report()
+        kept = [result for result in old if result.target.name not in counts]
+        rows = [*kept, *counts.values()]
+        write_report(machine, sorted(rows, key=lambda result: result.target.name))
+
+
 def write_report(machine: Machine, results: Sequence[Measured]) -> None:
-    """Keep the figures for programs, and redraw the table for people."""
+    """Keep the figures for programs, and redraw the table and the plots for people."""
     rows = [asdict(result) | {"is_met": result.is_met} for result in results]
     RESULTS.write_text(json.dumps({"machine": asdict(machine), "results": rows}, indent=1) + "\n")
+    draw_all(results)
     PAGE.write_text(redrawn(PAGE.read_text(), f"{machine.sentence()}\n\n{table(results)}"))
+
+
+def _measured(row: dict[str, Any]) -> Measured:
+    series = tuple(Series(**one) for one in row.get("series", ()))
+    rest = {k: v for k, v in row.items() if k not in {"is_met", "series", "target"}}
+    return Measured(target=Target(**row["target"]), series=series, **rest)
 
 
 def redrawn(page: str, figures: str) -> str:
