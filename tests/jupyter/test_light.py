@@ -1,6 +1,8 @@
 """A notebook without a node: what it proves, what needs a node, and what its words are."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -182,6 +184,16 @@ def test_an_old_beginning_is_trusted_only_if_that_is_said(
     assert "(--trust-old)" in refused.err
     assert "beware" in ran.out
     assert "no newer block was shown" in ran.out
+
+
+def test_proofs_need_nothing_that_only_a_node_installs() -> None:
+    program = (
+        "import sys, lc_jupyter.magics, lc_jupyter.light\n"
+        "print({'click', 'optuna', 'rich'} & set(sys.modules))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+
+    assert ran.stdout.split() == [b"set()"]
 
 
 def test_a_notebook_goes_back_to_its_node(light: Shell, desk: Desk) -> None:
