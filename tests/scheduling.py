@@ -11,12 +11,14 @@ TOGETHER: Final = {
     "tests/e2e/test_demo.py": "graphs",
     "tests/e2e/test_kills.py": "graphs",
     "tests/e2e/test_pickle_liar.py": "graphs",
+    "tests/adapters/test_mdns.py": "room",
     "tests/jupyter/test_kernel.py": "kernel",
     "tests/e2e/test_refusals.py": "nodes",
     "tests/e2e/test_cannot_start.py": "nodes",
     "tests/e2e/test_full_disk.py": "nodes",
     "tests/net/test_lan.py": "lan",
     "tests/net/test_faults.py": "graphs",
+    "tests/net/test_joining.py": "graphs",
     "tests/net/test_wires.py": "graphs",
 }
 """Two whole graphs at once would starve each other; and what a module has started serves all its tests."""

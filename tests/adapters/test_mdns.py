@@ -17,7 +17,7 @@ from lc_node.ports.neighbours import Presence
 from lc_node.wire.session import TransportKey
 from tests.peer_nodes import CHAIN, PATIENCE_SECONDS, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("multicast")]
+pytestmark = pytest.mark.slow
 
 LOOPBACK = "127.0.0.1"
 

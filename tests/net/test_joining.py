@@ -16,7 +16,6 @@ from tests.net.lan import what_is_missing
 pytestmark = [
     pytest.mark.skipif(bool(what_is_missing()), reason=what_is_missing()),
     pytest.mark.slow,
-    pytest.mark.xdist_group("net"),
 ]
 
 FOUNDERS: Final = tuple(f"founder-{number}" for number in range(1, 6))
