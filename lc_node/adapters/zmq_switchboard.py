@@ -50,6 +50,8 @@ class Switchboard:
         self._dialed = dialed
         self._welcome: AbstractSet[PublicKey] = frozenset()
         self._forbidden: set[PublicKey] = set()
+        self._turned_away: dict[PublicKey, None] = {}
+        """Who found no seat, the latest last."""
 
     def receive(self, link: Link, frame: bytes) -> None:
         """Take a frame that came in on a link."""
@@ -133,17 +135,36 @@ class Switchboard:
         if peer in self._dialed or peer in self._welcome or peer in peers:
             return True
         if channel is Channel.BULK:  # a guest; or a peer whose other link is on its way
-            return len(self.links.guests() - {peer}) < GUESTS_MAX
+            is_refused = peer in self._turned_away
+            return not is_refused and len(self.links.guests() - {peer}) < GUESTS_MAX
         return len(self._strangers()) < PEERS_MAX
 
     def _has_room_at(self, host: str, peer: PublicKey, channel: Channel) -> bool:
-        """Return whether a peer may stay that has dialed us from a host: one network is not all strangers."""
-        if not self._has_room(peer, channel):
-            return False
+        """Return whether a peer may stay that has dialed us from a host; who gets no seat is no guest either."""
+        has_room = self._has_room(peer, channel) and self._is_spread(host, peer, channel)
+        if channel is Channel.CONSENSUS:
+            self._note_seat(peer, has_seat=has_room)
+        return has_room
+
+    def _note_seat(self, peer: PublicKey, *, has_seat: bool) -> None:
+        """Remember who was turned away: its other link would take the room of those who only ask."""
+        self._turned_away.pop(peer, None)
+        if has_seat:
+            return
+        self._turned_away[peer] = None
+        if len(self._turned_away) > FAILURES_MAX:
+            del self._turned_away[next(iter(self._turned_away))]
+        for link in self.links.of(peer):
+            self.hang_up(link, Refusal.FULL)
+
+    def _is_spread(self, host: str, peer: PublicKey, channel: Channel) -> bool:
+        """Return whether there is room for one more of a host's network: one network is not all strangers."""
         is_known = peer in self._dialed or peer in self._welcome or peer in self.links.peers()
         if is_known or reach_of(host) is not Reach.WORLD:
             return True
-        routes = [self.links.route(one, Channel.CONSENSUS) for one in self._strangers()]
+        are_guests = channel is Channel.BULK
+        others = self.links.guests() - {peer} if are_guests else self._strangers()
+        routes = [self.links.route(one, channel) for one in others]
         groups = [group_of(link.host) for link in routes if link is not None]
         return groups.count(group_of(host)) < PEERS_PER_NETWORK_MAX
 

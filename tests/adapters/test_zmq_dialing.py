@@ -174,6 +174,20 @@ async def test_strangers_who_dial_in_leave_room_for_whom_we_dial_and_for_whom_we
         assert len(a.peers) == 4
 
 
+async def test_who_finds_no_seat_does_not_take_the_room_of_those_who_only_ask(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ann, cem, eve = people(3)
+    monkeypatch.setattr("lc_node.adapters.zmq_switchboard.PEERS_MAX", 1)
+    async with transport(ann) as a, AsyncExitStack() as stack:
+        await fill(stack, a, ann, (eve,))
+        late = await stack.enter_async_context(transport(cem, peers=[ann.at(a.port)], port=None))
+        await until(lambda: late.refusal(ann.key) is Refusal.FULL)
+
+        assert not a.send(cem.key, Channel.BULK, b"")
+        assert cem.key not in a._switchboard.links.guests()
+
+
 @pytest.mark.parametrize(
     ("refusal", "seconds"), [(Refusal.NO_ANSWER, 2.0), (Refusal.BANNED, 10.0)]
 )
