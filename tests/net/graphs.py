@@ -19,10 +19,7 @@ from tests.net.switch import Switch
 from tests.net.witness import Witness
 
 NAMES: Final = tuple(f"node-{number}" for number in range(1, 8))
-TRAINER: Final = "node-6"
-ROLES: Final = tuple(
-    Role(name=name, bonded=100, votes=True, trains=name == TRAINER) for name in NAMES
-)
+ROLES: Final = tuple(Role(name=name, bonded=100, votes=True) for name in NAMES)
 """Seven of equal weight: five are a quorum."""
 
 CRAMPED: Final = "node-4"
@@ -75,10 +72,13 @@ class NetDevnet(Devnet):
             self.kill(name)
         self.start(name)
 
+    def is_whole(self) -> bool:
+        """Tell whether every node runs, with the right clock."""
+        return all(map(self.lives, self._hosts)) and not any(self.clock_errors.values())
+
     def mend(self) -> None:
         """Start every node again that does not run, or has a wrong clock."""
-        for place in self.places:
-            name = place.role.name
+        for name in self._hosts:
             if not self.lives(name) or self.clock_errors.get(name):
                 self.restart(name)
 
@@ -124,11 +124,15 @@ class Graph:
 
     def mend(self) -> None:
         """Give back what tests take away: wires, clocks, room, nodes."""
-        self.switch.heal()
-        self.switch.set_all_lines(PERFECT)
+        self.mend_wires()
         self.disk.make_room()
         self.devnet.mend()
         self.devnet.wait_ready()
+
+    def mend_wires(self) -> None:
+        """Make the network perfect again."""
+        self.switch.heal()
+        self.switch.set_all_lines(PERFECT)
 
 
 @contextmanager

@@ -65,7 +65,7 @@ def test_nothing_is_lost_while_two_at_a_time_are_killed(graph: Graph) -> None:
 @pytest.mark.soak
 def test_nothing_is_lost_in_five_minutes_of_kills(graph: Graph) -> None:
     """Under payments and jobs, one job after the other."""
-    jobs = Jobs(graph.devnet, NAMES[1])
+    jobs = Jobs(graph.devnet, poster=NAMES[1], trainer=NAMES[5])
     with jobs.running():
         _survive_kills(graph, 300)
     _say(f"jobs: {', '.join(sorted(jobs.ends.values()))}")
