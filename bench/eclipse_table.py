@@ -13,12 +13,11 @@ from lc_node.sim.eclipse import Outcome, Siege, besiege
 SIEGES = [
     Siege(attackers_networks=networks, known=known, has_anchors=has_anchors)
     for networks, known, has_anchors in (
-        (4, 50, False),
         (8, 50, False),
         (16, 50, False),
         (32, 50, False),
-        (32, 50, True),
         (32, 150, False),
+        (32, 50, True),
     )
 ]
 

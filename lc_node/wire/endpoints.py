@@ -2,6 +2,7 @@
 
 import re
 from enum import IntEnum
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from types import MappingProxyType
 from typing import Annotated, Final, NewType, TypeAlias
@@ -49,6 +50,8 @@ _NAME: Final = re.compile(rf"(?:{_LABEL}\.)*(?!-)[a-z][a-z0-9-]{{0,62}}(?<!-)")
 """Small letters; the last label begins with one, so that no way to write an address passes for a name."""
 
 _NAMES: Final = Group(b"names")
+_CACHED_MAX: Final = 8_192
+"""Hosts whose text need not be read again: a flood of records names the same tellers over and over."""
 _PREFIX_BYTES: Final = MappingProxyType({4: 2, 6: 4})
 
 _REACHES: Final[tuple[tuple[IPv4Network | IPv6Network, Reach], ...]] = (
@@ -87,6 +90,7 @@ def is_host(host: str) -> bool:
     return len(host) <= HOST_LENGTH_MAX and _NAME.fullmatch(host) is not None
 
 
+@lru_cache(maxsize=_CACHED_MAX)
 def reach_of(host: str) -> Reach:
     """Return from how far away a host can be dialed."""
     address = _address(host)
@@ -96,6 +100,7 @@ def reach_of(host: str) -> Reach:
     return next(within, Reach.WORLD)
 
 
+@lru_cache(maxsize=_CACHED_MAX)
 def group_of(host: str) -> Group:
     """Return what a host has in common with others; all names are one group, for names cost nothing."""
     address = _address(host)

@@ -133,6 +133,7 @@ def test_who_was_reached_is_tried() -> None:
     known = book.get(key(1))
 
     assert book.is_tried(key(1))
+    assert book.reached == 1
     assert known is not None
     assert (known.failures, known.succeeded) == (0, NOW)
 
