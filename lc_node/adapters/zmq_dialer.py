@@ -9,6 +9,7 @@ import zmq
 import zmq.asyncio
 from zmq.utils.monitor import recv_monitor_message
 
+from lc_node.adapters.names import Names
 from lc_node.adapters.zmq_link import Link
 from lc_node.adapters.zmq_sockets import TransportKeys, host_of, open_dialer
 from lc_node.adapters.zmq_switchboard import Switchboard
@@ -44,11 +45,12 @@ def pause_seconds(failures: int, refusal: Refusal | None) -> float:
 class Dialer:
     """Dials one peer for one channel, again and again."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one argument a collaborator
         self,
         switchboard: Switchboard,
         context: zmq.asyncio.Context,
         keys: TransportKeys,
+        names: Names,
         address: PeerAddress,
         channel: Channel,
         *,
@@ -58,6 +60,7 @@ class Dialer:
         self._switchboard = switchboard
         self._context = context
         self._keys = keys
+        self._names = names
         self._address = address
         self._channel = channel
         self._is_kept = is_kept
@@ -67,7 +70,7 @@ class Dialer:
         failures = 0
         while True:
             if self._is_wanted():
-                refusal = await self._dial()
+                refusal = await self._dial(failures)
                 failures = 0 if refusal is None else failures + 1
                 pause = pause_seconds(failures, refusal)
             else:
@@ -82,10 +85,14 @@ class Dialer:
         is_heard = self._switchboard.links.heard(peer, self._channel) is not None
         return not (is_heard or self._switchboard.is_forbidden(peer))
 
-    async def _dial(self) -> Refusal | None:
+    async def _dial(self, turn: int) -> Refusal | None:
         """Make one connection and stay until it ends; return why it had not become a session."""
+        host = await self._names.address(self._address.host, turn)
+        if host is None:
+            self._switchboard.fail(self._address.public_key, Refusal.NO_ANSWER)
+            return Refusal.NO_ANSWER
         with self._opened() as (socket, monitor, link):
-            socket.connect(f"tcp://{_bracketed(self._address.host)}:{self._address.port}")
+            socket.connect(f"tcp://{_bracketed(host)}:{self._address.port}")
             self._switchboard.perform(link, link.session.open())
             async with asyncio.TaskGroup() as tasks:
                 reading = tasks.create_task(self._read(socket, link))

@@ -9,6 +9,7 @@ from typing import Final
 import zmq
 import zmq.asyncio
 
+from lc_node.adapters.names import Names
 from lc_node.adapters.zmq_dialer import Dialer
 from lc_node.adapters.zmq_dialing import Dialing, Kept
 from lc_node.adapters.zmq_listener import Listener
@@ -70,6 +71,7 @@ class ZmqTransport:
         )
         self._switchboard = Switchboard(identity, clock, self._dialing, settings.admits)
         self._context = zmq.asyncio.Context()
+        self._names = Names()
         self._sockets: list[zmq.asyncio.Socket] = []
         self._port = 0
 
@@ -125,6 +127,7 @@ class ZmqTransport:
         for socket in self._sockets:
             socket.close(linger=0)
         self._sockets.clear()
+        self._names.close()
         self._context.destroy(linger=0)
 
     def send(self, peer: PublicKey, channel: Channel, frame: bytes | bytearray) -> bool:
@@ -190,6 +193,7 @@ class ZmqTransport:
             self._switchboard,
             self._context,
             self._settings.keys,
+            self._names,
             address,
             channel,
             is_kept=is_kept,
