@@ -10,8 +10,8 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
 CACHE: Final = ROOT / ".cache" / "fuzz"
-GRACE_SECONDS: Final = 120
-"""For the start, on a machine that others keep busy, and for an input that hangs."""
+GRACE_SECONDS: Final = 600
+"""For the start, on a machine that others keep busy; an input that hangs is ended by libFuzzer itself."""
 
 _STAT: Final = re.compile(r"stat::(\w+):\s+(\d+)")
 _FOUND: Final = re.compile(r"Test unit written to (\S+)")

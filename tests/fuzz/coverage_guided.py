@@ -43,11 +43,12 @@ def _fuzz(name: str, limit: str, cache: Path) -> None:
     target = target_of(name)
     corpus = cache / name
     corpus.mkdir(parents=True, exist_ok=True)
-    for number, sample in enumerate(target.samples()):
-        (corpus / f"sample-{number}").write_bytes(sample[: target.bytes_max])
+    samples = target.samples()
+    for number, sample in enumerate(samples):
+        (corpus / f"sample-{number}").write_bytes(sample)
     options = (
         limit,
-        f"-max_len={target.bytes_max}",
+        f"-max_len={max(target.bytes_max, *map(len, samples))}",
         f"-timeout={INPUT_SECONDS_MAX}",
         f"-rss_limit_mb={MEMORY_MIB_MAX}",
         f"-artifact_prefix={cache}/found-{name}-",

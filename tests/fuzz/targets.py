@@ -29,7 +29,7 @@ from lc_node.wire.messages import decode_message, encode_message
 from lc_node.wire.records import SignedRecord
 from lc_node.worker.contract import parse_line
 from lc_node.worker.lines import BadLine
-from tests.fuzz import samples
+from tests.fuzz import agreement, samples
 from tests.fuzz.conduct import (
     CALLS,
     greet,
@@ -63,7 +63,7 @@ class Target:
     draw: Callable[[Random], bytes] | None = None
     """Makes a new value's bytes, where the values have a type: chance alone seldom hits one."""
     bytes_max: int = 4096
-    """The longest input that is tried; limits themselves have tests of their own."""
+    """The longest input that is tried, unless a sample is longer; limits themselves have tests of their own."""
 
 
 def _record(kind: Any, decoder: Decoder[Any]) -> Target:
@@ -96,6 +96,12 @@ _OURS: Final[Mapping[str, Target]] = {
         draw=lambda random: encode(value_of(SignedTransaction, random)),
     ),
     # What peers send.
+    "agreement": Target(
+        check=named(agreement.converse, ()),
+        samples=agreement.conversations,
+        draw=agreement.draw,
+        bytes_max=1 << 14,
+    ),
     "frame": Target(
         check=canonical(decode_message, encode_message, MalformedBytes),
         samples=samples.frames,

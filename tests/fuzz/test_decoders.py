@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from functools import cache
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.decoders import found_decoders
 from tests.fuzz.targets import TARGETS
 
 EXAMPLES = 100
@@ -34,6 +36,16 @@ def test_what_honest_programs_write_is_accepted(name: str) -> None:
 
     # A rule may forbid some of what the types allow; never all of it.
     assert any(accepted), name
+
+
+@pytest.mark.parametrize("name", found_decoders())
+@_QUIET
+@given(seed=st.integers(min_value=0, max_value=2**64))
+def test_every_value_of_a_records_type_is_read_back(name: str, seed: int) -> None:
+    draw = TARGETS[name].draw
+    assert draw is not None
+
+    assert TARGETS[name].check(draw(Random(seed)))  # noqa: S311  # hypothesis chose the seed
 
 
 @pytest.mark.parametrize("name", TARGETS)

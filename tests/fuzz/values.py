@@ -54,6 +54,10 @@ def _integer(info: inspect.IntType, random: Random) -> int:
     """Return a bound, or something small: where encodings change their length."""
     least = -(2**63) if info.ge is None else info.ge
     most = 2**63 - 1 if info.le is None else info.le
+    if info.gt is not None:
+        least = info.gt + 1
+    if info.lt is not None:
+        most = info.lt - 1
     wishes = (least, most, 0, random.randint(0, 300), random.randint(0, 2**17))
     return max(least, min(most, random.choice(wishes)))
 
