@@ -37,7 +37,9 @@ def init(home: Path | None, passphrase_file: Path | None, *, as_json: bool) -> N
     _show(identity, place, as_json=as_json)
     if not as_json:
         click.echo(f"\nKeep a copy of {place.key_path}: it is the node's credits and bonds.")
-        click.echo("Next: `lc-node genesis use FILE`, to join a graph, then `lc-node run`.")
+        click.echo(
+            "Next: `lc-node run --join LINE`, or with the machines in this room `--graph NAME`."
+        )
 
 
 @click.group()

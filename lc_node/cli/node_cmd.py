@@ -42,7 +42,11 @@ def peers(home: Path | None, *, as_json: bool) -> None:
         return
     columns = ("peer", "at", "known from", "height", "to ours", "heard", "score", "", "state")
     rows = [_peer_row(peer, now) for peer in answer]
-    print_table(columns, rows, empty="No peers yet: list one in config.toml, [[network.peers]].")
+    print_table(
+        columns,
+        rows,
+        empty="No peers yet: join by a line of `lc-node invite`, or list one in config.toml, [[network.peers]].",
+    )
     for peer in answer:
         if peer.remedy:
             print_finding(short_address(peer.address), peer.software, peer.remedy)
