@@ -22,6 +22,8 @@ from lc_node.cli.main import run
 from lc_node.runtime.audit_report import Audit
 from lc_node.runtime.auditing import audit_home
 from lc_node.runtime.devnet import Devnet, Place, Role, prepare
+from lc_node.runtime.inviting import bootstraps_of, join_line
+from lc_node.wire.join_line import write_join_line
 from tests.e2e.graphs import (
     patient_client,
     short_folder,
@@ -70,14 +72,19 @@ def with_short_epochs(places: tuple[Place, ...]) -> None:
         place.home.genesis_path.write_bytes(encode(replace(genesis, params=params)))
 
 
-def asking(devnet: Devnet, folder: Path, *names: str) -> LightClient:
-    """Return a light client that knows genesis and asks some nodes."""
+def invited(devnet: Devnet, folder: Path, name: str) -> LightClient:
+    """Return a light client that was given a node's join line; those it has listed are in it as well."""
+    place = devnet.place(name)
+    bootstraps = bootstraps_of(place.home, [f"{place.host}:{place.port}"])
+    line = write_join_line(join_line(place.home.genesis(), bootstraps, None))
+    return connect([line], folder=folder / "light")
+
+
+def again(devnet: Devnet, folder: Path, *names: str) -> LightClient:
+    """Return a light client that begins with what it has kept, and asks some nodes."""
     places = [devnet.place(name) for name in names]
-    return connect(
-        [f"tcp://{p.identity.transport_key}@{p.host}:{p.port}" for p in places],
-        genesis=places[0].home.genesis_path,
-        folder=folder / "light",
-    )
+    servers = [f"tcp://{p.identity.transport_key}@{p.host}:{p.port}" for p in places]
+    return connect(servers, folder=folder / "light")
 
 
 def observe(devnet: Devnet, folder: Path) -> Seen:
@@ -85,12 +92,12 @@ def observe(devnet: Devnet, folder: Path) -> Seen:
     address = Address(devnet.place("submitter").identity.address)
     with patient_client(devnet, "submitter") as client:
         wait_for_height(client, 1)
-        before = asking(devnet, folder, "submitter", "evaluator-1").balance(address)
+        before = invited(devnet, folder, "trainer").balance(address)
         job = post_light_job(client, light_request())
         story = wait_until_over(client, job)
         wait_for_height(client, before.proof.height + 2 * EPOCH_HEIGHTS)
-        after, account = agreed(client, asking(devnet, folder, "evaluator-1", "trainer"), address)
-        result = asking(devnet, folder, "trainer", "evaluator-2").result(job)
+        after, account = agreed(client, again(devnet, folder, "evaluator-1", "trainer"), address)
+        result = again(devnet, folder, "trainer", "evaluator-2").result(job)
     return Seen(
         before=before,
         after=after,
