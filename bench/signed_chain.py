@@ -20,13 +20,14 @@ from lc_node.chain.transactions import (
     Transfer,
     transaction_id,
 )
-from lc_node.chain.types import Height, MicroCredits, Millis, Nonce, PublicKey, View
+from lc_node.chain.types import Height, MicroCredits, Millis, Nonce, PublicKey, View, Weight
 from lc_node.chain.votes import Certificate, Subject, Vote, VoteKind, vote_message
 from lc_node.consensus.certificates import assemble
 from lc_node.consensus.validator_set import ValidatorSet
 from lc_node.runtime.ledger import Ledger
 
 VALIDATORS: Final = 4
+_BOND: Final = 100 * CREDIT
 _START: Final = Millis(1_700_000_000_000)
 _LINKS_MAX: Final = 2**20
 
@@ -51,17 +52,22 @@ class SignedChain:
         self._senders = [FileKeystore(sha256(b"sender %d" % n)) for n in range(senders)]
         proposer = self._validators[0].public_key
         self._block_ms = block_ms
-        self._links = LinkChain(sha256(b"links"), links=links)
+        self.links: Final = LinkChain(sha256(b"links"), links=links)
         self.genesis: Final = self._genesis(epoch_heights)
         self.store: Final = SqliteChainStore.open(path, chain_id(self.genesis))
         self.ledger: Final = Ledger(
-            genesis=self.genesis, store=self.store, me=proposer, links=self._links
+            genesis=self.genesis, store=self.store, me=proposer, links=self.links
         )
 
     @property
     def validators(self) -> Sequence[Signer]:
         """Who votes, in key order."""
         return self._validators
+
+    @property
+    def weight(self) -> Weight:
+        """What each of them weighs."""
+        return Weight(_BOND)
 
     def grow(self, blocks: int, *, is_full: bool = False) -> None:
         """Make so many blocks final; in full ones each sender gives a credit to a new account."""
@@ -124,9 +130,9 @@ class SignedChain:
             GenesisAccount(
                 key=signer.public_key,
                 balance=MicroCredits(100_000 * CREDIT),
-                bonded=MicroCredits(100 * CREDIT if signer.public_key in members else 0),
+                bonded=MicroCredits(_BOND if signer.public_key in members else 0),
                 resources=(),
-                link=((self._links if signer.public_key == proposer else other_links).commitment,),
+                link=((self.links if signer.public_key == proposer else other_links).commitment,),
             )
             for signer in (*self._validators, *self._senders)
         )

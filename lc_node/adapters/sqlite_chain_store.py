@@ -155,9 +155,10 @@ class SqliteChainStore:
             self._writer.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
 
     def close(self) -> None:
-        """Let go of the files."""
-        self._reader.close()
-        self._writer.close()
+        """Let go of the files, once nobody in another thread is at work on them."""
+        with self._writing, self._reading:
+            self._reader.close()
+            self._writer.close()
 
     def _claim(self, chain_id: ChainId) -> None:
         """Write the chain's id into an empty store, or compare it."""

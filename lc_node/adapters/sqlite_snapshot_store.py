@@ -69,8 +69,9 @@ class SqliteSnapshotStore:
             self._database.execute("VACUUM")
 
     def close(self) -> None:
-        """Let go of the files."""
-        self._database.close()
+        """Let go of the files, once nobody in another thread is at work on them."""
+        with self._using:
+            self._database.close()
 
     def _rows(self, query: str, *values: object) -> Iterator[tuple[int, bytes]]:
         with translated(self._path):

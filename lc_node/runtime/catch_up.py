@@ -23,7 +23,7 @@ from lc_node.ports.snapshots import SnapshotStore
 from lc_node.ports.stores import VoteStore
 from lc_node.runtime import inquirer
 from lc_node.runtime.block_download import BlockDownload
-from lc_node.runtime.inquirer import FalseAnswer, Inquirer
+from lc_node.runtime.inquirer import FalseAnswer, Inquirer, in_thread
 from lc_node.runtime.ledger import Ledger, decode_proof
 from lc_node.runtime.network import PeerInfo
 from lc_node.runtime.questions import PeerSilent
@@ -147,9 +147,9 @@ class CatchUp:
         snapshot = await download.run(offering, ahead)
         if snapshot is not None:
             self._keep_silent(way)
-            await asyncio.to_thread(ledger.store_snapshot, snapshot)
+            await in_thread(lambda: ledger.store_snapshot(snapshot))
             ledger.go_on_from(snapshot)
-            await asyncio.to_thread(store.clear)
+            await in_thread(store.clear)
             self._with.on_adopted()
             _log.info("standing at height %d by a snapshot", height)
         self._with.go_on()

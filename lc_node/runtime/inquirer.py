@@ -68,6 +68,19 @@ class Inquirer:
         return FalseAnswer(peer)
 
 
+async def in_thread(work: Callable[[], T]) -> T:
+    """Return what slow work gives that runs in a thread; whoever is cancelled waits for its end.
+
+    What it works on may be closed afterwards.
+    """
+    running = asyncio.get_running_loop().run_in_executor(None, work)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
+
+
 async def share_out(
     peers: Sequence[PublicKey],
     work: Callable[[PublicKey], Awaitable[None]],

@@ -8,7 +8,7 @@ from lc_node.chain.blocks import block_id
 from lc_node.chain.bucket import Bucket
 from lc_node.chain.types import Digest, PublicKey
 from lc_node.ports.snapshots import SnapshotStore
-from lc_node.runtime.inquirer import FalseAnswer, Inquirer, share_out
+from lc_node.runtime.inquirer import FalseAnswer, Inquirer, in_thread, share_out
 from lc_node.runtime.ledger import Ledger, Snapshot
 from lc_node.runtime.questions import PeerSilent
 from lc_node.wire.snapshot import (
@@ -61,7 +61,7 @@ class SnapshotDownload:
         plan = self._plan = SnapshotPlan(manifest, self._store.held())
         sources = (*offering, *(peer for peer in others if peer not in offering))[:SOURCES_MAX]
         await share_out(sources, self._fetch, lambda: plan.missing == 0)
-        return None if plan.missing else await asyncio.to_thread(self._whole, manifest)
+        return None if plan.missing else await in_thread(lambda: self._whole(manifest))
 
     async def _manifest(self, offering: Sequence[PublicKey]) -> Manifest | None:
         """Return what the state is made of, from the first peer that tells it truly."""
