@@ -19,6 +19,7 @@ TOGETHER: Final = {
     "tests/net/test_lan.py": "lan",
     "tests/net/test_faults.py": "graphs",
     "tests/net/test_joining.py": "graphs",
+    "tests/net/test_multicast.py": "lan",
     "tests/net/test_storm.py": "graphs",
     "tests/net/test_wires.py": "graphs",
 }

@@ -20,6 +20,8 @@ from lc_node.wire.session import TransportKey
 SERVICE: Final = "_learningchain._tcp.local."
 _RESCAN_SECONDS: Final = 10.0
 """How often the machine's interfaces are looked at: a cable may come in later."""
+_LIFE_SECONDS: Final = 120
+"""Who has died without a word is forgotten after this long; who lives is asked again before."""
 _RESOLVE_MS: Final = 3_000
 _RESOLVERS: Final = 4
 _EVERYWHERE: Final = frozenset({"*", "0.0.0.0", "::"})  # noqa: S104  # what owners write for "all"
@@ -215,6 +217,8 @@ def _service(presence: Presence, networks: Sequence[_Network]) -> AsyncServiceIn
         SERVICE,
         f"{digits}.{SERVICE}",
         server=f"{digits}.local.",
+        host_ttl=_LIFE_SECONDS,
+        other_ttl=_LIFE_SECONDS,
         port=presence.port,
         parsed_addresses=_addresses(networks),
         properties={
