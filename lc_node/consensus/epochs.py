@@ -126,11 +126,6 @@ class Epochs:
         return self._core.finalized
 
     @property
-    def tip(self) -> Header:
-        """The last block that was delivered."""
-        return self._core.tip
-
-    @property
     def may_sign(self) -> bool:
         """Whether this node votes in the current epoch."""
         return self._core.may_sign
@@ -197,8 +192,7 @@ class Epochs:
             outputs += self._start(now)
             outputs += self._reach_ahead(now)
             for peer, message in self._early.drain():
-                if _epoch_of(message) == self.epoch:
-                    outputs += self._core.on_message(peer, message, now)
+                outputs += self._core.on_message(peer, message, now)
         return outputs
 
     def _reach_ahead(self, now: Millis) -> list[Output]:

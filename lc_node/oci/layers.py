@@ -155,7 +155,7 @@ def _header(entry: Entry) -> bytes:
             info.size, info.mode = entry.size, entry.mode
         case FolderEntry():
             info.type, info.mode = tarfile.DIRTYPE, entry.mode
-        case LinkEntry():
+        case _:
             info.type, info.mode, info.linkname = tarfile.SYMTYPE, 0o777, entry.target
     return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
 

@@ -254,8 +254,8 @@ class TrainSession:
                 return (SendLine(data=write_line(lc="taken", trial=event.trial)),)
             case NotDrawn(text=text):
                 return self._fail(trial, Refusal.BAD_ASK, text)
-            case NotTaken(text=text):
-                return self._fail(trial, Refusal.BAD_FILE, text)
+            case _:
+                return self._fail(trial, Refusal.BAD_FILE, event.text)
 
     def _reported(self, trial: _Trial, *, hopeless: bool, now: Millis) -> SendLine:
         # Another trial may have been better while this one waited.

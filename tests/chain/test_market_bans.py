@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from lc_node.chain.bans import ban
+from lc_node.chain.committee import count_duty
 from lc_node.chain.events import Burned, Reason
 from lc_node.chain.job import Phase, Verdict
 from lc_node.chain.market_bans import ban_bidder
@@ -130,3 +132,14 @@ def test_a_banned_candidate_that_is_refuted_is_just_void(market: Market) -> None
 
     assert market.job(job).suspended == ()
     assert market.candidate(job) == "bob"
+
+
+@pytest.mark.parametrize(("is_banned", "counted"), [(False, 1), (True, 0)])
+def test_the_duties_of_a_banned_key_are_not_counted(
+    market: Market, *, is_banned: bool, counted: int
+) -> None:
+    if is_banned:
+        ban(market.state, key("bob"), market.block().time)
+    count_duty(market.state, key("bob"))
+
+    assert market.state.account(key("bob")).service.duties == counted

@@ -18,6 +18,7 @@ from lc_node.chain.mempool import Mempool, Source
 from lc_node.chain.params import CREDIT, DEVNET, ProtocolParams
 from lc_node.chain.state import State
 from lc_node.chain.transactions import SignedTransaction, Transfer
+from lc_node.chain.transition import signed_hash
 from lc_node.chain.types import Height, MicroCredits, Millis, Nonce, Signature
 from tests.chain.actors import ANNA, BERT, CLEO, DORA, START, Person, genesis, signed
 
@@ -67,6 +68,13 @@ def test_what_was_admitted_waits_and_is_found_by_its_hash(state: State) -> None:
     assert pending.digest in mempool
     assert mempool.get(pending.digest) == pending.signed
     assert (len(mempool), mempool.bytes) == (1, len(encode(pending.signed)))
+
+
+def test_what_waits_is_named_the_oldest_first(state: State) -> None:
+    second, first = pay(state, BERT), pay(state, ANNA)
+    mempool = filled(state, first, second)
+
+    assert mempool.names() == (signed_hash(first), signed_hash(second))
 
 
 def test_refusals_are_counted_by_their_class(state: State) -> None:

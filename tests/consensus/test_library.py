@@ -94,6 +94,18 @@ def test_blocks_are_handed_out_up_to_a_certified_one(
     assert Shelf(author, 5, certified).answer(first, below) == (heights, views)
 
 
+def test_of_a_run_whose_certified_block_is_gone_nothing_is_handed_out(
+    author: Author, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = Shelf(author, 70, {70})
+    kept = shelf.ledger.finalized_block
+    monkeypatch.setattr(
+        shelf.ledger, "finalized_block", lambda height: None if height == 70 else kept(height)
+    )
+
+    assert shelf.answer(1) == ([], [])
+
+
 def test_no_more_blocks_than_allowed_are_handed_out_at_once(author: Author) -> None:
     heights, views = Shelf(author, 70, set(range(1, 71))).answer(1)
 

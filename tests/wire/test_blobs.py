@@ -156,6 +156,26 @@ def test_a_busy_peer_is_left_alone_for_a_moment() -> None:
     assert made.asks(Millis(T0 + PAUSE)) == (Ask(peer=ANN, index=0),)
 
 
+def test_what_a_busy_peer_sends_after_all_is_not_asked_again() -> None:
+    made = plan(2, ANN)
+    late = made.asks(T0)[0]
+    made.busy(ANN, T0)
+    deliver(made, late)
+
+    assert [ask.index for ask in made.asks(Millis(T0 + PAUSE))] == [1]
+
+
+def test_what_one_of_two_owed_who_leaves_is_still_to_come_from_the_other() -> None:
+    made = plan(1, ANN)
+    made.asks(T0)
+    made.join(BOB)
+    made.asks(Millis(T0 + STALL))
+    made.leave(ANN)
+    made.join(EVE)
+
+    assert made.asks(Millis(T0 + STALL)) == ()
+
+
 def test_a_stranger_cannot_make_the_plan_wait() -> None:
     made = plan(1, ANN)
     made.busy(EVE, T0)
