@@ -191,7 +191,7 @@ class LightClient:
                 self._validate_age(track)
                 answer = ask(track)
             except Contradiction as error:
-                raise _not_proved(error) from error
+                raise self._contradicted(error) from error
             except LearningChainError as error:
                 failures.append((track, error))
             else:
@@ -200,6 +200,11 @@ class LightClient:
             if not isinstance(cause, ServerFailed):
                 raise _not_proved(cause, track.server.name) from cause
         raise NoServer("; ".join(str(cause) for _, cause in failures) or "none was named")
+
+    def _contradicted(self, error: Contradiction) -> NotProved:
+        """Keep what proves that validators lied, and say where it is."""
+        path = self._keep.put_contradiction(error)
+        return NotProved(type(error).__name__, f"{error}. They are kept in {path}.")
 
     def _validate_age(self, track: Track) -> None:
         if not self._trust_old:
@@ -234,7 +239,7 @@ class LightClient:
             self._validate_age(other)
             self._compare(first, other)
         except Contradiction as error:
-            raise _not_proved(error) from error
+            raise self._contradicted(error) from error
         except LearningChainError:
             is_same = False
         return is_same

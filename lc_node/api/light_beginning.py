@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
+import msgspec
+
 from lc_node.api.light_errors import NoBeginning, NoServer
 from lc_node.api.light_link import ServerFailed, opened
 from lc_node.api.light_places import Server
@@ -18,6 +20,7 @@ from lc_node.consensus.checkpoint import (
     Checkpoint,
     genesis_checkpoint,
 )
+from lc_node.consensus.light_errors import Contradiction
 from lc_node.wire.genesis_parts import TELL_DECODER, Assembly
 from lc_node.wire.topics import Topic
 
@@ -99,6 +102,21 @@ class Keep:
         fresh = path.with_suffix(f".{os.getpid()}.new")
         fresh.write_bytes(encode(checkpoint))
         fresh.replace(path)
+
+    def put_contradiction(self, found: Contradiction) -> Path:
+        """Keep two certified headers of one height, in a file to show others; return its path."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._folder / f"contradiction-{found.height}.json"
+        proofs = [
+            {
+                "header": encode(one.header).hex(),
+                "certificates": [encode(certificate).hex() for certificate in one.certificate],
+            }
+            for one in (found.first, found.second)
+        ]
+        said = {"chain_id": found.first.header.chain_id.hex(), "height": found.height}
+        path.write_bytes(msgspec.json.encode({**said, "proofs": proofs}))
+        return path
 
     def _path(self, chain_id: ChainId) -> Path:
         return self._folder / f"{chain_id.hex()}{_SUFFIX}"

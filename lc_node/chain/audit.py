@@ -104,7 +104,7 @@ class Books:
         self.burned: defaultdict[str, int] = defaultdict(int)
         """By the reason."""
         self._submitters: dict[JobId, PublicKey] = {}
-        self._issued_before = state.meta.issued
+        self.issued: int = state.meta.issued
         if state.meta.burned:
             self.burned[BEFORE] = state.meta.burned
         for job in state.jobs():
@@ -112,11 +112,6 @@ class Books:
             self.held[job.id] = get_held_credits(job)
         for key, account in state.accounts():
             self._enter(Entry(key=key, cause=Cause.BEGINNING, amount=_total(account)))
-
-    @property
-    def issued(self) -> int:
-        """All that epochs have issued."""
-        return self._issued_before + self.total(Cause.BLOCKS) + self.total(Cause.DUTIES)
 
     def total(self, cause: Cause) -> int:
         """Return what all accounts together have of a cause."""
@@ -173,7 +168,9 @@ class Books:
                 self.held[job] += amount
                 self._enter(Entry(key=key, cause=_LOCKED[reason], amount=-amount))
             case Paid(job=job, to=key, reason=reason, amount=amount):
-                if job != NO_JOB:
+                if job == NO_JOB:
+                    self.issued += amount
+                else:
                     self.held[job] -= amount
                 cause = self._bounty(job, key) if reason is Reason.BOUNTY else _PAID[reason]
                 self._enter(Entry(key=key, cause=cause, amount=amount))

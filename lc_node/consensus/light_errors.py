@@ -132,7 +132,7 @@ class Contradiction(LearningChainError):
         super().__init__(
             f"TWO DIFFERENT BLOCKS ARE FINAL AT HEIGHT {height}. More than a third of the bonded weight "
             "has lied: believe neither server, stop trading on this chain, and show others both "
-            "certificates (they are in this error's `first` and `second`)"
+            "certificates"
         )
         self.height = height
         self.first = first

@@ -1,6 +1,7 @@
 """A light client over real connections: what it proves, and whom it does not believe."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -276,6 +277,11 @@ async def test_two_servers_with_different_final_blocks_are_a_contradiction(
     evidence = caught.value.__cause__
     assert isinstance(evidence, Contradiction)
     assert (evidence.first.header, evidence.second.header) == (chain.tip, rival.tip)
+    kept = json.loads((tmp_path / "kept" / f"contradiction-{chain.height}.json").read_bytes())
+    assert [one["header"] for one in kept["proofs"]] == [
+        encode(chain.tip).hex(),
+        encode(rival.tip).hex(),
+    ]
 
 
 async def test_one_server_that_contradicts_itself_is_told(
