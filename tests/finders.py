@@ -46,9 +46,9 @@ class Answering(Recorder):
 
     async def on_request(self, peer: PublicKey, topic: int, payload: bytes) -> bytes | None:
         await super().on_request(peer, topic, payload)
-        if topic == Topic.RECORDS and self.discovery:
-            return await self.discovery[0].exchange.answer(peer, payload)
-        return None
+        answerers = self.discovery[0].answerers() if self.discovery else {}
+        answerer = answerers.get(Topic(topic))
+        return None if answerer is None else await answerer(peer, payload)
 
 
 @dataclass
@@ -74,7 +74,7 @@ class Finder:
 
 
 @asynccontextmanager
-async def finder(
+async def finder(  # noqa: PLR0913  # one argument a circumstance
     who: Who,
     folder: Path,
     *,
@@ -82,6 +82,7 @@ async def finder(
     port: int | None = 0,
     chain: ToldChain | None = None,
     silence: MillisSpan = SILENCE,
+    is_wanted: bool = True,
 ) -> AsyncIterator[Finder]:
     """Run a node that knows ``seeds`` and whom its folder remembers."""
     chain, clock = chain or ToldChain(), SystemClock()
@@ -116,6 +117,7 @@ async def finder(
             chain=chain,
             store=store,
             draw=Random(who.key).randrange,  # noqa: S311  # a test that can be repeated
+            is_wanted=is_wanted,
             silence=silence,
         )
         discovery = Discovery(around, kept, own)

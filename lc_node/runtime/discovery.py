@@ -10,6 +10,7 @@ from lc_node.chain.params import ProtocolParams
 from lc_node.chain.types import ChainId, Millis, MillisSpan, PublicKey
 from lc_node.ports.clock import Clock
 from lc_node.ports.transport import Connection, PeerAddress, Transport
+from lc_node.runtime.answers import Answerer
 from lc_node.runtime.hints import HINTED_WANTED, Hints, Origin
 from lc_node.runtime.own_record import OwnRecord
 from lc_node.runtime.record_exchange import Peers, RecordExchange
@@ -17,6 +18,7 @@ from lc_node.wire.book_file import Kept
 from lc_node.wire.endpoints import Host
 from lc_node.wire.known import Draw, Known
 from lc_node.wire.outbound import ANCHORS_MAX, Outbound, Situation, Why
+from lc_node.wire.topics import Topic
 
 _log = logging.getLogger(__name__)
 
@@ -78,6 +80,8 @@ class Neighbourhood:
     chain: Chain
     store: BookStore
     draw: Draw
+    is_wanted: bool = True
+    """False: nobody is dialed but whom the owner has listed, and nobody is told of."""
     silence: MillisSpan
     """With nothing final for so long, something is wrong: perhaps all our peers keep it from us."""
 
@@ -130,7 +134,9 @@ class Discovery:
         self._reached_at_save = kept.book.reached
 
     async def run(self) -> None:
-        """Look around until cancelled, and remember at the end whom we know."""
+        """Look around until cancelled, and remember at the end whom we know; at once, if that is not wanted."""
+        if not self._with.is_wanted:
+            return
         try:
             async with asyncio.TaskGroup() as tasks:
                 while True:
@@ -138,6 +144,25 @@ class Discovery:
                     await asyncio.sleep(TICK_SECONDS)
         finally:
             self._save()()
+
+    def answerers(self) -> Mapping[Topic, Answerer]:
+        """Return what the composition root puts among the answers."""
+        return {Topic.RECORDS: self.exchange.answer} if self._with.is_wanted else {}
+
+    @property
+    def is_alarmed(self) -> bool:
+        """Whether nothing has become final for so long that others are looked for."""
+        return self._is_alarmed
+
+    @property
+    def reached(self) -> int:
+        """How many nodes of the book have answered when we dialed them."""
+        return self._book.reached
+
+    @property
+    def heard_of(self) -> int:
+        """How many nodes of the book have not, so far."""
+        return len(self._book) - self._book.reached
 
     def hint(self, address: PeerAddress, origin: Origin) -> None:
         """Be pointed to a node that may be there; it is dialed while there are too few others."""

@@ -49,6 +49,7 @@ def build_discovery(  # noqa: PLR0913  # one argument a collaborator
         chain=Standing(ledger),
         store=store,
         draw=SystemRandom().randrange,
+        is_wanted=config.discover,
         silence=silence_of(ledger.params),
     )
     return Discovery(around, kept, own)

@@ -12,6 +12,7 @@ from lc_node.ports.metrics import Family, Kind, Value
 from lc_node.ports.stores import BlobStore
 from lc_node.runtime.accusing import Accusing
 from lc_node.runtime.agreement import Agreement
+from lc_node.runtime.discovery import Discovery
 from lc_node.runtime.histogram import Histogram
 from lc_node.runtime.job_service import JobService
 from lc_node.runtime.ledger import Ledger
@@ -32,6 +33,7 @@ class Observed:
     sender: Sender
     network: Network
     transport: ZmqTransport
+    discovery: Discovery
     jobs: JobService
     sandbox: MeasuredSandbox
     blobs: BlobStore

@@ -33,6 +33,10 @@ def _states(node: Observed) -> Samples:
     return counts.items()
 
 
+def _book(node: Observed) -> Samples:
+    return [(("tried",), node.discovery.reached), (("new",), node.discovery.heard_of)]
+
+
 def _heights(node: Observed) -> Samples:
     return [(_name(one), one.height) for one in _shown(node) if one.height is not None]
 
@@ -91,6 +95,17 @@ NETWORK: Final = (
         meaning="Peers that are up, by who dialed; and those that we dial, by why there is no session.",
         labels=("state", "direction"),
         read=_states,
+    ),
+    Metric(
+        name="lc_address_book_nodes",
+        meaning="Nodes that could be dialed: those that have answered once (tried), those only heard of (new).",
+        labels=("table",),
+        read=_book,
+    ),
+    Metric(
+        name="lc_peer_alarm",
+        meaning="1 while nothing becomes final and other peers are looked for, which an eclipse would look like.",
+        read=plain(lambda node: int(node.discovery.is_alarmed)),
     ),
     Metric(
         name="lc_peer_height",

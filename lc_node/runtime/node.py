@@ -152,8 +152,7 @@ class Node:
                 chain.create_task(self.network.run(self._handlers()))
                 chain.create_task(self._room.run())
                 chain.create_task(self._agreement.run())
-                if config.network.discover:
-                    chain.create_task(self._discovery.run())
+                chain.create_task(self._discovery.run())
                 chain.create_task(serve_metrics(config.metrics.listen, self._observed()))
                 chain.create_task(self._sync.run())
                 door.create_task(self._serve(server))
@@ -360,6 +359,7 @@ class Node:
             blobs=self._blobs,
             blobs_bytes_max=self._settings.config.storage.blobs_bytes_max,
             vitals=self._vitals,
+            discovery=self._discovery,
             accusing=self._accusing,
             server=lambda: self._server,
         )
@@ -379,11 +379,10 @@ class Node:
 
     def _answerers(self) -> Mapping[Topic, Answerer]:
         """Return who answers what peers ask, by topic."""
-        found = {Topic.RECORDS: self._discovery.exchange.answer}
         return {
             Topic.GENESIS: genesis_answerer(self._settings.genesis),
             **Witness(self.ledger, self._clock).answerers(),
-            **(found if self._settings.config.network.discover else {}),
+            **self._discovery.answerers(),
             **self._sync.answerers(),
         }
 

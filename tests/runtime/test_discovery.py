@@ -303,3 +303,20 @@ async def test_a_peer_is_answered_a_bounded_number_of_times(
 
     assert [answer is not None for answer in answers[:3]] == [True] * 3
     assert None in answers
+
+
+async def test_a_node_that_is_not_to_look_around_dials_nobody_and_tells_nobody(
+    tmp_path: Path,
+) -> None:
+    first, second = people(2)
+    async with (
+        finder(first, tmp_path) as a,
+        finder(second, tmp_path, seeds=[a.address], is_wanted=False) as quiet,
+    ):
+        alive = encode_message(Keepalive())
+        a.transport.dial(quiet.address, keep=True)
+        await until(lambda: a.transport.send(second.key, Channel.BULK, alive))
+        answer = await a.network.request(second.key, Topic.RECORDS, question_of(first, first))
+
+        assert answer is None
+        assert not quiet.discovery._calls
