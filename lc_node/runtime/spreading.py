@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Final, Protocol, TypeAlias, assert_never
 
 from lc_node.adapters.inbox import Inbox
-from lc_node.chain.types import Digest, Millis, PublicKey
+from lc_node.chain.types import ByteCount, Digest, Millis, PublicKey
 from lc_node.ports.clock import Clock
 from lc_node.wire.gossip import message_id
+from lc_node.wire.kinds import Kind
 from lc_node.wire.limits import RECENT, TRANSACTIONS
 from lc_node.wire.mesh import HEARTBEAT, Ask, Blame, Mesh, Output, Push, Quieten, Tell
 from lc_node.wire.messages import (
@@ -20,8 +21,12 @@ from lc_node.wire.messages import (
     encode_message,
 )
 from lc_node.wire.neighbours import Draw
+from lc_node.wire.rate import Pace
 from lc_node.wire.recent import Recent
 from lc_node.wire.score import Offence, Verdict
+
+_OWN_PERCENT: Final = 75
+"""Of what a peer admits, as much is sent: what is held up on the way and comes together is no flood."""
 
 Gossip: TypeAlias = TransactionFrame | Announce | Want | Prune
 
@@ -72,6 +77,7 @@ class Spreading:
         self._mesh: Final = Mesh(me, draw, speaker.is_bad)
         self._recent: Final = Recent(RECENT)
         self._waiting: Final = Inbox[bytes](TRANSACTIONS)
+        self._paces: dict[PublicKey, Pace] = {}
         self.verdicts: Final[Counter[Verdict]] = Counter()
         """What became of peers' transactions, for the metrics."""
 
@@ -92,11 +98,14 @@ class Spreading:
 
     def joined(self, peer: PublicKey, *, is_dialed: bool, pending: Iterable[Digest]) -> None:
         """Take up a peer, and announce to it what it cannot have heard of."""
-        self._mesh.joined(peer, is_dialed=is_dialed, now=self._clock.now())
+        now = self._clock.now()
+        self._paces[peer] = Pace(Kind.TRANSACTION, now, percent=_OWN_PERCENT)
+        self._mesh.joined(peer, is_dialed=is_dialed, now=now)
         self._mesh.offer(peer, pending)
 
     def left(self, peer: PublicKey) -> None:
         """Forget a peer."""
+        self._paces.pop(peer, None)
         self._mesh.left(peer, self._clock.now())
 
     def broadcast(self, raw: bytes) -> int:
@@ -134,7 +143,7 @@ class Spreading:
         for name in names:
             raw = self._recent.get(name) or judge.transaction(name)
             if raw is not None:
-                self._speaker.tell(peer, TransactionFrame(raw=raw))
+                self._send(peer, name, encode_message(TransactionFrame(raw=raw)))
 
     async def _judge_all(self, judge: Judge) -> None:
         while True:
@@ -180,10 +189,13 @@ class Spreading:
         raw = self._recent.get(name)
         assert raw is not None, "what is pushed was kept the moment before"
         frame = encode_message(TransactionFrame(raw=raw))
-        took = 0
-        for peer in peers:
-            if self._speaker.send_frame(peer, frame):
-                took += 1
-            else:
-                self._mesh.not_sent(name, peer)
-        return took
+        return sum(self._send(peer, name, frame) for peer in peers)
+
+    def _send(self, peer: PublicKey, name: Digest, frame: bytes) -> bool:
+        """Send a transaction, unless that is too much at a time: then it is announced (again) later."""
+        pace = self._paces.get(peer)
+        may_send = pace is not None and pace.admits(ByteCount(len(frame)), self._clock.now())
+        is_sent = may_send and self._speaker.send_frame(peer, frame)
+        if not is_sent:
+            self._mesh.not_sent(name, peer)
+        return is_sent

@@ -198,9 +198,9 @@ class Mesh:
         return self._on_useless(peer, now)
 
     def wanted(self, peer: PublicKey, messages: Iterable[Digest]) -> tuple[Digest, ...]:
-        """Return what to send to a peer that asks: everything once."""
+        """Return what to send to a peer that asks: everything once, and nothing to a mere guest."""
         able: list[Digest] = []
-        for message in dict.fromkeys(messages):
+        for message in dict.fromkeys(messages) if peer in self._neighbours else ():
             if not self._seen.is_marked(message, peer, Mark.GOT):
                 self._note_sent(message, peer)
                 able.append(message)

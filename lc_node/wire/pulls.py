@@ -8,7 +8,7 @@ from lc_node.chain.types import Digest, Millis, MillisSpan, PublicKey
 from lc_node.wire.limits import ANNOUNCED_MAX, ANNOUNCERS_MAX, WANT_MAX
 
 ASK_AGAIN: Final = MillisSpan(1_000)
-"""A message that has not come after this long is asked of another announcer."""
+"""A message that has not come after this long is asked of two other announcers, then of four ..."""
 PROMISE: Final = MillisSpan(3_000)
 """Who delivers nothing for this long of what it was asked for has announced what it does not give."""
 
@@ -25,7 +25,7 @@ class _Promise:
 
 
 class Pulls:
-    """Asks one announcer at a time for each message; every table is bounded by the number of peers."""
+    """Asks few announcers at a time for each message; every table is bounded by the number of peers."""
 
     def __init__(self) -> None:
         """Lack nothing yet."""
@@ -35,8 +35,10 @@ class Pulls:
         """In how many of these lists a peer is."""
         self._idle: dict[Digest, None] = {}
         """Lacking messages that nobody has been asked for."""
-        self._asked: dict[Digest, tuple[PublicKey, Millis]] = {}
-        """Lacking messages on their way, the longest asked for first."""
+        self._asked: dict[Digest, Millis] = {}
+        """Lacking messages on their way and when they were asked for, the earliest first."""
+        self._attempts: dict[Digest, int] = {}
+        """How often somebody was asked for a lacking message, if ever."""
         self._promises: dict[PublicKey, _Promise] = {}
 
     def __len__(self) -> int:
@@ -50,8 +52,7 @@ class Pulls:
             self._announcers[message] = []
             self._idle[message] = None
         announcers = self._announcers[message]
-        is_asked = message in self._asked and self._asked[message][0] == peer
-        if peer in announcers or is_asked or len(announcers) >= ANNOUNCERS_MAX:
+        if peer in announcers or self._owes(peer, message) or len(announcers) >= ANNOUNCERS_MAX:
             return
         announcers.append(peer)
         self._share[peer] = self._share.get(peer, 0) + 1
@@ -70,20 +71,19 @@ class Pulls:
 
     def ask_again(self, now: Millis) -> Asks:
         """Choose whom to ask for what nobody was asked for yet, or somebody who has not delivered."""
-        for message, (_, at) in tuple(self._asked.items()):
+        for message, at in tuple(self._asked.items()):
             if now < at + ASK_AGAIN:
                 break
-            del self._asked[message]
-            self._idle[message] = None
+            self._give_up(message)
         return self.ask(tuple(self._idle), now)
 
     def came(self, message: Digest, peer: PublicKey, now: Millis) -> bool:
         """Take note that a peer has sent a message; return whether it was asked for it."""
         if message in self._announcers:
             self._drop(message)
-        promise = self._promises.get(peer)
-        if promise is None or message not in promise.messages:
+        if not self._owes(peer, message):
             return False
+        promise = self._promises[peer]
         del promise.messages[message]
         promise.since = now
         if not promise.messages:
@@ -99,11 +99,10 @@ class Pulls:
 
     def left(self, peer: PublicKey) -> None:
         """Forget a peer: others are asked for what it was asked for."""
-        self._promises.pop(peer, None)
-        for message, (asked, _) in tuple(self._asked.items()):
-            if asked == peer:
-                del self._asked[message]
-                self._idle[message] = None
+        promise = self._promises.pop(peer, None)
+        for message in promise.messages if promise else ():
+            if message in self._asked:
+                self._give_up(message)
         for message, announcers in tuple(self._announcers.items()):
             if peer in announcers:
                 announcers.remove(peer)
@@ -116,17 +115,27 @@ class Pulls:
         if not announcers:
             self._drop(message)
             return
+        attempts = self._attempts.get(message, 0)
         # Who owes us little has kept its promises; of several the first to announce.
-        peer = min(announcers, key=self._owed)
-        if self._owed(peer) >= WANT_MAX:
-            return
-        announcers.remove(peer)
-        self._release(peer)
-        del self._idle[message]
-        self._asked[message] = (peer, now)
-        promise = self._promises.setdefault(peer, _Promise(since=now))
-        promise.messages[message] = None
-        asks.setdefault(peer, []).append(message)
+        for peer in sorted(announcers, key=self._owed)[: 2**attempts]:
+            if self._owed(peer) < WANT_MAX:
+                announcers.remove(peer)
+                self._release(peer)
+                promise = self._promises.setdefault(peer, _Promise(since=now))
+                promise.messages[message] = None
+                asks.setdefault(peer, []).append(message)
+                self._idle.pop(message, None)
+                self._asked[message] = now
+                self._attempts[message] = attempts + 1
+
+    def _give_up(self, message: Digest) -> None:
+        """Wait no longer for those who were asked."""
+        del self._asked[message]
+        self._idle[message] = None
+
+    def _owes(self, peer: PublicKey, message: Digest) -> bool:
+        promise = self._promises.get(peer)
+        return promise is not None and message in promise.messages
 
     def _owed(self, peer: PublicKey) -> int:
         promise = self._promises.get(peer)
@@ -137,6 +146,7 @@ class Pulls:
             self._release(peer)
         self._idle.pop(message, None)
         self._asked.pop(message, None)
+        self._attempts.pop(message, None)
 
     def _release(self, peer: PublicKey) -> None:
         self._share[peer] -= 1

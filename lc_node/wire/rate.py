@@ -32,23 +32,33 @@ class Bucket:
         self._level -= units * WINDOW
 
 
+class Pace:
+    """The frames and bytes of one kind that may pass between two peers."""
+
+    def __init__(self, kind: Kind, now: Millis, *, percent: int = 100) -> None:
+        """Start with the whole allowance, or with a part of it."""
+        limit = LIMITS[kind]
+        self._frames = Bucket(limit.messages * percent // 100, now)
+        self._bytes = Bucket(limit.bytes * percent // 100, now)
+
+    def admits(self, size: ByteCount, now: Millis) -> bool:
+        """Count a frame and return True, or return False and count nothing."""
+        self._frames.refill(now)
+        self._bytes.refill(now)
+        if not (self._frames.has(1) and self._bytes.has(size)):
+            return False
+        self._frames.take(1)
+        self._bytes.take(size)
+        return True
+
+
 class RateLimiter:
-    """One peer's buckets: frames and bytes of each kind."""
+    """What one peer may send, kind by kind."""
 
     def __init__(self, now: Millis) -> None:
         """Start with every allowance whole."""
-        self._buckets = {
-            kind: (Bucket(limit.messages, now), Bucket(limit.bytes, now))
-            for kind, limit in LIMITS.items()
-        }
+        self._paces = {kind: Pace(kind, now) for kind in LIMITS}
 
     def admits(self, kind: Kind, size: ByteCount, now: Millis) -> bool:
         """Count a frame and return True, or return False and count nothing."""
-        frames, total = self._buckets[kind]
-        frames.refill(now)
-        total.refill(now)
-        if not (frames.has(1) and total.has(size)):
-            return False
-        frames.take(1)
-        total.take(size)
-        return True
+        return self._paces[kind].admits(size, now)

@@ -12,7 +12,7 @@ from lc_node.chain.types import Digest, Millis, PublicKey
 from lc_node.ports.transport import Channel
 from lc_node.wire.gossip import message_id
 from lc_node.wire.kinds import Kind
-from lc_node.wire.limits import LIMITS, TRANSACTIONS
+from lc_node.wire.limits import LIMITS, TRANSACTIONS, WINDOW
 from lc_node.wire.mesh import PUSHERS_MAX, TOLD
 from lc_node.wire.messages import (
     Announce,
@@ -31,9 +31,11 @@ from tests.peer_nodes import Node, Recorder, Who, node, people, transport, until
 from tests.runtime.bench import HandClock
 
 M = message_id(b"transfer")
+LARGE: Final = 60_000
+"""The size of transactions that are to fill something."""
 
 
-ROOM: Final = TRANSACTIONS.bytes // 60_000
+ROOM: Final = TRANSACTIONS.bytes // LARGE
 """Transactions of one peer that find room, when they are of the size that a test sends."""
 
 
@@ -196,10 +198,32 @@ async def test_a_flood_of_announcements_is_cut_at_the_limit_of_its_kind(tmp_path
         assert len(a.network._spreading._mesh._pulls) == limit
 
 
+async def test_who_has_more_to_send_than_its_peer_admits_announces_it_and_is_not_blamed(
+    tmp_path: Path,
+) -> None:
+    ann, bob = people(2)
+    clock = HandClock()
+    frames: Final = LIMITS[Kind.TRANSACTION].bytes * 3 // 4 // LARGE
+    async with (
+        node(ann, tmp_path, clock=clock) as a,
+        node(bob, tmp_path, peers=[a.address], port=None, clock=clock) as b,
+    ):
+        await until(lambda: _is_linked(b, ann.key))
+        for number in range(frames + 5):
+            b.network.broadcast_transaction(number.to_bytes(2, "big") * (LARGE // 2))
+            await until(lambda n=number: len(a.heard.transactions) >= min(n + 1, frames))  # type: ignore[misc]
+        await until(lambda: len(a.network._spreading._mesh._pulls) == 0)
+        assert len(a.heard.transactions) == frames
+        clock.time += WINDOW
+
+        await until(lambda: len(a.heard.transactions) == frames + 5)
+        assert score_of(a, bob.key) == 0
+
+
 async def test_what_found_no_room_is_taken_when_it_comes_again(tmp_path: Path) -> None:
     ann, bob, eve = people(3)
     busy = Busy()
-    many = [number.to_bytes(2, "big") * 30_000 for number in range(200)]
+    many = [number.to_bytes(2, "big") * (LARGE // 2) for number in range(200)]
     async with (
         node(ann, tmp_path, heard=busy) as a,
         stranger(eve, a) as first,

@@ -1,86 +1,21 @@
 """Spreading: at once to a few, by announcement to others, once each, and at a price for who abuses it."""
 
-from collections.abc import Iterable
-from random import Random
-
-import pytest
-
-from lc_node.chain.types import Digest, Millis, PublicKey
+from lc_node.chain.types import Millis
 from lc_node.wire.limits import ANNOUNCE_MAX, UNTOLD_MAX
 from lc_node.wire.mesh import (
-    GRACE,
-    PUSHERS_MAX,
-    QUIET,
     REMINDER,
     SECOND_LOOK,
     TOLD,
     TURN,
     Ask,
     Blame,
-    Mesh,
-    Output,
     Push,
-    Quieten,
     Tell,
 )
 from lc_node.wire.neighbours import PUSHED_TO
 from lc_node.wire.pulls import ASK_AGAIN, PROMISE
 from lc_node.wire.score import Offence
-
-T0 = Millis(1_000_000)
-
-
-def key(number: int) -> PublicKey:
-    return PublicKey(number.to_bytes(32, "big"))
-
-
-def name(number: int) -> Digest:
-    return Digest(number.to_bytes(32, "little"))
-
-
-M, N = name(1), name(2)
-LOW, HIGH = key(0), PublicKey(b"\xff" * 32)
-"""Our own key, below or above those of all others."""
-
-
-class Node:
-    """A mesh among strangers, with a clock that the test turns."""
-
-    def __init__(self, peers: int, me: PublicKey = LOW) -> None:
-        self.now = T0
-        self.bad: set[PublicKey] = set()
-        self.pending: list[Digest] = []
-        self.mesh = Mesh(me, Random(1).randrange, lambda peer, _now: peer in self.bad)  # noqa: S311
-        self.peers = [key(n) for n in range(1, peers + 1)]
-        for peer in self.peers:
-            self.mesh.joined(peer, is_dialed=False, now=T0)
-
-    @property
-    def pushed_to(self) -> tuple[PublicKey, ...]:
-        return self.mesh.pushed_to(self.now)
-
-    @property
-    def others(self) -> list[PublicKey]:
-        return [peer for peer in self.peers if peer not in self.pushed_to]
-
-    def receive(self, peer: PublicKey, message: Digest = M) -> bool:
-        is_new, outputs = self.mesh.received(peer, message, self.now)
-        assert outputs == ()
-        return is_new
-
-    def accept(self, message: Digest = M) -> tuple[Output, ...]:
-        return self.mesh.accepted(message, self.now)
-
-    def announce(self, peer: PublicKey, *messages: Digest) -> tuple[Output, ...]:
-        return self.mesh.announced(peer, messages, self.now)
-
-    def beat(self, after: int = 0) -> tuple[Output, ...]:
-        self.now = Millis(self.now + after)
-        return self.mesh.heartbeat(self.now, lambda: self.pending)
-
-
-def told(outputs: Iterable[Output]) -> list[PublicKey]:
-    return [output.peer for output in outputs if isinstance(output, Tell)]
+from tests.wire.mesh_node import HIGH, T0, M, N, Node, key, name, told
 
 
 def test_an_accepted_message_is_pushed_to_a_few_but_not_to_where_it_came_from() -> None:
@@ -248,6 +183,13 @@ def test_a_peer_that_asks_gets_everything_once() -> None:
     assert node.mesh.wanted(key(2), [M]) == ()
 
 
+def test_who_is_not_there_gets_nothing() -> None:
+    node = Node(3)
+    node.receive(key(1))
+
+    assert node.mesh.wanted(key(9), [M]) == ()
+
+
 def test_a_newcomer_is_told_bit_by_bit_what_is_waiting() -> None:
     node = Node(2)
     names = [name(n) for n in range(ANNOUNCE_MAX + 1)]
@@ -300,79 +242,6 @@ def test_reminders_are_rare() -> None:
     node.beat(REMINDER)
 
     assert node.beat(REMINDER - 1) == ()
-
-
-def test_a_reminder_is_no_offence_but_a_stream_of_them_is() -> None:
-    node = Node(2)
-    node.receive(key(1))
-
-    assert node.announce(key(2), M) == ()
-    assert node.announce(key(2), M) == ()
-    assert node.announce(key(2), M) == (Blame(peer=key(2), offence=Offence.USELESS),)
-
-
-def test_the_same_message_from_the_same_peer_is_an_offence() -> None:
-    node = Node(2)
-    node.receive(key(1))
-
-    assert node.mesh.received(key(1), M, node.now) == (
-        False,
-        (Blame(peer=key(1), offence=Offence.REPEATED),),
-    )
-
-
-def test_a_duplicate_of_a_peer_that_is_not_there_is_passed_over() -> None:
-    node = Node(2)
-    node.receive(key(1))
-
-    assert node.mesh.received(key(10), M, node.now) == (False, ())
-
-
-def flooded(peers: int, *, is_dialed: bool = False) -> tuple[Node, tuple[Output, ...]]:
-    """Return a node to which all peers but one have pushed a message, and what the last one got for it."""
-    node = Node(peers)
-    last = key(peers)
-    node.mesh.joined(last, is_dialed=is_dialed, now=T0)
-    for peer in node.peers[:-1]:
-        node.receive(peer)
-    return node, node.mesh.received(last, M, node.now)[1]
-
-
-def test_one_pusher_too_many_is_asked_to_announce() -> None:
-    _, outputs = flooded(PUSHERS_MAX + 2)
-
-    assert outputs == (Quieten(peer=key(PUSHERS_MAX + 2)),)
-
-
-@pytest.mark.parametrize("peers", [2, PUSHERS_MAX + 1])
-def test_not_so_many_pushers_are_welcome(peers: int) -> None:
-    assert flooded(peers)[1] == ()
-
-
-def test_a_pusher_that_we_have_chosen_to_dial_is_welcome() -> None:
-    assert flooded(PUSHERS_MAX + 2, is_dialed=True)[1] == ()
-
-
-def test_pushers_of_long_ago_do_not_count() -> None:
-    node = Node(PUSHERS_MAX + 2)
-    for peer in node.peers[:-1]:
-        node.receive(peer)
-    node.now = Millis(T0 + QUIET + 1)
-
-    assert node.mesh.received(node.peers[-1], M, node.now) == (False, ())
-
-
-def test_who_pushes_on_though_asked_not_to_is_blamed_after_a_moment_of_grace() -> None:
-    node, (quieten,) = flooded(PUSHERS_MAX + 2)
-    assert isinstance(quieten, Quieten)
-    for peer in node.peers[:-1]:
-        node.receive(peer, N)
-    node.now = Millis(T0 + GRACE)
-
-    assert node.mesh.received(quieten.peer, N, node.now) == (
-        False,
-        (Blame(peer=quieten.peer, offence=Offence.REPEATED),),
-    )
 
 
 def test_a_peer_that_asks_for_quiet_gets_announcements() -> None:

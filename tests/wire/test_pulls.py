@@ -1,4 +1,4 @@
-"""Announced messages: one announcer asked at a time, the next when it does not deliver."""
+"""Announced messages: one announcer asked at first, more when it does not deliver."""
 
 from lc_node.chain.types import Digest, Millis, PublicKey
 from lc_node.wire.limits import ANNOUNCED_MAX, ANNOUNCERS_MAX, WANT_MAX
@@ -49,6 +49,17 @@ def test_what_does_not_come_is_asked_of_another_announcer() -> None:
     pulls.ask([M], T0)
 
     assert pulls.ask_again(LATER) == {ANN: [M]}
+
+
+def test_the_longer_a_message_does_not_come_the_more_announcers_are_asked() -> None:
+    peers = [PublicKey(bytes((n,)) * 32) for n in range(8)]
+    pulls = announced(*peers)
+    pulls.ask([M], T0)
+
+    asked = [pulls.ask_again(Millis(T0 + n * ASK_AGAIN)) for n in range(1, 5)]
+
+    assert [len(asks) for asks in asked] == [2, 4, 1, 0]
+    assert len(pulls) == 0
 
 
 def test_what_no_announcer_delivers_is_forgotten() -> None:
@@ -161,3 +172,13 @@ def test_only_so_many_announcers_of_a_message_are_remembered() -> None:
 
 def test_an_announcer_is_remembered_once() -> None:
     assert announced(BOB, BOB).announcers(M) == (BOB,)
+
+
+def test_who_leaves_owing_what_has_come_from_another_leaves_nothing_behind() -> None:
+    pulls = announced(BOB)
+    pulls.ask([M], T0)
+    pulls.came(M, ANN, T0)
+    pulls.left(BOB)
+
+    assert len(pulls) == 0
+    assert pulls.broken(Millis(T0 + PROMISE)) == ()

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from lc_node.chain.types import ByteCount, Millis
 from lc_node.wire.kinds import Kind
 from lc_node.wire.limits import LIMITS, WINDOW
-from lc_node.wire.rate import Bucket, RateLimiter
+from lc_node.wire.rate import Bucket, Pace, RateLimiter
 
 T0 = Millis(1_000_000)
 
@@ -89,3 +89,11 @@ def test_kinds_are_counted_apart() -> None:
         continue
 
     assert limiter.admits(Kind.CONSENSUS, ByteCount(1), T0)
+
+
+def test_a_part_of_an_allowance_is_a_part_of_its_frames() -> None:
+    pace, limit = Pace(Kind.STATUS, T0, percent=75), LIMITS[Kind.STATUS]
+
+    admitted = sum(pace.admits(ByteCount(1), T0) for _ in range(limit.messages))
+
+    assert admitted == limit.messages * 75 // 100
