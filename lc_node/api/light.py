@@ -72,8 +72,9 @@ def connect(
     """Return a client that asks these nodes.
 
     Args:
-        servers: nodes as ``tcp://KEY@HOST:PORT``, or join lines; the first that answers is believed as
-            far as it proves, the others are compared with it.
+        servers: nodes as ``tcp://KEY@HOST:PORT``, or join lines (``tcp://HOST:PORT`` will do for one that
+            was named before); the first that answers is believed as far as it proves, the others are
+            compared with it.
         genesis: the graph's genesis file, to begin with.
         checkpoint: somebody's checkpoint, to begin with.
         folder: where what is proved is kept; by default ``light`` in the home of a node.
@@ -86,11 +87,12 @@ def connect(
         NoServer: the genesis document that a join line names cannot be had from its nodes.
     """
     keep = Keep(folder or default_home(os.environ) / "light")
-    places = parse_places(servers)
+    places = parse_places(servers, keep.keys())
     named = (
         from_genesis(genesis) if genesis else from_checkpoint(checkpoint) if checkpoint else None
     )
     begin = _beginning(keep, named, places)
+    keep.remember(places.servers)
     return LightClient(places.servers, begin, keep, trust_old=trust_old)
 
 

@@ -1,7 +1,7 @@
 """What a light client begins with: a genesis file, somebody's checkpoint, or its own of last time."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -9,7 +9,7 @@ import msgspec
 
 from lc_node.api.light_errors import NoBeginning, NoServer
 from lc_node.api.light_link import ServerFailed, opened
-from lc_node.api.light_places import Server
+from lc_node.api.light_places import Server, known_places
 from lc_node.chain.codec import Decoder, encode
 from lc_node.chain.errors import InvalidGenesis, LearningChainError, MalformedBytes
 from lc_node.chain.genesis import GENESIS_BYTES_MAX, GENESIS_DECODER, Genesis
@@ -27,6 +27,9 @@ from lc_node.wire.topics import Topic
 T = TypeVar("T")
 
 _SUFFIX: Final = ".checkpoint"
+_KEYS: Final = "servers.json"
+_KEYS_MAX: Final = 64
+"""Places whose keys are remembered."""
 
 
 def from_genesis(path: Path) -> Checkpoint:
@@ -97,15 +100,25 @@ class Keep:
 
     def put(self, checkpoint: Checkpoint) -> None:
         """Keep a checkpoint: all of it, or the one before."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._path(checkpoint.chain_id)
-        fresh = path.with_suffix(f".{os.getpid()}.new")
-        fresh.write_bytes(encode(checkpoint))
-        fresh.replace(path)
+        self._write(self._path(checkpoint.chain_id), encode(checkpoint))
+
+    def keys(self) -> Mapping[str, str]:
+        """Return the keys of nodes that were named before, by their places."""
+        try:
+            return msgspec.json.decode((self._folder / _KEYS).read_bytes(), type=dict[str, str])
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return {}  # they can be typed again
+
+    def remember(self, servers: Sequence[Server]) -> None:
+        """Keep the keys of nodes, so that their places alone are enough next time."""
+        known = self.keys()
+        kept = {**known, **dict(known_places(servers))}
+        if kept != known:
+            newest = dict(list(kept.items())[-_KEYS_MAX:])
+            self._write(self._folder / _KEYS, msgspec.json.encode(newest))
 
     def put_contradiction(self, found: Contradiction) -> Path:
         """Keep two certified headers of one height, in a file to show others; return its path."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._folder / f"contradiction-{found.height}.json"
         proofs = [
             {
@@ -115,8 +128,15 @@ class Keep:
             for one in (found.first, found.second)
         ]
         said = {"chain_id": found.first.header.chain_id.hex(), "height": found.height}
-        path.write_bytes(msgspec.json.encode({**said, "proofs": proofs}))
+        self._write(path, msgspec.json.encode({**said, "proofs": proofs}))
         return path
+
+    def _write(self, path: Path, data: bytes) -> None:
+        """Write a file: all of it, or what was there before stays."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = path.with_suffix(f".{os.getpid()}.new")
+        fresh.write_bytes(data)
+        fresh.replace(path)
 
     def _path(self, chain_id: ChainId) -> Path:
         return self._folder / f"{chain_id.hex()}{_SUFFIX}"

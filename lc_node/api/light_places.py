@@ -1,8 +1,9 @@
 """Which nodes a light client may ask: as people write them, or out of a join line."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from lc_node.api.light_errors import BadServer
@@ -13,6 +14,7 @@ from lc_node.wire.session import TransportKey
 
 _SERVER: Final = re.compile(r"tcp://([0-9a-f]{64})@(\[[0-9a-f:.]+\]|[^\[\]:@/]+):([0-9]{1,5})")
 _PORT_MAX: Final = 65_535
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +49,12 @@ def address_of(endpoint: Endpoint) -> str:
     return f"tcp://{host}:{endpoint.port}"
 
 
-def parse_places(texts: Sequence[str]) -> Places:
+def parse_places(texts: Sequence[str], known: Mapping[str, str] = _NONE) -> Places:
     """Return the nodes that texts name: ``tcp://KEY@HOST:PORT``, or join lines.
+
+    Args:
+        texts: as people write them; a place that is known needs no key.
+        known: keys by place, of nodes that were asked before.
 
     Raises:
         BadServer: a text is neither, or they speak of different chains.
@@ -61,7 +67,7 @@ def parse_places(texts: Sequence[str]) -> Places:
             servers += named
             chains.add(chain_id)
         else:
-            servers.append(parse_server(text))
+            servers.append(parse_server(_with_key(text, known)))
     if len(chains) > 1:
         raise BadServer(texts[-1], "it is of another chain than the ones before")
     return Places(servers=tuple(servers), chain_id=next(iter(chains), None))
@@ -86,6 +92,18 @@ def parse_server(text: str) -> Server:
         endpoints=(Endpoint(host=Host(host), port=Port(int(found[3]))),),
         transport_key=TransportKey(bytes.fromhex(found[1])),
     )
+
+
+def known_places(servers: Sequence[Server]) -> Iterator[tuple[str, str]]:
+    """Yield the places of servers, each with the key that is to be known next time."""
+    for server in servers:
+        for endpoint in server.endpoints:
+            yield address_of(endpoint), server.transport_key.hex()
+
+
+def _with_key(text: str, known: Mapping[str, str]) -> str:
+    key = known.get(text)
+    return text if key is None else text.replace("//", f"//{key}@", 1)
 
 
 def _of_join_line(text: str) -> tuple[ChainId, list[Server]]:

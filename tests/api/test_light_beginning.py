@@ -1,5 +1,6 @@
 """What a light client begins with: genesis, a checkpoint, or what was kept."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,37 @@ def test_a_checkpoint_that_contradicts_itself_is_refused(tmp_path: Path) -> None
 
     with pytest.raises(NotProved, match="not where epoch 2 begins"):
         connect(named(), checkpoint=path, folder=tmp_path / "kept")
+
+
+def test_the_key_of_a_node_that_was_named_before_need_not_be_typed_again(tmp_path: Path) -> None:
+    Keep(tmp_path / "kept").put(checkpoint_of(here()))
+    connect([boots(GONE)], folder=tmp_path / "kept")
+
+    connect(["tcp://127.0.0.1:1"], folder=tmp_path / "kept")
+
+
+def test_remembered_keys_that_were_damaged_are_typed_again(tmp_path: Path) -> None:
+    Keep(tmp_path / "kept").put(checkpoint_of(here()))
+    connect([boots(GONE)], folder=tmp_path / "kept")
+    (tmp_path / "kept" / "servers.json").write_text("no JSON")
+
+    with pytest.raises(BadServer, match="the key is missing"):
+        connect(["tcp://127.0.0.1:1"], folder=tmp_path / "kept")
+
+
+def test_only_so_many_keys_are_remembered(tmp_path: Path) -> None:
+    keep = Keep(tmp_path / "kept")
+    for port in range(1, 100):
+        keep.remember([at_port(port)])
+
+    assert list(keep.keys()) == [f"tcp://127.0.0.1:{port}" for port in range(36, 100)]
+
+
+def at_port(port: int) -> Server:
+    """Return a server at a port."""
+    return dataclasses.replace(
+        GONE, endpoints=(Endpoint(host=Host("127.0.0.1"), port=Port(port)),)
+    )
 
 
 def test_a_server_without_its_key_is_refused_with_the_form(tmp_path: Path) -> None:
