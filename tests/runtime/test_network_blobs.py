@@ -103,6 +103,19 @@ async def test_a_blob_arrives_whole(tmp_path: Path, naming: Naming, size: int) -
         assert b.blobs.path_of(digest) == path
 
 
+async def test_a_node_that_only_dials_out_serves_blobs_along_its_own_connection(
+    tmp_path: Path,
+) -> None:
+    ann, bob = people(2)
+    async with node(ann, tmp_path) as a, node(bob, tmp_path, peers=[a.address], port=None) as b:
+        await connected(a, b)
+        digest = put(b, tmp_path, content(3 * MIB), Naming.CHUNKS)
+
+        path = await a.network.fetch_blob(digest, naming=Naming.CHUNKS, size_max=SIZE_MAX)
+
+        assert path.read_bytes() == content(3 * MIB)
+
+
 async def test_a_blob_that_is_here_is_not_fetched(tmp_path: Path) -> None:
     (ann,) = people(1)
     async with node(ann, tmp_path) as a:
