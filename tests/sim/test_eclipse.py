@@ -13,6 +13,8 @@ from lc_node.wire.known import Draw, Known
 from lc_node.wire.outbound import OUTBOUND_WANTED
 from lc_node.wire.records import SignedRecord
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(1, 11)
 SIEGE = Siege(attackers_networks=8, attackers_keys=2_000, invented=1_000, hours=12)
 CAPTURED_MAX = OUTBOUND_WANTED / 2
