@@ -104,7 +104,7 @@ def show_account(account: Account) -> Shown:
 
 
 def show_peers(peers: Sequence[Peer], now_ms: int) -> Shown:
-    """Return a table of the connected nodes."""
+    """Return a table of the connected nodes, and of those that are not, with the reason."""
     columns = (
         Column("node"),
         Column("endpoint"),
@@ -120,7 +120,9 @@ def show_peers(peers: Sequence[Peer], now_ms: int) -> Shown:
             str(peer.height),
             "yes" if peer.is_validator else "–",
             "–" if peer.latency_ms is None else f"{peer.latency_ms} ms",
-            show_seconds((now_ms - peer.since) // 1000),
+            Cell(peer.software, "bad")
+            if peer.remedy
+            else show_seconds((now_ms - peer.since) // 1000),
         )
         for peer in peers
     ]

@@ -191,8 +191,8 @@ def test_credits_earned_are_marked() -> None:
     assert '<td class="good n">+5</td>' in show_wallet(wallet).html
 
 
-def test_peers_are_listed_with_their_latency() -> None:
-    peer = schema.Peer(
+def peer_of(**fields: object) -> schema.Peer:
+    base = schema.Peer(
         address=ADDRESS,
         endpoint="10.0.0.1",
         height=9,
@@ -200,9 +200,28 @@ def test_peers_are_listed_with_their_latency() -> None:
         is_outbound=True,
         since=Millis(1_000),
         latency_ms=12,
-        software="0.1.0",
+        software="",
     )
+    return replace(base, **fields)
 
-    last = show_peers([peer], 6_000).text.splitlines()[-1]
+
+def test_peers_are_listed_with_their_latency() -> None:
+    last = show_peers([peer_of()], 6_000).text.splitlines()[-1]
 
     assert last.split() == ["lc1sample", "10.0.0.1", "9", "yes", "12", "ms", "5s"]
+
+
+def test_of_a_peer_that_is_not_connected_the_reason_is_shown() -> None:
+    away = peer_of(software="no answer", remedy="is it running?")
+
+    assert show_peers([away], 6_000).text.splitlines()[-1].endswith("no answer")
+
+
+def test_what_keeps_the_node_behind_is_shown_with_the_remedy() -> None:
+    finding = schema.Finding(
+        code="clock_off", level=schema.Level.WARNING, text="your clock is off", remedy="use NTP"
+    )
+
+    shown = show_status(status_of(findings=(finding,)))
+
+    assert "your clock is off; use NTP" in shown.text

@@ -9,8 +9,9 @@ from lc_node.chain.genesis import Genesis, chain_id
 from lc_node.chain.mempool import Source
 from lc_node.chain.params import CREDIT
 from lc_node.chain.transactions import Body, SignedTransaction, Transfer
-from lc_node.chain.types import BlockId, Epoch, MicroCredits, Millis, View
+from lc_node.chain.types import BlockId, Epoch, MicroCredits, Millis, PublicKey, View
 from lc_node.chain.votes import Certificate, Subject, VoteKind
+from lc_node.consensus.validator_set import ValidatorSet
 from lc_node.runtime.ledger import Ledger
 from tests.chain.actors import ANNA, BERT, Person, genesis, signed
 
@@ -89,3 +90,16 @@ def follow(home: Ledger, leader: Ledger, *transactions: SignedTransaction) -> No
 def balance(ledger: Ledger, who: Person) -> int:
     """Return a balance in whole credits."""
     return ledger.state.account(who.public_key).balance // CREDIT
+
+
+class Members:
+    """The validators of a ledger's epoch, none of whom is heard."""
+
+    may_sign = True
+
+    def __init__(self, ledger: Ledger) -> None:
+        members = ledger.state.validators.members
+        self.validators = ValidatorSet({member.key: member.weight for member in members})
+
+    def voted_at(self, key: PublicKey) -> Millis | None:
+        return None

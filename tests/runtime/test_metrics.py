@@ -4,17 +4,23 @@ import asyncio
 import re
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from lc_node.adapters.metrics import CannotServeMetrics
+from lc_node.chain.types import ByteCount, Height, Millis, PublicKey
 from lc_node.ports.metrics import Kind
 from lc_node.runtime.config import Config, MetricsConfig
 from lc_node.runtime.devnet import free_ports
 from lc_node.runtime.home import Home
 from lc_node.runtime.instruments import METRICS
+from lc_node.runtime.metrics import Observed
+from lc_node.runtime.metrics_network import NETWORK, PEERS_SHOWN_MAX
+from lc_node.runtime.network import PeerInfo
 from lc_node.runtime.node import Node, Settings
 from tests.runtime.test_node import home, pay, running, settings_of
 
@@ -90,6 +96,33 @@ async def test_the_page_has_every_metric_with_its_kind_and_meaning(
     ours = {name: kind for name, kind in page.kinds.items() if not name.startswith(OF_THE_PROCESS)}
     assert ours == {one.name.removesuffix("_total"): one.kind.name.lower() for one in METRICS}
     assert all(page.meanings[one.name.removesuffix("_total")] == one.meaning for one in METRICS)
+
+
+def test_strangers_cannot_grow_the_series_of_peers() -> None:
+    def peer(number: int, *, is_up: bool) -> PeerInfo:
+        return PeerInfo(
+            peer=PublicKey(number.to_bytes(32, "big")),
+            address="",
+            is_up=is_up,
+            is_outbound=False,
+            is_listed=False,
+            refusal=None,
+            height=Height(number),
+            heard=None,
+            score=0,
+            since=Millis(number),
+            bytes_in=ByteCount(0),
+            bytes_out=ByteCount(0),
+        )
+
+    many = [peer(number, is_up=number >= 1_000) for number in range(1_010)]
+    node = SimpleNamespace(network=SimpleNamespace(peers=lambda: many))
+    (heights,) = (one for one in NETWORK if one.name == "lc_peer_height")
+
+    shown = [value for _, value in heights.read(cast("Observed", node))]
+
+    assert len(shown) == PEERS_SHOWN_MAX
+    assert set(range(1_000, 1_010)) <= set(shown)
 
 
 def test_names_follow_the_conventions_of_prometheus() -> None:

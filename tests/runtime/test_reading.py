@@ -13,33 +13,18 @@ from lc_node.api.errors import UnknownThing
 from lc_node.chain.genesis import chain_id
 from lc_node.chain.params import CREDIT
 from lc_node.chain.transactions import Bid, PostJob, transaction_id
-from lc_node.chain.types import Digest, JobId, Millis, NanoLoss, PublicKey
-from lc_node.consensus.validator_set import ValidatorSet
+from lc_node.chain.types import Digest, JobId, Millis, NanoLoss
 from lc_node.runtime.event_texts import address
 from lc_node.runtime.hints import Origin
 from lc_node.runtime.history import History
-from lc_node.runtime.ledger import Ledger
 from lc_node.runtime.network import Network
 from lc_node.runtime.reading import Reading, View
 from lc_node.runtime.vitals import Vitals
 from tests.chain.actors import ANNA, BERT, genesis, signed
 from tests.chain.market import EXPIRES_IN, SPEC, Market
 from tests.peer_nodes import CHAIN, people
-from tests.runtime.small_chain import finalize, ledger_at
+from tests.runtime.small_chain import Members, finalize, ledger_at
 from tests.runtime.work_bench import Worker
-
-
-class Members:
-    """The validators of a ledger's epoch, none of whom is heard."""
-
-    may_sign = True
-
-    def __init__(self, ledger: Ledger) -> None:
-        members = ledger.state.validators.members
-        self.validators = ValidatorSet({member.key: member.weight for member in members})
-
-    def voted_at(self, key: PublicKey) -> Millis | None:
-        return None
 
 
 class Office:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from msgspec.structs import replace
@@ -18,8 +20,12 @@ from lc_node.runtime.config import Config, PeerEntry
 from lc_node.runtime.devnet import free_ports
 from lc_node.runtime.genesis_builder import Founder, build_genesis
 from lc_node.runtime.home import Home, Identity
+from lc_node.runtime.network import Network
 from lc_node.runtime.node import Node, Settings
+from lc_node.runtime.vitals import RATE_SPAN, Vitals
+from tests.chain.actors import ANNA, BERT
 from tests.e2e.graphs import short_folder
+from tests.runtime.small_chain import Members, follow, ledger_at
 
 QUICK = replace(DEVNET, heartbeat_ms=MillisSpan(1_000))
 PATIENCE_SECONDS = 90
@@ -140,3 +146,73 @@ async def test_a_peer_that_is_away_is_listed_with_the_reason_and_the_remedy(
     assert (peer.software, peer.heard) == ("no answer", None)
     assert f"  -> {peer.remedy}\n" in capsys.readouterr().out
     assert "is it running" in peer.remedy
+
+
+class SetClock:
+    """A clock that shows what the test says."""
+
+    def __init__(self) -> None:
+        self.time = Millis(0)
+
+    def now(self) -> Millis:
+        return self.time
+
+    async def sleep_until(self, at: Millis) -> None:
+        self.time = max(self.time, at)
+
+
+class Follower:
+    """Bert's vitals; he follows a chain that Anna makes, by a clock of his own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.leader = ledger_at(folder / "anna.db")
+        self.home = ledger_at(folder / "bert.db", me=BERT)
+        self.clock = SetClock()
+        self.vitals = Vitals(
+            me=BERT.public_key,
+            ledger=self.home,
+            network=cast("Network", SimpleNamespace(peers=lambda: ())),
+            votes=Members(self.home),
+            clock=self.clock,
+            home=folder,
+        )
+
+    def hear_block(self, *, after: int) -> None:
+        """Make a block final here when Bert's clock is so far beyond the block's time."""
+        self.clock.time = Millis(self.leader.tip.time + 100 + after)
+        follow(self.home, self.leader)
+
+
+def test_a_clock_is_compared_with_the_fastest_of_others_blocks(tmp_path: Path) -> None:
+    bert = Follower(tmp_path)
+    unknown = bert.vitals.facts().clock_ahead
+    for delay in (90, 40, 3_000):
+        bert.hear_block(after=12_000 + delay)
+
+    assert (unknown, bert.vitals.facts().clock_ahead) == (None, 12_040)
+
+
+def test_own_blocks_say_nothing_of_the_own_clock(tmp_path: Path) -> None:
+    bert = Follower(tmp_path)
+    alone = Vitals(
+        me=ANNA.public_key,
+        ledger=bert.leader,
+        network=cast("Network", SimpleNamespace(peers=lambda: ())),
+        votes=Members(bert.leader),
+        clock=bert.clock,
+        home=tmp_path,
+    )
+    bert.hear_block(after=5_000)
+
+    assert alone.facts().clock_ahead is None
+
+
+def test_the_rate_is_that_of_the_last_ten_seconds(tmp_path: Path) -> None:
+    bert = Follower(tmp_path)
+    for _ in range(5):
+        bert.hear_block(after=0)
+    at_work = bert.vitals.facts().blocks_per_second
+    bert.clock.time = Millis(bert.clock.time + RATE_SPAN + 1_000)
+
+    assert (at_work, bert.vitals.facts().blocks_per_second) == (0.5, 0.0)
+    assert (bert.vitals.blocks, bert.vitals.transactions) == (5, 0)
