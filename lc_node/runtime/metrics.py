@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeAlias
 
+from lc_node.adapters.blobs import DirectoryBlobStore
 from lc_node.adapters.zmq_transport import ZmqTransport
 from lc_node.api.server import ApiServer
-from lc_node.chain.types import PublicKey
 from lc_node.ports.metrics import Family, Kind, Value
-from lc_node.ports.stores import BlobStore
 from lc_node.runtime.accusing import Accusing
 from lc_node.runtime.agreement import Agreement
 from lc_node.runtime.discovery import Discovery
@@ -26,8 +24,6 @@ from lc_node.runtime.vitals import Vitals
 class Observed:
     """The parts of a node that are looked at."""
 
-    me: PublicKey
-    home: Path
     ledger: Ledger
     agreement: Agreement
     sender: Sender
@@ -36,8 +32,7 @@ class Observed:
     discovery: Discovery
     jobs: JobService
     sandbox: MeasuredSandbox
-    blobs: BlobStore
-    blobs_bytes_max: int
+    blobs: DirectoryBlobStore
     vitals: Vitals
     accusing: Accusing
     server: Callable[[], ApiServer | None]

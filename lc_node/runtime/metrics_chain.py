@@ -14,7 +14,7 @@ from lc_node.runtime.metrics import Metric, Observed, Samples, plain
 
 def _info(node: Observed) -> Samples:
     chain = node.ledger.root.chain_id.hex()
-    yield (__version__, encode_address(node.me), chain), 1
+    yield (__version__, encode_address(node.vitals.me), chain), 1
 
 
 def _findings(node: Observed) -> Samples:
@@ -58,8 +58,8 @@ def _jobs(node: Observed) -> Samples:
 
 def _credits(node: Observed) -> Samples:
     state = node.ledger.state
-    account = state.account(node.me)
-    escrowed = sum(job.escrow for job in state.live_jobs() if job.submitter == node.me)
+    account = state.account(node.vitals.me)
+    escrowed = sum(job.escrow for job in state.live_jobs() if job.submitter == node.vitals.me)
     for what, micro in (
         ("balance", account.balance),
         ("bonded", account.bond),
@@ -139,7 +139,7 @@ CHAIN: Final = (
     Metric(
         name="lc_agreement_is_validator",
         meaning="1 if this node is a validator of the epoch.",
-        read=plain(lambda node: is_validator(node.ledger.state.validators, node.me)),
+        read=plain(lambda node: is_validator(node.ledger.state.validators, node.vitals.me)),
     ),
     Metric(
         name="lc_agreement_store_seconds",

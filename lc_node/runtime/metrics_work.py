@@ -88,12 +88,12 @@ WORK: Final = (
     Metric(
         name="lc_blobs_bytes_max",
         meaning="How much they may take.",
-        read=plain(lambda node: node.blobs_bytes_max),
+        read=plain(lambda node: node.blobs.bytes_max),
     ),
     Metric(
         name="lc_disk_free_bytes",
         meaning="What is free on the disk with the node's home.",
-        read=plain(lambda node: shutil.disk_usage(node.home).free),
+        read=plain(lambda node: shutil.disk_usage(node.vitals.home).free),
     ),
     Metric(
         name="lc_api_calls",

@@ -347,8 +347,6 @@ class Node:
 
     def _observed(self) -> Observed:
         return Observed(
-            me=self._me,
-            home=self._settings.home.path,
             ledger=self.ledger,
             agreement=self._agreement,
             sender=self._sender,
@@ -357,7 +355,6 @@ class Node:
             jobs=self._jobs,
             sandbox=self._sandbox,
             blobs=self._blobs,
-            blobs_bytes_max=self._settings.config.storage.blobs_bytes_max,
             vitals=self._vitals,
             discovery=self._discovery,
             accusing=self._accusing,

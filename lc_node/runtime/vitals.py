@@ -51,12 +51,12 @@ class Vitals:
         home: Path,
     ) -> None:
         """Begin to listen."""
-        self._me = me
+        self.me: Final = me
         self._ledger = ledger
         self._network = network
         self._votes = votes
         self._clock = clock
-        self._home = home
+        self.home: Final = home
         self._started = clock.now()
         self._arrivals: deque[Millis] = deque(maxlen=_ARRIVALS_MAX)
         self._offsets: deque[int] = deque(maxlen=OFFSETS_KEPT)
@@ -75,7 +75,7 @@ class Vitals:
         validators = votes.validators
         return Facts(
             now=self._clock.now(),
-            me=self._me,
+            me=self.me,
             started=self._started,
             height=ledger.height,
             block_time=ledger.tip.time,
@@ -93,8 +93,8 @@ class Vitals:
             quorum=validators.quorum,
             heartbeat=ledger.params.heartbeat_ms,
             may_sign=votes.may_sign,
-            is_banned=ledger.state.account(self._me).is_banned,
-            disk_free=ByteCount(shutil.disk_usage(self._home).free),
+            is_banned=ledger.state.account(self.me).is_banned,
+            disk_free=ByteCount(shutil.disk_usage(self.home).free),
             pending=len(ledger.mempool),
             pending_max=ledger.params.mempool_transactions_max,
         )
@@ -116,7 +116,7 @@ class Vitals:
     def _on_finalized(self, finalized: Finalized) -> None:
         now, header = self._clock.now(), finalized.block.header
         self._arrivals.append(now)
-        if header.proposer != self._me:
+        if header.proposer != self.me:
             self._offsets.append(now - header.time)
         self.blocks += 1
         self.transactions += len(finalized.block.transactions)
