@@ -4,9 +4,15 @@ import os
 from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 
 from tests.scheduling import TogetherScheduling
+from tests.sim.seeds import fresh_in
+
+# How fast examples come says how busy the machine is, nothing about what is tested.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 PURE = ("tests/chain/", "tests/consensus/", "tests/wire/", "tests/worker/", "tests/oci/")
 
@@ -24,6 +30,13 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, and in CI nothing may be"
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which fresh seeds were simulated, so that each can be run again."""
+    reports = (r for found in ("passed", "failed") for r in terminalreporter.getreports(found))
+    if seeds := fresh_in(report.capstdout for report in reports):
+        terminalreporter.write_line(f"simulated with fresh seeds: {', '.join(map(str, seeds))}")
 
 
 @pytest.hookimpl(optionalhook=True)
