@@ -5,6 +5,7 @@ import time
 from typing import Final
 
 import click
+from msgspec.structs import replace
 
 from lc_node.cli.exits import Exit
 from lc_node.cli.options import json_option
@@ -49,6 +50,13 @@ _SHARE_MAX: Final = 1 / 3
     show_default=True,
     help="The dishonest share of nodes and of weight, below a third.",
 )
+@click.option(
+    "--epoch-heights",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="So many blocks make an epoch, after which members and weights change; 0: never.",
+)
 @click.option("--market", is_flag=True, help="Run the real ledger, with jobs, bids and verdicts.")
 @click.option(
     "--processes",
@@ -66,6 +74,7 @@ def simulate(  # noqa: PLR0913 - one argument an option
     first_seed: int,
     faults: str,
     byzantine: float,
+    epoch_heights: int,
     market: bool,
     processes: int | None,
     as_json: bool,
@@ -79,8 +88,15 @@ def simulate(  # noqa: PLR0913 - one argument an option
         chosen = parse_faults(faults)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--faults") from error
+    if market and epoch_heights:
+        raise click.UsageError(
+            "with --market the real ledger says when epochs end: no --epoch-heights"
+        )
     scenario = Scenario.of(nodes=nodes, byzantine=byzantine, faults=chosen, market=market)
+    goal = max(scenario.goal, 2 * epoch_heights + 2)  # over two ends of epochs after the healing
+    scenario = replace(scenario, epoch_heights=epoch_heights, goal=goal)
     again = f"lc-node simulate --nodes {nodes} --faults {faults} --byzantine {byzantine:g}"
+    again += f" --epoch-heights {epoch_heights}" if epoch_heights else ""
     again += " --market" if market else ""
     began = time.monotonic()
     report = run_campaign(

@@ -45,16 +45,27 @@ def test_a_failing_seed_is_told_with_the_command_that_replays_it(
 
     monkeypatch.setattr(simulate_cmd, "run_campaign", campaign)
 
-    assert run([*SMALL, "--faults", "loss,skew"]) == Exit.REFUSED
+    assert run([*SMALL, "--faults", "loss,skew", "--epoch-heights", "4"]) == Exit.REFUSED
     expected = (
-        "lc-node simulate --nodes 4 --faults loss,skew --byzantine 0.3 --seeds 1 --first-seed 5"
+        "lc-node simulate --nodes 4 --faults loss,skew --byzantine 0.3 --epoch-heights 4 "
+        "--seeds 1 --first-seed 5"
     )
     assert expected in capsys.readouterr().err
 
 
+def test_epochs_may_end_every_few_blocks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*SMALL, "--epoch-heights", "2", "--json"]) == Exit.OK
+    assert json.loads(capsys.readouterr().out)["blocks"] >= 2 * (2 * 2 + 2)
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [["--byzantine", "0.34"], ["--faults", "gravity"], ["--nodes", "3"]],
+    [
+        ["--byzantine", "0.34"],
+        ["--faults", "gravity"],
+        ["--nodes", "3"],
+        ["--market", "--epoch-heights", "4"],
+    ],
     ids=" ".join,
 )
 def test_what_cannot_be_simulated_is_wrong_usage(
