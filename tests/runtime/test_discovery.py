@@ -13,6 +13,7 @@ from lc_node.chain.types import Millis, MillisSpan
 from lc_node.runtime.hints import Origin
 from lc_node.wire.kinds import Channel
 from lc_node.wire.messages import Keepalive, encode_message
+from lc_node.wire.outbound import OUTBOUND_WANTED
 from lc_node.wire.records import AskRecords, NodeRecord, SignedRecord, TellRecords, sign_record
 from lc_node.wire.topics import Topic
 from tests.finders import Finder, ToldChain, finder
@@ -39,13 +40,15 @@ def are_all_connected(nodes: Sequence[Finder], wanted: int) -> bool:
     return all(len(one.peers) >= wanted for one in nodes)
 
 
-async def test_nodes_that_know_one_bootstrap_peer_all_find_each_other(tmp_path: Path) -> None:
-    first, *others = people(8)
+async def test_nodes_that_know_one_bootstrap_peer_all_find_as_many_as_are_wanted(
+    tmp_path: Path,
+) -> None:
+    first, *others = people(12)
     async with AsyncExitStack() as stack:
         bootstrap = await stack.enter_async_context(finder(first, tmp_path))
         nodes = [bootstrap, *await group(stack, tmp_path, others, bootstrap)]
 
-        await until(lambda: are_all_connected(nodes, 7))
+        await until(lambda: are_all_connected(nodes, OUTBOUND_WANTED))
 
 
 async def test_a_node_finds_its_peers_again_though_the_bootstrap_peer_is_dead(
