@@ -291,6 +291,7 @@ def false_checkpoints() -> list[Checkpoint]:
         replace(true, validators=replace(true.validators, members=true.validators.members[:2])),
         replace(true, newest=Certified(header=true.newest.header, certificate=())),
         replace(true, newest=replace(true.newest, header=rival(world()))),
+        replace(first, validators=replace(first.validators, members=first.validators.members[:2])),
         naming(first, ()),
         naming(first, (weightless,)),
     ]
@@ -304,7 +305,7 @@ def naming(first: Checkpoint, members: tuple[Member, ...]) -> Checkpoint:
     return replace(first, root=root, validators=validators, newest=newest)
 
 
-@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("number", range(9))
 def test_a_checkpoint_that_contradicts_itself_is_refused(number: int) -> None:
     with pytest.raises(WrongCheckpoint):
         trusted_from(false_checkpoints()[number], verify)
