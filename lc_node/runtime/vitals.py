@@ -3,9 +3,11 @@
 import shutil
 from collections import deque
 from pathlib import Path
+from statistics import median_low
 from typing import Final, Protocol
 
 from lc_node.chain.types import ByteCount, Millis, MillisSpan, PublicKey
+from lc_node.consensus.params import VALIDATORS_MAX
 from lc_node.consensus.validator_set import ValidatorSet
 from lc_node.ports.clock import Clock
 from lc_node.runtime.health import Facts, PeerFacts, Voter
@@ -14,8 +16,8 @@ from lc_node.runtime.network import Network
 
 RATE_SPAN: Final = MillisSpan(10_000)
 """Over so long the rate of blocks is counted."""
-OFFSETS_KEPT: Final = 8
-"""Blocks whose times are compared with our clock: the fastest of them came with the least delay."""
+OFFSETS_KEPT: Final = 4
+"""Blocks of each validator whose times are compared with our clock: the fastest came with the least delay."""
 _ARRIVALS_MAX: Final = 100_000
 
 
@@ -59,7 +61,7 @@ class Vitals:
         self.home: Final = home
         self._started = clock.now()
         self._arrivals: deque[Millis] = deque(maxlen=_ARRIVALS_MAX)
-        self._offsets: deque[int] = deque(maxlen=OFFSETS_KEPT)
+        self._offsets: dict[PublicKey, deque[int]] = {}
         self._last = ledger.tip
         self.blocks = 0
         """Made final in this life."""
@@ -80,7 +82,7 @@ class Vitals:
             height=ledger.height,
             block_time=ledger.tip.time,
             blocks_per_second=self.blocks_per_second,
-            clock_ahead=min(self._offsets, default=None),
+            clock_ahead=self._clock_ahead(),
             peers=self._peers(),
             voters=tuple(
                 Voter(
@@ -107,6 +109,18 @@ class Vitals:
             self._arrivals.popleft()
         return len(self._arrivals) * 1000 / RATE_SPAN
 
+    def _clock_ahead(self) -> int | None:
+        """Return the middle of what the validators' clocks say, so that one that is off misleads nobody."""
+        fastest = [min(offsets) for offsets in self._offsets.values()]
+        return median_low(fastest) if fastest else None
+
+    def _note_offset(self, proposer: PublicKey, offset: int) -> None:
+        offsets = self._offsets.pop(proposer, None) or deque(maxlen=OFFSETS_KEPT)
+        offsets.append(offset)
+        self._offsets[proposer] = offsets  # last in the order: heard of most recently
+        if len(self._offsets) > VALIDATORS_MAX:
+            del self._offsets[next(iter(self._offsets))]
+
     def _peers(self) -> tuple[PeerFacts, ...]:
         return tuple(
             PeerFacts(peer=one.peer, is_up=one.is_up, height=one.height, refusal=one.refusal)
@@ -117,7 +131,7 @@ class Vitals:
         now, header = self._clock.now(), finalized.block.header
         self._arrivals.append(now)
         if header.proposer != self.me:
-            self._offsets.append(now - header.time)
+            self._note_offset(header.proposer, now - header.time)
         self.blocks += 1
         self.transactions += len(finalized.block.transactions)
         if header.epoch == self._last.epoch:

@@ -97,6 +97,9 @@ def test_a_clock_that_is_ten_seconds_off_holds_nobody_up(graph: Graph, error: in
         goal = max(graph.heights()) + 2 * len(NAMES)
         seconds = graph.seconds_until(lambda: min(graph.heights()) >= goal, PATIENCE_SECONDS)
         _say(f"clock {error:+d} s: {2 * len(NAMES)} blocks everywhere in {seconds:.1f} s")
+        way = "ahead of" if error > 0 else "behind"
+        graph.seconds_until(lambda: way in _said_of_clock(graph, SKEWED), PATIENCE_SECONDS)
+        assert _said_of_clock(graph, NAMES[1]) == ""
     graph.assert_final(payments)
 
 
@@ -116,6 +119,12 @@ def test_a_full_disk_stops_one_node_alone_and_it_comes_back_with_room(graph: Gra
         soon = soon_seconds(payments.usual_seconds())
         _say(f"room again: goes on after {graph.seconds_until_all_go_on(soon):.2f} s")
     graph.assert_final(payments)
+
+
+def _said_of_clock(graph: Graph, name: str) -> str:
+    """Return what a node says of its own clock; nothing if that is right."""
+    findings = graph.status(name).findings
+    return "".join(one.text for one in findings if one.code == "clock_off")
 
 
 def _survive_kills(graph: Graph, seconds: float) -> None:

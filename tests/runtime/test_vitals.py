@@ -23,7 +23,7 @@ from lc_node.runtime.home import Home, Identity
 from lc_node.runtime.network import Network
 from lc_node.runtime.node import Node, Settings
 from lc_node.runtime.vitals import RATE_SPAN, Vitals
-from tests.chain.actors import ANNA, BERT
+from tests.chain.actors import ANNA, BERT, person
 from tests.e2e.graphs import short_folder
 from tests.runtime.small_chain import Members, follow, ledger_at
 
@@ -190,6 +190,14 @@ def test_a_clock_is_compared_with_the_fastest_of_others_blocks(tmp_path: Path) -
         bert.hear_block(after=12_000 + delay)
 
     assert (unknown, bert.vitals.facts().clock_ahead) == (None, 12_040)
+
+
+def test_one_validator_whose_clock_is_off_misleads_nobody(tmp_path: Path) -> None:
+    vitals = Follower(tmp_path).vitals
+    for name, offset in (("a", 80), ("b", -10_000), ("c", 60), ("d", 90)):
+        vitals._note_offset(person(name).public_key, offset)
+
+    assert vitals.facts().clock_ahead == 60
 
 
 def test_own_blocks_say_nothing_of_the_own_clock(tmp_path: Path) -> None:
