@@ -5,7 +5,7 @@ import itertools
 import sqlite3
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Final
@@ -35,10 +35,11 @@ from lc_node.runtime.catch_up import CatchUp, Surroundings, Terms
 from lc_node.runtime.inquirer import Inquirer
 from lc_node.runtime.ledger import Ledger
 from lc_node.runtime.network import Network
+from lc_node.runtime.questions import PeerSilent
 from lc_node.runtime.shelf import Shelf
 from lc_node.runtime.witness import Witness
 from lc_node.wire.score import Offence
-from lc_node.wire.snapshot import BUCKETS_DECODER, WANTED_MAX, GetBuckets, Wanted
+from lc_node.wire.snapshot import BUCKETS_DECODER, WANTED_MAX, GetBuckets, GetOffers, Wanted
 from lc_node.wire.topics import Topic
 
 BLOCKS: Final = 100_000
@@ -47,6 +48,7 @@ FULL: Final = 100
 """Blocks in which every sender gives a credit to a new account: 100,000 accounts."""
 REPLAYED: Final = 10
 REPLAY: Final = Target(name="chain.sync.blocks", unit="transfers/CPU-s", limit=0.8, at_least=True)
+_ATTEMPTS: Final = 5
 SNAPSHOT: Final = Target(name="chain.sync.snapshot", unit="s", limit=3, at_least=False)
 
 
@@ -229,14 +231,27 @@ async def _served(chain: SignedChain, folder: Path, ledger: Ledger) -> AsyncIter
     async with two_nodes(folder, Answers(answerers), heights) as network:
         while [one.height for one in network.peers()] != [chain.ledger.height]:  # noqa: ASYNC110  # nobody signals it
             await asyncio.sleep(0.005)
+        await _warmed(network)
         yield network
+
+
+async def _warmed(network: Network) -> None:
+    """Return once questions are answered: an answer is lost while the server's side is not up yet."""
+    (peer,) = network.connected
+    for _ in range(_ATTEMPTS):
+        try:
+            await network.request(peer, Topic.SNAPSHOTS, encode(GetOffers()))
+        except PeerSilent:
+            continue
+        return
 
 
 class _Nobody:
     """No agreement runs beside it."""
 
-    def pause(self) -> None:
+    def pause(self, why: Callable[[], str]) -> None:
         """Take no part."""
+        del why
 
 
 @contextmanager

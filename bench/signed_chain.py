@@ -14,6 +14,7 @@ from lc_node.chain.crypto import Signer, sha256
 from lc_node.chain.genesis import Genesis, GenesisAccount, chain_id
 from lc_node.chain.mempool import Source
 from lc_node.chain.params import CREDIT, DEVNET
+from lc_node.chain.records import ValidatorSet
 from lc_node.chain.transactions import (
     SignedTransaction,
     Transaction,
@@ -23,7 +24,7 @@ from lc_node.chain.transactions import (
 from lc_node.chain.types import Height, MicroCredits, Millis, Nonce, PublicKey, View, Weight
 from lc_node.chain.votes import Certificate, Subject, Vote, VoteKind, vote_message
 from lc_node.consensus.certificates import assemble
-from lc_node.consensus.validator_set import ValidatorSet
+from lc_node.consensus.validator_set import ValidatorSet as Voters
 from lc_node.runtime.ledger import Ledger
 
 VALIDATORS: Final = 4
@@ -74,34 +75,7 @@ class SignedChain:
         for _ in range(blocks):
             for signed in self._gifts() if is_full else ():
                 self.ledger.admit(signed, self._next_time, Source(signed.transaction.sender))
-            self._finalize()
-
-    def _finalize(self) -> None:
-        tip = self.ledger.tip
-        epoch = self.ledger.state.meta.epoch
-        view = View(tip.view + 1 if tip.epoch == epoch and tip.height else 1)
-        block = self.ledger.build(block_id(tip), view, self._next_time)
-        assert block is not None, "the chain of links is longer than that of blocks"
-        self.ledger.deliver([block], self._certificate(block))
-
-    def _certificate(self, block: Block) -> Certificate:
-        header = block.header
-        subject = Subject(parent_view=View(header.view - 1), block_id=block_id(header))
-        kind, chain = VoteKind.FINALIZE, header.chain_id
-        message = vote_message(chain, kind, header.epoch, header.view, subject)
-        votes = [
-            Vote(
-                kind=kind,
-                epoch=header.epoch,
-                view=header.view,
-                subject=subject,
-                signer=signer.public_key,
-                signature=signer.sign(message),
-            )
-            for signer in self._validators[1:]
-        ]
-        members = self.ledger.state.validators.members
-        return assemble(votes, ValidatorSet({m.key: m.weight for m in members}))
+            finalize(self.ledger, self._validators[1:], self._next_time)
 
     @property
     def _next_time(self) -> Millis:
@@ -143,3 +117,32 @@ class SignedChain:
             accounts=tuple(sorted(accounts, key=lambda account: account.key)),
             members=tuple(sorted(members)),
         )
+
+
+def finalize(ledger: Ledger, signers: Sequence[Signer], time: Millis) -> None:
+    """Make a block of the ledger's own node final by these validators' signatures."""
+    tip = ledger.tip
+    is_first = tip.epoch != ledger.state.meta.epoch or not tip.height
+    view = View(1 if is_first else tip.view + 1)
+    block = ledger.build(block_id(tip), view, time)
+    assert block is not None, "the chain of links is longer than that of blocks"
+    ledger.deliver([block], _certificate(block, signers, ledger.state.validators))
+
+
+def _certificate(block: Block, signers: Sequence[Signer], validators: ValidatorSet) -> Certificate:
+    header = block.header
+    subject = Subject(parent_view=View(header.view - 1), block_id=block_id(header))
+    kind = VoteKind.FINALIZE
+    message = vote_message(header.chain_id, kind, header.epoch, header.view, subject)
+    votes = [
+        Vote(
+            kind=kind,
+            epoch=header.epoch,
+            view=header.view,
+            subject=subject,
+            signer=signer.public_key,
+            signature=signer.sign(message),
+        )
+        for signer in signers
+    ]
+    return assemble(votes, Voters({m.key: m.weight for m in validators.members}))

@@ -174,6 +174,8 @@ class Status(Part):
     jobs_open: int
     findings: tuple[Finding, ...] = ()
     """What keeps the node behind, the worst first; empty if all is well."""
+    blocks_from: int = 1
+    """From which height on blocks are kept; above 1 after a snapshot, or if the node prunes."""
 
 
 class Peer(Part):

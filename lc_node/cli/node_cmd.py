@@ -109,7 +109,7 @@ def _status_pairs(answer: schema.Status) -> tuple[tuple[str, str], ...]:
     return (
         ("address", answer.address),
         ("chain", answer.chain_id),
-        ("height", f"{answer.height} ({answer.sync.value.replace('_', ' ')})"),
+        ("height", f"{answer.height} ({answer.sync.value.replace('_', ' ')}){_kept(answer)}"),
         ("last block", f"{span_text(max(1000, answer.clock - answer.block_time))} ago"),
         ("peers", str(answer.peers)),
         ("balance", f"{credits_text(answer.balance)} credits"),
@@ -166,3 +166,8 @@ def _show_policy(answer: schema.Policy, *, as_json: bool) -> None:
 
 
 COMMANDS: Final[tuple[click.Command, ...]] = (status, peers, policy)
+
+
+def _kept(status: schema.Status) -> str:
+    """Say from where on blocks are here, unless it is the beginning."""
+    return f", blocks from {status.blocks_from}" if status.blocks_from > 1 else ""

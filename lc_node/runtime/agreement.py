@@ -113,6 +113,7 @@ class Agreement:
         self._has_work = False
         self._started = False
         """Between the replay and the first failure; outside of it nothing is heard, signed or sent."""
+        self._why: Callable[[], str] = str
         self._is_paused = False
         """The chain is being brought forward by other means: nothing is heard, signed or sent either."""
 
@@ -128,16 +129,22 @@ class Agreement:
                 self._has_work = False
                 self._perform(self.core.on_work(self._with.clock.now()))
 
-    def pause(self) -> None:
+    @property
+    def paused_for(self) -> str:
+        """What is done instead, in words; empty while this node takes part."""
+        return self._why() if self._is_paused else ""
+
+    def pause(self, why: Callable[[], str]) -> None:
         """Take no part until ``go_on``: the ledger moves."""
-        self._is_paused, self._timer = True, None
+        self._is_paused, self._timer, self._why = True, None, why
 
     def go_on(self, core: Epochs) -> None:
         """Take part again with a core that stands where the ledger now does."""
         self.core, self._timer, self._pruned = core, None, (core.epoch, View(0))
         self._is_paused = False
-        self._perform(core.start(self._with.clock.now()))
-        self._changed.set()
+        if self._started:  # else it has failed, and stays so
+            self._perform(core.start(self._with.clock.now()))
+            self._changed.set()
 
     def hear(self, peer: PublicKey, payload: bytes) -> Verdict:
         """Take a peer's message."""

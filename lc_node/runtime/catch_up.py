@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from lc_node.chain.blocks import Header, block_id
+from lc_node.chain.blocks import block_id
 from lc_node.chain.codec import encode
 from lc_node.chain.crypto import verify
 from lc_node.chain.types import Epoch, Height, PublicKey
@@ -62,8 +62,8 @@ class Peers(inquirer.Peers, Protocol):
 class Pausable(Protocol):
     """What must not look at the ledger while it is moved (``runtime.agreement.Agreement``)."""
 
-    def pause(self) -> None:
-        """Take no part for now."""
+    def pause(self, why: Callable[[], str]) -> None:
+        """Take no part for now; ``why`` says what is done instead."""
         ...
 
 
@@ -92,12 +92,6 @@ class CatchUp:
         self._inquirer = Inquirer(surroundings.network)
         self._is_new = not surroundings.votes.has_votes()
         """Whether this key may have voted, in a former life, of which there is no record here."""
-        self._stage: Callable[[], str] = str
-
-    @property
-    def stage(self) -> str:
-        """What is being done, in words; empty if the agreement follows by itself."""
-        return self._stage()
 
     async def run(self) -> None:
         """Look, and catch up if need be, until cancelled.
@@ -109,7 +103,6 @@ class CatchUp:
         while True:
             ahead = self._ahead()
             is_at_it = bool(ahead) and await self._catch_up(ahead)
-            self._stage = str
             await asyncio.sleep(_AGAIN_SECONDS if ahead and not is_at_it else _LOOK_SECONDS)
 
     def _ahead(self) -> tuple[PublicKey, ...]:
@@ -123,7 +116,6 @@ class CatchUp:
 
     async def _catch_up(self, ahead: Sequence[PublicKey]) -> bool:
         """Return whether the ledger has moved."""
-        self._stage = lambda: "asking how far the chain is"
         if self._terms.snapshots and await self._by_snapshot(ahead):
             return True
         return await self._by_blocks(ahead)
@@ -142,8 +134,7 @@ class CatchUp:
         height = offer.header.height
         _log.info("fetching the state at height %d from %d peers", height, len(ahead))
         download = SnapshotDownload(offer, self._inquirer, ledger, store)
-        self._stage = lambda: _progress(height, download.missing)
-        self._with.agreement.pause()
+        self._with.agreement.pause(lambda: _progress(height, download.missing))
         snapshot = await download.run(offering, ahead)
         if snapshot is not None:
             self._keep_silent(way)
@@ -190,10 +181,7 @@ class CatchUp:
         before = self._with.ledger.height
         is_there = True
         while is_there and (found := await self._goal(ahead)) is not None:
-            way, goal = found
-            self._with.agreement.pause()
-            self._keep_silent(way)
-            is_there = await self._download(way, goal.height, ahead)
+            is_there = await self._download(*found, ahead)
         if self._with.ledger.height == before and is_there:
             return False  # nothing was proved
         self._with.go_on()
@@ -203,14 +191,15 @@ class CatchUp:
         """Return whether the blocks up to a final height were here to be had."""
         ledger = self._with.ledger
         _log.info("fetching blocks up to %d from %d peers", goal, len(ahead))
-        self._stage = lambda: f"executing blocks up to height {goal}"
+        self._with.agreement.pause(lambda: f"executing blocks up to height {goal:,}")
+        self._keep_silent(way)
         is_there = await BlockDownload(goal, way, self._inquirer, ledger).run(ahead)
         if not is_there:
             _log.warning("no peer has the blocks from height %d on", ledger.height + 1)
         return is_there
 
-    async def _goal(self, ahead: Sequence[PublicKey]) -> tuple[Way, Header] | None:
-        """Return the newest final header that the next few epochs lead to, if it is far enough."""
+    async def _goal(self, ahead: Sequence[PublicKey]) -> tuple[Way, Height] | None:
+        """Return the newest final height that the next few epochs lead to, if it is far enough."""
         way = self._way()
         await self._follow(way, ahead, store_them=False)
         goal = way.newest.root
@@ -224,7 +213,7 @@ class CatchUp:
             if told is not None and way.is_final(told.headers[-1], told.certificate):
                 goal = max(goal, told.headers[-1], key=lambda header: header.height)
         is_far = goal.height - self._with.ledger.height > self._terms.gap_min
-        return (way, goal) if is_far else None
+        return (way, goal.height) if is_far else None
 
     # The way.
 
@@ -276,5 +265,5 @@ class CatchUp:
 
 
 def _progress(height: Height, missing: int | None) -> str:
-    left = "" if missing is None else f", {missing} of 4096 buckets to come"
-    return f"fetching the state at height {height}{left}"
+    left = "" if missing is None else f", {missing:,} of 4,096 buckets to come"
+    return f"fetching the state at height {height:,}{left}"

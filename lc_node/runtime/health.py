@@ -89,6 +89,8 @@ class Facts:
     heartbeat: MillisSpan
     """How often an idle chain makes a block."""
     may_sign: bool
+    paused_for: str
+    """How this node catches up, in words; empty if the agreement does."""
     is_banned: bool
     disk_free: ByteCount
     pending: int
@@ -205,7 +207,14 @@ def _behind(facts: Facts) -> Iterator[Finding]:
     missing = facts.network_height - facts.height
     sources = sum((peer.height or 0) > facts.height for peer in facts.up)
     rate = facts.blocks_per_second
-    if rate:
+    if facts.paused_for:
+        yield Finding(
+            code="catching_up",
+            level=Level.NOTE,
+            text=f"behind: {missing:,} blocks; {facts.paused_for}",
+            remedy="",
+        )
+    elif rate:
         yield Finding(
             code="syncing",
             level=Level.NOTE,

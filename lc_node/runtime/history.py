@@ -57,6 +57,11 @@ class History:
             if event is not None:
                 self._publish(event)
 
+    @property
+    def begins_at(self) -> Height:
+        """From which height on blocks are kept here."""
+        return self._store.first()
+
     def events_of(self, job: JobId) -> tuple[schema.Event, ...]:
         """Return a job's story in chain order."""
         told = (

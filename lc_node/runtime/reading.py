@@ -78,6 +78,7 @@ class Reading:
             peers=len(facts.up),
             sync=_sync(facts),
             network_height=max(facts.network_height, ledger.height),
+            blocks_from=self._at.history.begins_at,
             balance=schema.MicroCredits(account.balance),
             bonded=schema.MicroCredits(account.bond),
             unbonding=schema.MicroCredits(account.slashable - account.bond),

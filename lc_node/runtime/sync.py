@@ -57,11 +57,6 @@ class Sync:
         self._catch_up = CatchUp(surroundings, Terms(snapshots=not parts.storage.archive))
         Pruning(parts.ledger, parts.chain, blocks_kept=parts.storage.blocks_kept)
 
-    @property
-    def stage(self) -> str:
-        """What is being done to catch up, in words; empty if nothing is."""
-        return self._catch_up.stage
-
     def answerers(self) -> Mapping[Topic, Answerer]:
         """Return what the composition root puts among the answers."""
         return self._shelf.answerers()

@@ -34,6 +34,11 @@ class Votes(Protocol):
         """Whether this node votes."""
         ...
 
+    @property
+    def paused_for(self) -> str:
+        """What is done instead of taking part, in words; empty while this node does."""
+        ...
+
     def voted_at(self, key: PublicKey) -> Millis | None:
         """Return when a vote of a validator last came in."""
         ...
@@ -95,6 +100,7 @@ class Vitals:
             quorum=validators.quorum,
             heartbeat=ledger.params.heartbeat_ms,
             may_sign=votes.may_sign,
+            paused_for=votes.paused_for,
             is_banned=ledger.state.account(self.me).is_banned,
             disk_free=ByteCount(shutil.disk_usage(self.home).free),
             pending=len(ledger.mempool),

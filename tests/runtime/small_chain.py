@@ -96,6 +96,7 @@ class Members:
     """The validators of a ledger's epoch, none of whom is heard."""
 
     may_sign = True
+    paused_for = ""
 
     def __init__(self, ledger: Ledger) -> None:
         members = ledger.state.validators.members

@@ -100,11 +100,13 @@ class Newcomer:
         self.votes = SqliteVoteStore.open(folder / "votes.db")
         self.snapshot = SqliteSnapshotStore(folder / "snapshot.db")
         self.paused = 0
+        self.why: list[str] = []
         self.went_on = 0
         self.adopted: list[Height] = []
 
-    def pause(self) -> None:
+    def pause(self, why: Callable[[], str]) -> None:
         self.paused += 1
+        self.why.append(why())
 
     def catch_up(self, network: Network, terms: Terms = TERMS) -> CatchUp:
         def go_on() -> None:

@@ -41,6 +41,7 @@ ALL_THERE = Facts(
     quorum=Weight(3),
     heartbeat=MillisSpan(10_000),
     may_sign=True,
+    paused_for="",
     is_banned=False,
     disk_free=DISK_LOW,
     pending=3,
@@ -96,6 +97,16 @@ def test_of_a_node_that_follows_there_is_nothing_to_say() -> None:
                 "blocks_per_second": 40.0,
             },
             "behind: 120 blocks; syncing from 1 peer, 40 blocks/s, about 3 s left",
+            "",
+        ),
+        (
+            "catching_up",
+            Level.NOTE,
+            {
+                "peers": [peer(OTHERS[0], height=9_220)],
+                "paused_for": "fetching the state at height 9,200",
+            },
+            "behind: 9,120 blocks; fetching the state at height 9,200",
             "",
         ),
         (
