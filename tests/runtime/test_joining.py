@@ -41,14 +41,14 @@ def document(host: Newcomer, graph: str = "lab") -> Genesis:
     return found(graph, [only], Millis(1_700_000_000_000))
 
 
-async def _garbage(_peer: PublicKey, _payload: bytes) -> bytes | None:
+async def garbage(_peer: PublicKey, _payload: bytes) -> bytes | None:
     return b"garbage"
 
 
 @asynccontextmanager
 async def hosting(host: Newcomer, genesis: Genesis, *, lies: bool = False) -> AsyncIterator[Talk]:
     """Answer newcomers as a node of the graph does, or as a liar."""
-    answerer = _garbage if lies else genesis_answerer(genesis)
+    answerer = garbage if lies else genesis_answerer(genesis)
     async with talking(
         host, chain_id(genesis), answerers={Topic.GENESIS: answerer}, port=0
     ) as talk:

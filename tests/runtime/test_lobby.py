@@ -1,6 +1,7 @@
 """Nodes in a room found a graph over real transports; only the announcements are played."""
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import pytest
 from lc_node.chain.genesis import Genesis, chain_id
 from lc_node.chain.types import MillisSpan
 from lc_node.runtime.founders import BOND, SHARE, FoundedOtherwise
-from lc_node.runtime.joining import Newcomer
+from lc_node.runtime.joining import Newcomer, talking
 from lc_node.runtime.lobby import Lobby, SeveralChains
-from lc_node.wire.founding import Customs
-from tests.peer_nodes import OTHER_CHAIN
+from lc_node.wire.founding import Customs, lobby_of
+from lc_node.wire.topics import Topic
+from tests.peer_nodes import OTHER_CHAIN, until
 from tests.runtime.rooms import FakeRoom, newcomer, presence_of
-from tests.runtime.test_joining import document, hosting
+from tests.runtime.test_joining import document, garbage, hosting
 
 pytestmark = pytest.mark.slow
 
@@ -82,3 +84,43 @@ async def test_two_chains_of_one_name_are_named_with_the_remedy(tmp_path: Path) 
         await gather(lobby(bob, room, QUICK))
 
     assert raised.group_contains(SeveralChains, match="--join LINE")
+
+
+async def test_who_is_alone_says_what_it_waits_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    alone = lobby(newcomer(tmp_path, 1), FakeRoom(), QUICK)
+    with caplog.at_level(logging.INFO):
+        async with asyncio.TaskGroup() as tasks:
+            waiting = tasks.create_task(alone.genesis())
+            await until(lambda: "--founders 1" in caplog.text)
+            waiting.cancel()
+
+    assert "1 here; others join by `lc-node run --graph lab`" in caplog.text
+
+
+async def test_one_founds_alone_if_its_owner_says_so(tmp_path: Path) -> None:
+    ann = newcomer(tmp_path, 1)
+
+    (genesis,) = await gather(lobby(ann, FakeRoom(), Customs(founders=1)))
+
+    assert genesis.members == (ann.keystore.public_key,)
+
+
+async def test_who_talks_nonsense_in_the_lobby_is_hung_up_on_and_founds_nothing(
+    tmp_path: Path,
+) -> None:
+    ann, eve = newcomer(tmp_path, 1), newcomer(tmp_path, 2)
+    room = FakeRoom()
+    nonsense = {Topic.FOUNDING: garbage}
+    async with talking(eve, lobby_of("lab"), answerers=nonsense, port=0) as talk:
+        room.place(eve.keystore.public_key).announce(
+            presence_of(eve, graph="lab", chain_id=None, port=talk.transport.port)
+        )
+        async with asyncio.TaskGroup() as tasks:
+            waiting = tasks.create_task(lobby(ann, room, QUICK).genesis())
+            await until(lambda: ann.keystore.public_key in talk.transport.peers)
+            await until(lambda: ann.keystore.public_key not in talk.transport.peers)
+            waiting.cancel()
+
+    assert not ann.home.genesis_path.exists()
