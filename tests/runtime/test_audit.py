@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from lc_node.chain.codec import encode
 from lc_node.chain.genesis import Genesis, chain_id
 from lc_node.chain.params import CREDIT
 from lc_node.chain.transactions import Transfer
+from lc_node.chain.transition import Applied, apply_block
 from lc_node.chain.types import MicroCredits, MillisSpan
 from lc_node.ports.stores import StorageBroken
 from lc_node.runtime.audit import AuditFailed, ChainPruned, audit
@@ -239,3 +241,61 @@ def test_a_store_without_blocks_holds_no_chain(tmp_path: Path) -> None:
 def test_a_home_without_a_chain_says_so(tmp_path: Path) -> None:
     with pytest.raises(StorageBroken, match="name another --home"):
         SqliteChainReader(tmp_path / "chain.db")
+
+
+# Rules that are broken in the same way on every node: only the sums can show it.
+
+
+def with_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Applied], Applied]
+) -> AuditFailed:
+    """Return what an audit says where every block has other consequences, which all nodes share."""
+    chain = made()
+    path = stored(tmp_path / "chain.db", chain)
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("DELETE FROM receipts")
+    connection.close()
+
+    def broken(*arguments: Any) -> Applied:
+        return change(apply_block(*arguments))
+
+    monkeypatch.setattr("lc_node.runtime.audit.apply_block", broken)
+    with pytest.raises(AuditFailed) as caught:
+        audited(path, chain.document)
+    return caught.value
+
+
+def untold(applied: Applied) -> Applied:
+    """Return consequences of which nothing is told."""
+    return Applied(state=applied.state, events=())
+
+
+def test_credits_that_are_issued_without_a_word_are_found_in_their_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = with_rules(tmp_path, monkeypatch, untold)
+
+    assert (error.height, "account" in error.why) == (3, True)
+
+
+def test_credits_from_nowhere_are_found_in_their_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def enrich(applied: Applied) -> Applied:
+        account = applied.state.account(CLEO.public_key)
+        more = MicroCredits(account.balance + 1)
+        applied.state.set_account(CLEO.public_key, replace(account, balance=more))
+        return applied
+
+    error = with_rules(tmp_path, monkeypatch, enrich)
+    assert (error.height, "all that the block changed" in error.why) == (1, True)
+
+
+def test_the_books_are_compared_as_a_whole_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lc_node.runtime.audit._Replay._book", lambda *_: None)
+    error = with_rules(tmp_path, monkeypatch, lambda applied: applied)
+
+    assert (error.height, "are explained" in error.why) == (7, True)
