@@ -34,7 +34,8 @@ from lc_node.wire.topics import Topic
 _log = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 0.5
-_AGAIN_SECONDS: Final = 5.0
+_SNAPSHOTS_TRIED: Final = 3
+"""Attempts to fetch a state after which blocks are fetched instead, however many they are."""
 _ASKED_MAX: Final = 8
 """Peers that are asked how far the chain is."""
 
@@ -49,6 +50,8 @@ class Terms:
     """Blocks that the agreement fetches by itself."""
     snapshot_gap: int = 1_000
     """Blocks that are rather fetched than skipped."""
+    again_seconds: float = 5.0
+    """How long to wait after nobody could help."""
 
 
 class Peers(inquirer.Peers, Protocol):
@@ -90,6 +93,8 @@ class CatchUp:
         self._with = surroundings
         self._terms = terms
         self._inquirer = Inquirer(surroundings.network)
+        self._failures = 0
+        """Snapshots in a row that did not come."""
         self._is_new = not surroundings.votes.has_votes()
         """Whether this key may have voted, in a former life, of which there is no record here."""
 
@@ -103,7 +108,9 @@ class CatchUp:
         while True:
             ahead = self._ahead()
             is_at_it = bool(ahead) and await self._catch_up(ahead)
-            await asyncio.sleep(_AGAIN_SECONDS if ahead and not is_at_it else _LOOK_SECONDS)
+            await asyncio.sleep(
+                self._terms.again_seconds if ahead and not is_at_it else _LOOK_SECONDS
+            )
 
     def _ahead(self) -> tuple[PublicKey, ...]:
         """Return connected peers that say that they are far ahead, the farthest first."""
@@ -116,8 +123,12 @@ class CatchUp:
 
     async def _catch_up(self, ahead: Sequence[PublicKey]) -> bool:
         """Return whether the ledger has moved."""
-        if self._terms.snapshots and await self._by_snapshot(ahead):
+        is_tried = self._failures < _SNAPSHOTS_TRIED
+        if self._terms.snapshots and is_tried and await self._by_snapshot(ahead):
             return True
+        if 0 < self._failures < _SNAPSHOTS_TRIED:
+            return False  # what has come is kept: go on with it soon
+        self._failures = 0
         return await self._by_blocks(ahead)
 
     # By a snapshot.
@@ -143,6 +154,7 @@ class CatchUp:
             await in_thread(store.clear)
             self._with.on_adopted()
             _log.info("standing at height %d by a snapshot", height)
+        self._failures = 0 if snapshot is not None else self._failures + 1
         self._with.go_on()
         return snapshot is not None
 

@@ -26,6 +26,7 @@ from lc_node.sim.plan import Plan
 from tests.consensus.stage import CHAIN, MEMBERS, ROOT, START
 
 HEIGHTS: Final = 2
+FIRST: Final = Epoch(0)
 NEWCOMER: Final = SimSigner.named("newcomer")
 SIGNERS: Final = {signer.public_key: signer for signer in (*MEMBERS, NEWCOMER)}
 LEAVER: Final = MEMBERS[0]
@@ -52,7 +53,12 @@ class EpochStage:
     """The node under test with its ledger, its disk and its clock."""
 
     def __init__(
-        self, me: SimSigner | None, *, disk: Disk | None = None, plan: Plan = PLAN
+        self,
+        me: SimSigner | None,
+        *,
+        disk: Disk | None = None,
+        plan: Plan = PLAN,
+        signs_from: Epoch = FIRST,
     ) -> None:
         """Boot from a disk, an empty one if none is given, and start."""
         self.me = me
@@ -61,7 +67,7 @@ class EpochStage:
         self.outputs: list[Output] = []
         self.ledger = SimLedger(ROOT, self.disk, (me or MEMBERS[0]).public_key, plan)
         tip = self.disk.block(self.disk.height).header if self.disk.height else ROOT
-        voter = Voter(chain_id=CHAIN, signer=me, verifier=verify)
+        voter = Voter(chain_id=CHAIN, signer=me, verifier=verify, signs_from=signs_from)
         self.node = Epochs(self.ledger, self.disk, tip=tip, voter=voter)
         self._take(self.node.start(self.now))
 

@@ -46,6 +46,16 @@ def bystander(network: Network, *views: int) -> SimSigner:
     return next(signer for signer in MEMBERS[1:] if signer.public_key not in leaders)
 
 
+def test_a_node_signs_from_the_epoch_on_of_which_its_record_is_whole() -> None:
+    network = Network()
+    node = EpochStage(STAYER, signs_from=Epoch(1))
+    before = node.node.may_sign
+    network.finish(node)
+
+    assert (before, node.node.may_sign) == (False, True)
+    assert of(PersistVote, node.outputs) == []
+
+
 # F.2: the last block.
 
 

@@ -19,7 +19,14 @@ from lc_node.consensus.messages import Blocks
 from lc_node.runtime.answers import Answerer
 from lc_node.runtime.catch_up import CatchUp, Terms
 from lc_node.runtime.network import Network
-from lc_node.wire.snapshot import BUCKETS_DECODER, OFFERS_DECODER, Buckets, Offers
+from lc_node.wire.snapshot import (
+    BUCKETS_DECODER,
+    OFFERS_DECODER,
+    SNAPSHOT_QUESTION_DECODER,
+    Buckets,
+    GetOffers,
+    Offers,
+)
 from lc_node.wire.topics import Topic
 from tests.adapters.test_sqlite_vote_store import vote
 from tests.peer_nodes import people, until
@@ -136,6 +143,16 @@ async def nothing(question: bytes) -> bytes | None:
 async def nonsense(question: bytes) -> bytes | None:
     del question
     return b"\xc1"
+
+
+def offers_only(honest: Answerer) -> Answerer:
+    """Offer a state of which nothing is told."""
+
+    async def answerer(peer: PublicKey, question: bytes) -> bytes | None:
+        is_offer = isinstance(SNAPSHOT_QUESTION_DECODER.decode(question), GetOffers)
+        return await honest(peer, question) if is_offer else None
+
+    return answerer
 
 
 # By a snapshot.
@@ -273,6 +290,19 @@ async def test_after_a_restart_only_the_rest_is_fetched(
     assert len(seen) == 4096 - held
     assert again.ledger.state.root() == chain.ledger.state.root()
     again.close()
+
+
+async def test_where_no_state_can_be_had_blocks_are_fetched_in_the_end(
+    chain: SignedChain, newcomer: Newcomer, tmp_path: Path
+) -> None:
+    terms = Terms(gap_min=5, snapshot_gap=20, again_seconds=0.01)
+    empty = {Topic.SNAPSHOTS: offers_only}
+    async with among(tmp_path, chain, newcomer, empty, terms=terms):
+        await until(lambda: is_there(newcomer, chain))
+
+    assert newcomer.adopted == []
+    assert newcomer.why[:3] == [f"fetching the state at height {HEIGHT}"] * 3
+    assert newcomer.why[3:] == [f"executing blocks up to height {HEIGHT}"]
 
 
 # By blocks.
