@@ -87,6 +87,13 @@ def test_the_winner_has_won_what_the_submitter_offered() -> None:
     )
 
 
+def test_what_some_give_others_get() -> None:
+    books, _ = story()
+
+    assert books.total(Cause.SENT) == -5
+    assert books.total(Cause.RECEIVED) == 5
+
+
 def test_an_account_is_told_in_the_order_of_the_causes() -> None:
     books, _ = story()
 
