@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, TypeVar
+from zipfile import ZipFile, is_zipfile
 
 import cloudpickle
 
@@ -13,6 +14,9 @@ from lc_jupyter.runner.bundle import pack, unpack
 from lc_jupyter.runner.skops_types import allowed_types
 
 UNTRUSTED_SHOWN_MAX: Final = 5
+UNFOLDED_RATIO_MAX: Final = 20
+"""Beyond 64 MiB, a model that is a zip may unfold to so many times its size: honest ones hardly shrink."""
+UNFOLDED_FREE_BYTES: Final = 64 * 1024**2
 
 Action = TypeVar("Action")
 
@@ -137,6 +141,7 @@ def _read_skops(path: str) -> Any:
 
 def _check_skops(path: str) -> list[str]:
     """Return the types of a file that our own list vouches for, if there are no others."""
+    _check_unfolded(path)
     found = import_module("skops.io").get_untrusted_types(file=path)
     version = import_module("sklearn").__version__
     unknown = sorted(set(found) - allowed_types(version))
@@ -147,6 +152,19 @@ def _check_skops(path: str) -> list[str]:
             " give the cell its own save(model, path) and load(path)"
         )
     return list(found)
+
+
+def _check_unfolded(path: str) -> None:
+    """Refuse a zip that would take much more memory than its file: the file is a stranger's.
+
+    What a member says of its size bounds what is read of it.
+    """
+    if not is_zipfile(path):
+        return
+    with ZipFile(path) as archive:
+        unfolded = sum(member.file_size for member in archive.infolist())
+    if unfolded > UNFOLDED_FREE_BYTES + UNFOLDED_RATIO_MAX * Path(path).stat().st_size:
+        raise WrongFormat(f"the file would unfold into {unfolded:,} bytes")
 
 
 def _write_npz(model: Any, path: str) -> None:
@@ -166,11 +184,14 @@ def _write_npz(model: Any, path: str) -> None:
 
 def _read_npz(path: str) -> dict[str, Any]:
     numpy = import_module("numpy")
-    found = numpy.load(path, allow_pickle=False)
-    if not isinstance(found, numpy.lib.npyio.NpzFile):
-        raise WrongFormat("the file is one array, not an npz")
-    with found:
-        return {name: found[name] for name in found.files}
+    _check_unfolded(path)
+    # Opened here: numpy leaves a file open that is no whole zip.
+    with Path(path).open("rb") as file:
+        found = numpy.load(file, allow_pickle=False)
+        if not isinstance(found, numpy.lib.npyio.NpzFile):
+            raise WrongFormat("the file is one array, not an npz")
+        with found:
+            return {name: found[name] for name in found.files}
 
 
 def _write_safetensors(model: Any, path: str) -> None:

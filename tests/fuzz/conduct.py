@@ -1,19 +1,24 @@
 """Readers that do more than decode: a session's greetings, a call's answer, a transaction's rules."""
 
 import base64
+import warnings
 from functools import cache
 from ipaddress import IPv4Interface
+from pathlib import Path
 from random import Random
 from typing import Any, Final, get_args
 
 from msgspec.structs import replace
 from zeroconf.asyncio import AsyncServiceInfo
 
+from lc_jupyter.models import load_model
 from lc_node.adapters import mdns
 from lc_node.api.calls import AnyCall, Call
 from lc_node.api.codec import decode_answer, raise_refusal
 from lc_node.api.errors import ApiError
 from lc_node.api.light_places import parse_places
+from lc_node.api.schema import Address, Digest, ModelFormat
+from lc_node.api.schema_jobs import FetchedModel
 from lc_node.chain.addresses import PREFIX, bech32m_encode, decode_address, encode_address
 from lc_node.chain.crypto import digest, verify
 from lc_node.chain.genesis import initial_state
@@ -69,6 +74,22 @@ def read_answer(data: bytes) -> None:
     """Read the answer to the call that the first byte chooses."""
     calls = _calls()
     decode_answer(calls[data[0] % len(calls) if data else 0], data[1:])
+
+
+def read_npz(path: Path) -> None:
+    """Load a winner's model, as ``%lc_pull`` does in a notebook."""
+    fetched = FetchedModel(
+        path=str(path),
+        root=Digest("0f" * 32),
+        size=0,
+        model_format=ModelFormat.NPZ,
+        bidder=Address(""),
+        label="",
+        posted_by_me=True,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numpy's, on names that are there twice
+        load_model(fetched, None, trust=False)
 
 
 def read_refusal(data: bytes) -> None:

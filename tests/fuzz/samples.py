@@ -1,10 +1,12 @@
 """Bytes that the decoders accept: what the corpus of a fuzz target begins with."""
 
+import io
 from collections.abc import Sequence
 from random import Random
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
 from lc_node.adapters.keystore import FileKeystore
 from lc_node.api import calls as api_calls
@@ -192,6 +194,20 @@ def layers() -> Sequence[bytes]:
     """Return compressed layers, one of them in two members."""
     plain = archives()[1]
     return [gzip(plain), gzip(plain[:700]) + gzip(plain[700:], level=1), gzip(bytes(100_000))]
+
+
+def npz_models() -> Sequence[bytes]:
+    """Return models of named arrays, one of them compressed."""
+    arrays: dict[str, Any] = {
+        "weights": np.arange(6.0).reshape(2, 3),
+        "names": np.array(["a", "b"]),
+    }
+    found = []
+    for write in (np.savez, np.savez_compressed):
+        file = io.BytesIO()
+        write(file, **arrays)
+        found.append(file.getvalue())
+    return found
 
 
 def addresses() -> Sequence[bytes]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
+from lc_jupyter.errors import UserError
 from lc_node.adapters.keystore import load_keystore
 from lc_node.adapters.tar_entries import Refused
 from lc_node.api import codec as api
@@ -39,6 +40,7 @@ from tests.fuzz.conduct import (
     read_book,
     read_checkpoint,
     read_line,
+    read_npz,
     read_record,
     read_refusal,
     read_rules,
@@ -148,6 +150,7 @@ _OURS: Final[Mapping[str, Target]] = {
     "image": Target(
         check=named(mended(unpack_image), Refused), samples=samples.archives, bytes_max=1 << 13
     ),
+    "model-npz": Target(check=named(of_file(read_npz), UserError), samples=samples.npz_models),
     # What people type and hand on in files.
     "join-line": Target(check=named(read_line, BadJoinLine), samples=samples.join_lines),
     "server": Target(check=named(read_server, BadServer), samples=samples.servers),

@@ -189,6 +189,16 @@ def test_the_same_model_and_params_make_the_same_file(tmp_path: Path) -> None:
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
+def test_an_npz_that_unfolds_into_much_more_than_its_size_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        for number in range(5):
+            archive.writestr(f"w{number}.npy", bytes(16 * 1024**2))
+
+    with pytest.raises(WrongFormat, match="83,886,080 bytes"):
+        load_model(path, "npz")
+
+
 @pytest.mark.parametrize(
     ("members", "compression"),
     [
