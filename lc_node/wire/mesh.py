@@ -134,6 +134,7 @@ class Mesh:
 
     def publish(self, message: Digest, now: Millis) -> tuple[Output, ...]:
         """Send a message of our own to every peer that needs word: no few silent ones can suppress it."""
+        self._pulls.found(message)  # peers may have kept it over a restart of ours
         self._seen.note(message, now)
         return self._push(message, self._neighbours.trusted(now))
 
@@ -230,8 +231,9 @@ class Mesh:
         for peer in self._next_in_turn(now) if old else ():
             for message in old:
                 if not self._seen.is_marked(message, peer, Mark.TOLD_US):
-                    # What we have said before may not have arrived.
+                    # What we have said or sent before may not have arrived.
                     self._seen.unmark(message, peer, Mark.KNOWS)
+                    self._seen.unmark(message, peer, Mark.GOT)
                     self._tell_at(peer, message, Millis(0))
 
     def _next_in_turn(self, now: Millis) -> list[PublicKey]:

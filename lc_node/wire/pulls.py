@@ -77,10 +77,14 @@ class Pulls:
             self._give_up(message)
         return self.ask(tuple(self._idle), now)
 
-    def came(self, message: Digest, peer: PublicKey, now: Millis) -> bool:
-        """Take note that a peer has sent a message; return whether it was asked for it."""
+    def found(self, message: Digest) -> None:
+        """Search for a message no more."""
         if message in self._announcers:
             self._drop(message)
+
+    def came(self, message: Digest, peer: PublicKey, now: Millis) -> bool:
+        """Take note that a peer has sent a message; return whether it was asked for it."""
+        self.found(message)
         if not self._owes(peer, message):
             return False
         promise = self._promises[peer]

@@ -79,6 +79,15 @@ def test_a_message_of_our_own_goes_to_every_peer() -> None:
     assert node.mesh.publish(M, T0) == ()
 
 
+def test_a_message_of_our_own_that_peers_have_kept_is_not_asked_for() -> None:
+    node = Node(3)
+    node.announce(key(1), M)
+    node.announce(key(2), M)
+    node.mesh.publish(M, T0)
+
+    assert node.beat(ASK_AGAIN) == ()
+
+
 def test_a_message_is_judged_once() -> None:
     node = Node(3)
 
