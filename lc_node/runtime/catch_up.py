@@ -14,7 +14,12 @@ from lc_node.chain.blocks import block_id
 from lc_node.chain.codec import encode
 from lc_node.chain.crypto import verify
 from lc_node.chain.types import Epoch, Height, PublicKey
-from lc_node.consensus.inquiries import EPOCH_PROOFS_DECODER, FINALIZED_DECODER, GetFinalized
+from lc_node.consensus.inquiries import (
+    EPOCH_PROOFS_DECODER,
+    FINALIZED_DECODER,
+    Finalized,
+    GetFinalized,
+)
 from lc_node.consensus.messages import PROOFS_MAX, EpochProof, GetEpochs
 from lc_node.consensus.setting import Setting
 from lc_node.consensus.validator_set import ValidatorSet
@@ -25,7 +30,6 @@ from lc_node.runtime import inquirer
 from lc_node.runtime.block_download import BlockDownload
 from lc_node.runtime.inquirer import FalseAnswer, Inquirer, in_thread
 from lc_node.runtime.ledger import Ledger, decode_proof
-from lc_node.runtime.network import PeerInfo
 from lc_node.runtime.questions import PeerSilent
 from lc_node.runtime.snapshot_download import SnapshotDownload
 from lc_node.wire.snapshot import OFFERS_DECODER, GetOffers, Offer
@@ -54,11 +58,30 @@ class Terms:
     """How long to wait after nobody could help."""
 
 
+class Standing(Protocol):
+    """What is looked at of a peer (``runtime.network.PeerInfo``)."""
+
+    @property
+    def peer(self) -> PublicKey:
+        """Who it is."""
+        ...
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it is connected."""
+        ...
+
+    @property
+    def height(self) -> Height | None:
+        """How far its chain is, as it says."""
+        ...
+
+
 class Peers(inquirer.Peers, Protocol):
     """Whoever knows peers, too (``runtime.network.Network``)."""
 
-    def peers(self) -> tuple[PeerInfo, ...]:
-        """Return what is known of every peer."""
+    def peers(self) -> Sequence[Standing]:
+        """Return what is known of every peer, in the order of their keys."""
         ...
 
 
@@ -93,6 +116,7 @@ class CatchUp:
         self._with = surroundings
         self._terms = terms
         self._inquirer = Inquirer(surroundings.network)
+        self._turn = 0
         self._failures = 0
         """Snapshots in a row that did not come."""
         self._is_new = not surroundings.votes.has_votes()
@@ -113,16 +137,22 @@ class CatchUp:
             )
 
     def _ahead(self) -> tuple[PublicKey, ...]:
-        """Return connected peers that say that they are far ahead, the farthest first."""
+        """Return some connected peers that say that they are far ahead, others each time.
+
+        Who says the most is not asked first: liars would crowd out the rest.
+        """
         least = self._with.ledger.height + self._terms.gap_min
         told = [one for one in self._with.network.peers() if one.is_up and one.height is not None]
-        ahead = sorted((-(one.height or 0), one.peer) for one in told if (one.height or 0) > least)
+        ahead = [one.peer for one in told if (one.height or 0) > least]
         if told and not ahead:
             self._is_new = False  # we are where the others are: from here on our record is whole
-        return tuple(peer for _, peer in ahead)[:_ASKED_MAX]
+        first = self._turn % len(ahead) if ahead else 0
+        self._turn = first + _ASKED_MAX
+        return (*ahead[first:], *ahead[:first])[:_ASKED_MAX]
 
     async def _catch_up(self, ahead: Sequence[PublicKey]) -> bool:
         """Return whether the ledger has moved."""
+        ahead = await self._answering(ahead)
         is_tried = self._failures < _SNAPSHOTS_TRIED
         if self._terms.snapshots and is_tried and await self._by_snapshot(ahead):
             return True
@@ -131,13 +161,38 @@ class CatchUp:
         self._failures = 0
         return await self._by_blocks(ahead)
 
+    async def _answering(self, ahead: Sequence[PublicKey]) -> Sequence[PublicKey]:
+        """Return who answers at all: they are asked at once, since each that is silent takes its time."""
+        silent: set[PublicKey] = set()
+
+        async def ask(peer: PublicKey) -> None:
+            """Note a peer that does not answer."""
+            try:
+                await self._newest(peer)
+            except (PeerSilent, FalseAnswer):
+                silent.add(peer)
+
+        async with asyncio.TaskGroup() as group:
+            for peer in ahead:
+                group.create_task(ask(peer))
+        return [peer for peer in ahead if peer not in silent]
+
+    async def _newest(self, peer: PublicKey) -> Finalized | None:
+        """Return the newest final header that a peer tells of, unproved.
+
+        Raises:
+            PeerSilent, FalseAnswer: it does not answer, or nonsense.
+        """
+        question = GetFinalized(height=())
+        return await self._inquirer.ask(peer, Topic.FINALIZED, question, FINALIZED_DECODER)
+
     # By a snapshot.
 
     async def _by_snapshot(self, ahead: Sequence[PublicKey]) -> bool:
         ledger, store = self._with.ledger, self._with.store
         way = self._way()
         way.retrace(decode_proof(data) for _, data in store.proofs(way.newest.epoch))
-        await self._follow(way, ahead, store_them=True)
+        ahead = await self._follow(way, ahead, store_them=True)
         offers = await self._offers(way, ahead)
         offer, offering = max(offers, key=lambda entry: entry[0].header.height, default=(None, ()))
         if offer is None or offer.header.height - ledger.height <= self._terms.snapshot_gap:
@@ -213,13 +268,11 @@ class CatchUp:
     async def _goal(self, ahead: Sequence[PublicKey]) -> tuple[Way, Height] | None:
         """Return the newest final height that the next few epochs lead to, if it is far enough."""
         way = self._way()
-        await self._follow(way, ahead, store_them=False)
+        ahead = await self._follow(way, ahead, store_them=False)
         goal = way.newest.root
         for peer in ahead:
             try:
-                told = await self._inquirer.ask(
-                    peer, Topic.FINALIZED, GetFinalized(height=()), FINALIZED_DECODER
-                )
+                told = await self._newest(peer)
             except (PeerSilent, FalseAnswer):
                 continue
             if told is not None and way.is_final(told.headers[-1], told.certificate):
@@ -244,8 +297,15 @@ class CatchUp:
             )
         )
 
-    async def _follow(self, way: Way, ahead: Sequence[PublicKey], *, store_them: bool) -> None:
-        """Ask how epochs ended, until nobody knows more; if they are not stored, only of a few."""
+    async def _follow(
+        self, way: Way, ahead: Sequence[PublicKey], *, store_them: bool
+    ) -> Sequence[PublicKey]:
+        """Ask how epochs ended, until nobody knows more; if they are not stored, only of a few.
+
+        Returns:
+            Who answers, and not falsely: who is silent once is not waited for again.
+        """
+        answering: list[PublicKey] = []
         last = Epoch(way.newest.epoch + PROOFS_MAX)
         for peer in ahead:
             try:
@@ -257,6 +317,8 @@ class CatchUp:
                         self._with.store.put_proofs((p.header.epoch, encode(p)) for p in proofs)
             except (PeerSilent, FalseAnswer):
                 continue
+            answering.append(peer)
+        return answering
 
     async def _proofs(self, peer: PublicKey, way: Way) -> Sequence[EpochProof]:
         """Return how the newest epoch and those after it ended, as a peer has proved it.
