@@ -86,3 +86,14 @@ def test_who_pushes_on_though_asked_not_to_is_blamed_after_a_moment_of_grace() -
         False,
         (Blame(peer=quieten.peer, offence=Offence.REPEATED),),
     )
+
+
+def test_nothing_is_kept_of_who_has_left() -> None:
+    node, _ = flooded(PUSHERS_MAX + 2)
+    node.announce(key(1), M)
+    node.mesh.offer(key(2), [N])
+    for peer in node.peers:
+        node.mesh.left(peer, T0)
+
+    mesh = node.mesh
+    assert [mesh._duplicates, mesh._useless, mesh._pruned, mesh._untold] == [{}, {}, {}, {}]
