@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface
 from typing import Annotated, Final, Literal, TypeAlias
@@ -91,8 +92,12 @@ class MulticastNeighbours:
         while True:
             try:
                 await self._speak_and_listen()
-            except (OSError, RuntimeError, Error) as error:
-                self._complain(str(error) or type(error).__name__)
+            except* (
+                OSError,
+                RuntimeError,
+                Error,
+            ) as errors:  # in the group of its tasks, or alone
+                self._complain(_first_of(errors))
             self._forget_all()
             await asyncio.sleep(_RESCAN_SECONDS)
 
@@ -166,10 +171,12 @@ class MulticastNeighbours:
     async def _resolve(self, zeroconf: AsyncZeroconf) -> None:
         while True:
             name = await self._names.get()
-            info = AsyncServiceInfo(SERVICE, name)
-            is_known = info.load_from_cache(zeroconf.zeroconf)
-            if is_known or await info.async_request(zeroconf.zeroconf, _RESOLVE_MS):
-                self._note(name, info)
+            # Whoever is in the room may announce a name that is none.
+            with suppress(Error):
+                info = AsyncServiceInfo(SERVICE, name)
+                is_known = info.load_from_cache(zeroconf.zeroconf)
+                if is_known or await info.async_request(zeroconf.zeroconf, _RESOLVE_MS):
+                    self._note(name, info)
 
     def _note(self, name: str, info: AsyncServiceInfo) -> None:
         neighbour = _neighbour(info, self._networks)
@@ -190,6 +197,14 @@ class MulticastNeighbours:
         if problem != self._problem:
             self._problem = problem
             _log.warning("machines in this room cannot be heard by multicast: %s", problem)
+
+
+def _first_of(errors: BaseExceptionGroup[Exception]) -> str:
+    """Return what went wrong first, out of the groups that tasks wrap it in."""
+    error = errors.exceptions[0]
+    if isinstance(error, BaseExceptionGroup):
+        return _first_of(error)
+    return str(error) or type(error).__name__
 
 
 def _networks(host: str) -> tuple[_Network, ...]:

@@ -1,13 +1,16 @@
 """Neighbours hear each other by real multicast, on the loopback interface."""
 
 import asyncio
+import errno
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from zeroconf import IPVersion
+from zeroconf import IPVersion, const
+from zeroconf._dns import DNSPointer
+from zeroconf._protocol.outgoing import DNSOutgoing
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from lc_node.adapters.mdns import SERVICE, MulticastNeighbours
@@ -138,6 +141,44 @@ async def test_a_stolen_name_does_not_silence_its_owner() -> None:
             await heard(listener, lambda found: found == [bob])
     finally:
         await thief.async_close()
+
+
+def pointer_to(name: str) -> DNSOutgoing:
+    """Return an announcement of a name by one who is bound to no rule."""
+    said = DNSOutgoing(const._FLAGS_QR_RESPONSE | const._FLAGS_AA)  # has no other name
+    pointer = DNSPointer(SERVICE, const._TYPE_PTR, const._CLASS_IN, 120, name)
+    said.add_answer_at_time(pointer, 0)
+    return said
+
+
+@pytest.mark.parametrize(
+    "name", ["evil.", f"a\x01b.{SERVICE}", f"{'x' * 63}.{'x' * 63}.{'x' * 63}.{SERVICE}"]
+)
+async def test_a_name_that_is_none_stops_nobody_from_hearing(name: str) -> None:
+    ann, bob = presence(1), presence(2)
+    stranger = AsyncZeroconf(interfaces=[LOOPBACK], ip_version=IPVersion.V4Only)
+    try:
+        await stranger.zeroconf.async_wait_for_start()
+        async with room(ann, bob) as (listener, speaker):
+            await heard(listener, lambda found: found == [bob])
+            stranger.zeroconf.async_send(pointer_to(name))
+            speaker.announce(replace(bob, chain_id=CHAIN))
+
+            await heard(listener, lambda found: found == [replace(bob, chain_id=CHAIN)])
+    finally:
+        await stranger.async_close()
+
+
+async def test_what_goes_wrong_with_a_socket_is_said_and_not_the_end(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_arguments: object, **_options: object) -> None:
+        raise OSError(errno.ENODEV, "the cable is out")
+
+    monkeypatch.setattr(AsyncZeroconf, "async_register_service", fail)
+    with caplog.at_level(logging.WARNING):
+        async with room(presence(1)):
+            await until(lambda: "the cable is out" in caplog.text)
 
 
 async def test_a_machine_without_such_an_interface_says_so_once(
