@@ -84,7 +84,7 @@ class AddressBook:
         """Keep the records of these, instead of those named before, though their places be taken."""
         self._favoured = keys
         for key in [key for key in self._known if not self._is_held(key)]:
-            del self._known[key]
+            self.forget(key)
 
     def add(self, signed: SignedRecord, teller: Host, now: Millis) -> bool:
         """Take a record, whose signature was checked, from who is at ``teller``; return whether it is news."""
@@ -173,6 +173,8 @@ class AddressBook:
         Test before evict: who does not answer loses its place, who answers keeps it.
         """
         for waiting, since in tuple(self._collisions.items()):
+            if waiting not in self._collisions:
+                continue  # forgotten for who lost its place a moment ago
             holder = self._holder(waiting)
             if holder is None or self._is_settled(waiting, holder, since, now):
                 continue

@@ -3,7 +3,8 @@
 from lc_node.chain.crypto import sha256
 from lc_node.chain.types import ChainId, Digest, Millis, PublicKey, Signature
 from lc_node.wire.address_book import AddressBook
-from lc_node.wire.endpoints import Endpoint, Host, Port
+from lc_node.wire.book_table import tried_place
+from lc_node.wire.endpoints import Endpoint, Host, Port, group_of
 from lc_node.wire.known import Draw
 from lc_node.wire.records import NodeRecord, SignedRecord
 from lc_node.wire.session import TransportKey
@@ -78,3 +79,15 @@ def drawing(*numbers: int) -> Draw:
     """Draw these, and then the lowest, always."""
     left = list(numbers)
     return lambda below: left.pop(0) % below if left else 0
+
+
+def same_tried_place(count: int) -> list[int]:
+    """Return numbers of nodes that contend for one place among those that were reached."""
+    by_place: dict[object, list[int]] = {}
+    for number in range(200_000):
+        place = tried_place(SECRET, key(number), group_of(host(number)))
+        found = by_place.setdefault(place, [])
+        found.append(number)
+        if len(found) == count:
+            return found
+    raise AssertionError

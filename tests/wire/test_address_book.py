@@ -4,7 +4,7 @@ from random import Random
 
 from lc_node.chain.types import Digest, Millis
 from lc_node.wire.address_book import COLLISIONS_MAX, AddressBook, Shelf
-from lc_node.wire.book_table import new_place, tried_place
+from lc_node.wire.book_table import new_place
 from lc_node.wire.endpoints import Host, group_of
 from lc_node.wire.known import Known
 from lc_node.wire.records import LIFETIME
@@ -21,6 +21,7 @@ from tests.wire.book_people import (
     host,
     key,
     record,
+    same_tried_place,
 )
 
 HOUR = 60 * MINUTE
@@ -28,18 +29,6 @@ HOUR = 60 * MINUTE
 
 def keys_of(book: AddressBook) -> set[bytes]:
     return {known.key for known in book}
-
-
-def same_tried_place(count: int) -> list[int]:
-    """Return numbers of nodes that contend for one place among those that were reached."""
-    by_place: dict[object, list[int]] = {}
-    for number in range(200_000):
-        place = tried_place(SECRET, key(number), group_of(host(number)))
-        found = by_place.setdefault(place, [])
-        found.append(number)
-        if len(found) == count:
-            return found
-    raise AssertionError
 
 
 def same_new_place() -> tuple[int, int]:
