@@ -166,7 +166,9 @@ def endpoints_at(door: Doorway, hosts: Iterable[str]) -> tuple[Endpoint, ...]:
         BadAdvertised: nobody could dial what the owner says.
     """
     if door.advertise:
-        return tuple(advertised(text, door.port) for text in door.advertise)[:ENDPOINTS_MAX]
+        # Once each: nobody takes a record that names an endpoint twice.
+        said = dict.fromkeys(advertised(text, door.port) for text in door.advertise)
+        return tuple(said)[:ENDPOINTS_MAX]
     own = endpoint(door.host, door.port)
     return (own,) if own is not None else _found(hosts, door.port)
 

@@ -75,6 +75,14 @@ def test_a_node_that_only_dials_out_says_nothing() -> None:
     assert hosts_of(Machine(["10.0.0.1"]).own(Doorway(host="*", port=0))) == []
 
 
+def test_what_the_owner_says_twice_is_said_once() -> None:
+    door = Doorway(host="*", port=4040, advertise=("node.example", "node.example:4040"))
+    own = Machine().own(door)
+
+    assert hosts_of(own) == ["node.example"]
+    assert fault_of(own.current(), CHAIN, Millis(NOW)) is None
+
+
 def test_what_the_owner_wants_to_be_dialed_is_said_and_nothing_else() -> None:
     door = Doorway(host="*", port=4040, advertise=("node.example", "192.0.2.1:7"))
     endpoints = Machine(["10.0.0.1"]).own(door).current().record.endpoints
