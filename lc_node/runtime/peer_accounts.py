@@ -76,7 +76,8 @@ class PeerAccounts:
     def pardoned(self, now: Millis) -> tuple[PublicKey, ...]:
         """Return, once, the peers whose ban for misbehaviour has ended."""
         excess = tuple(self._banned_until)[: max(0, len(self._banned_until) - BANS_MAX)]
-        ended = (peer for peer, until in self._banned_until.items() if until <= now)
+        # No ban is longer than BAN: one that seems so was begun before the clock was set back.
+        ended = (p for p, until in self._banned_until.items() if not now < until <= now + BAN)
         over = tuple(sorted({*excess, *ended}))
         for peer in over:
             del self._banned_until[peer]

@@ -18,10 +18,10 @@ class Bucket:
         self._at = now
 
     def refill(self, now: Millis) -> None:
-        """Credit the time that has passed; a clock that goes back credits nothing."""
+        """Credit the time that has passed; a clock that is set back credits nothing, and goes on from there."""
         elapsed = max(0, now - self._at)
         self._level = min(self._per_window * WINDOW, self._level + elapsed * self._per_window)
-        self._at = Millis(max(self._at, now))
+        self._at = now
 
     def has(self, units: int) -> bool:
         """Return whether ``units`` may pass."""

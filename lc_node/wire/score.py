@@ -89,7 +89,7 @@ class Score:
     def after(self, offence: Offence, now: Millis) -> "Score":
         """Return the score with an offence added."""
         points = self.points_at(now) + POINTS[offence]
-        return Score(points=points, at=Millis(max(self.at, now)))
+        return Score(points=points, at=now)
 
     def is_bad(self, now: Millis) -> bool:
         """Return whether the peer is not to be relied upon."""

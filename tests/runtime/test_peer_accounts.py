@@ -4,6 +4,8 @@ import pytest
 
 from lc_node.chain.types import Height, Millis, PublicKey
 from lc_node.runtime.peer_accounts import ACCOUNTS_MAX, BANS_MAX, PeerAccounts
+from lc_node.wire.kinds import Kind
+from lc_node.wire.limits import LIMITS
 from lc_node.wire.score import BAN, POINTS, Offence
 
 T0 = Millis(1_000_000)
@@ -26,6 +28,20 @@ def test_too_many_points_are_a_ban_that_ends(accounts: PeerAccounts) -> None:
     assert accounts.pardoned(Millis(T0 + BAN - 1)) == ()
     assert accounts.pardoned(Millis(T0 + BAN)) == (key(1),)
     assert not accounts.is_banned(key(1))
+
+
+def test_a_ban_ends_no_later_because_the_clock_was_set_back(accounts: PeerAccounts) -> None:
+    accounts.offend(key(1), Offence.BAD_CHUNK, T0)
+
+    assert accounts.pardoned(Millis(T0 - 1)) == (key(1),)
+
+
+def test_a_busy_peer_is_admitted_after_the_clock_was_set_back(accounts: PeerAccounts) -> None:
+    spent = LIMITS[Kind.CONSENSUS].messages
+    assert all(accounts.admits(key(1), Kind.CONSENSUS, 1, T0) for _ in range(spent))
+
+    accounts.admits(key(1), Kind.CONSENSUS, 1, Millis(0))
+    assert accounts.admits(key(1), Kind.CONSENSUS, 1, Millis(1_000))
 
 
 def test_a_pardoned_peer_starts_with_no_points(accounts: PeerAccounts) -> None:

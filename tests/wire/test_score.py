@@ -49,7 +49,13 @@ def test_a_clock_that_goes_back_forgives_nothing() -> None:
     score = CLEAN.after(Offence.REJECTED, T0)
 
     assert score.points_at(Millis(0)) == POINTS[Offence.REJECTED]
-    assert score.after(Offence.REJECTED, Millis(0)).at == T0
+    assert score.after(Offence.REJECTED, Millis(0)).points == 2 * POINTS[Offence.REJECTED]
+
+
+def test_after_a_clock_was_set_back_time_forgives_as_before() -> None:
+    score = CLEAN.after(Offence.OVER_LIMIT, T0).after(Offence.OVER_LIMIT, Millis(0))
+
+    assert score.points_at(Millis(60_000)) == 0
 
 
 def test_who_exceeds_a_limit_slightly_but_always_is_not_banned() -> None:
