@@ -53,7 +53,8 @@ class Links:
 
     def of(self, peer: PublicKey) -> tuple[Link, ...]:
         """Return every link to a peer."""
-        return tuple(link for key, link in self._links.items() if key[0] == peer)
+        places = ((peer, channel, role) for channel in Channel for role in Role)
+        return tuple(link for place in places if (link := self._links.get(place)) is not None)
 
     def is_up(self, peer: PublicKey) -> bool:
         """Return whether a peer has an established consensus link."""

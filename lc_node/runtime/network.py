@@ -324,6 +324,8 @@ class Network:
 
     def _note_changes(self, handlers: Handlers) -> None:
         now_up = frozenset(self.connected)
+        if now_up == self._up:
+            return  # the rule with guests, who are never up: each of their frames comes here
         joined, left = sorted(now_up - self._up), sorted(self._up - now_up)
         self._up = now_up
         for peer in left:

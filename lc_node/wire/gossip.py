@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import Final
 
 from lc_node.chain.types import Digest, Millis, PublicKey
 from lc_node.merkle import leaf_hash
@@ -23,13 +24,16 @@ class Mark(IntEnum):
     """We have sent it the message."""
 
 
+_ALL_MARKS: Final = (1 << len(Mark)) - 1
+
+
 class _Entry:
-    """One message: a set of peers for each mark, as bits, for there are many messages."""
+    """One message and what is remembered of peers: a bit for each mark of each, for there are many messages."""
 
     __slots__ = ("again_at", "bits")
 
     def __init__(self) -> None:
-        self.bits = [0] * len(Mark)
+        self.bits = 0
         self.again_at: Millis | None = None
 
 
@@ -42,6 +46,7 @@ class SeenCache:
         # A dict keeps the order of insertion: the first key is the oldest.
         self._entries: dict[Digest, _Entry] = {}
         self._bits: dict[PublicKey, int] = {}
+        """The first of each peer's bits in every entry, a bit for each mark."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -53,14 +58,15 @@ class SeenCache:
         """Keep account of a peer from now on."""
         taken, bit = set(self._bits.values()), 1
         while bit in taken:
-            bit <<= 1
+            bit <<= len(Mark)
         self._bits.setdefault(peer, bit)
 
     def left(self, peer: PublicKey) -> None:
         """Forget what a peer knew: should it come again, it may have forgotten too."""
-        bit = self._bits.pop(peer, 0)
+        kept = ~(self._bits.pop(peer, 0) * _ALL_MARKS)
+        # There are many entries, and whoever likes may come and go often.
         for entry in self._entries.values():
-            entry.bits = [bits & ~bit for bits in entry.bits]
+            entry.bits &= kept
 
     def is_wanted(self, message: Digest, now: Millis) -> bool:
         """Return whether a message would be new to us."""
@@ -89,18 +95,18 @@ class SeenCache:
         """Remember something of a peer and a message; nothing if either is unknown."""
         entry = self._entries.get(message)
         if entry is not None:
-            entry.bits[mark] |= self._bits.get(peer, 0)
+            entry.bits |= self._bits.get(peer, 0) << mark
 
     def unmark(self, message: Digest, peer: PublicKey, mark: Mark) -> None:
         """Take ``mark`` back."""
         entry = self._entries.get(message)
         if entry is not None:
-            entry.bits[mark] &= ~self._bits.get(peer, 0)
+            entry.bits &= ~(self._bits.get(peer, 0) << mark)
 
     def is_marked(self, message: Digest, peer: PublicKey, mark: Mark) -> bool:
         """Return what is remembered of a peer and a message."""
         entry = self._entries.get(message)
-        return entry is not None and bool(entry.bits[mark] & self._bits.get(peer, 0))
+        return entry is not None and bool(entry.bits & self._bits.get(peer, 0) << mark)
 
     def lacking(self, message: Digest, peers: Iterable[PublicKey]) -> tuple[PublicKey, ...]:
         """Return those of the peers that need word of the message, sorted by key."""

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from lc_node.chain.types import MillisSpan
-from lc_node.ports.transport import Channel
+from lc_node.ports.transport import Channel, Inbound
 from lc_node.runtime.network import PeerSilent, Verdict
 from lc_node.wire.kinds import Kind
-from lc_node.wire.messages import Response
+from lc_node.wire.messages import Request, Response, encode_message
 from lc_node.wire.score import BAN_POINTS, POINTS, Offence
 from tests.peer_nodes import Node, Recorder, node, people, until
 
@@ -40,6 +40,21 @@ async def test_a_consensus_message_to_all_reaches_every_peer(tmp_path: Path) -> 
         assert a.network.send_consensus(None, b"vote") == 2
         await until(lambda: bool(b.heard.consensus and e.heard.consensus))
         assert b.heard.consensus == e.heard.consensus == [(ann.key, b"vote")]
+
+
+async def test_what_a_guest_says_costs_no_look_at_all_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bob, guest = people(3)
+    async with node(ann, tmp_path) as a, node(bob, tmp_path, peers=[a.address], port=None) as b:
+        await connected(a, b)
+        await until(lambda: (bob.key, True) in a.heard.changes)
+        monkeypatch.setattr(a.transport, "connections", lambda: pytest.fail("looked at"))
+        frame = encode_message(Request(number=1, topic=3, payload=b""))
+        a.network._take(Inbound(peer=guest.key, channel=Channel.BULK, frame=frame), a.heard)
+        await until(lambda: bool(a.heard.requests))
+
+    assert a.heard.requests == [(guest.key, 3, b"")]
 
 
 async def test_a_consensus_message_to_one_reaches_that_peer(tmp_path: Path) -> None:

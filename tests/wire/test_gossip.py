@@ -93,6 +93,19 @@ def test_what_a_peer_knew_is_forgotten_when_it_leaves() -> None:
     assert seen.lacking(M, [ANN, BOB]) == (ANN,)
 
 
+def test_of_who_leaves_every_mark_is_forgotten_and_of_others_none() -> None:
+    seen = cache()
+    seen.note(M, T0)
+    for mark in Mark:
+        seen.mark(M, ANN, mark)
+        seen.mark(M, BOB, mark)
+    seen.left(ANN)
+    seen.joined(ANN)
+
+    assert not any(seen.is_marked(M, ANN, mark) for mark in Mark)
+    assert all(seen.is_marked(M, BOB, mark) for mark in Mark)
+
+
 def test_the_oldest_is_forgotten_first() -> None:
     seen = cache(2)
     for number in range(3):
