@@ -1,6 +1,6 @@
 """The chain on this node: the final state, the states of blocks on trial, the mempool, the store."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,6 +38,7 @@ from lc_node.chain.votes import Certificate
 from lc_node.consensus.application import Era
 from lc_node.consensus.messages import CERTIFICATE_DECODER, EpochProof
 from lc_node.ports.stores import ChainStore, StoredBlock
+from lc_node.runtime.snapshot import Snapshot
 
 NO_JOB: Final = JobId(ZERO_DIGEST)
 """Receipts that speak of no job are stored under this id."""
@@ -53,18 +54,6 @@ class _Head(Record):
 _HEAD: Final = msgspec.msgpack.Decoder(_Head)
 _PROOF: Final = msgspec.msgpack.Decoder(EpochProof)
 """What is stored here was checked when it came."""
-
-
-class BrokenSnapshot(LearningChainError):
-    """What was fetched is not the state that the block names: this node's memory or disk is at fault."""
-
-    def __init__(self, height: Height) -> None:
-        """Name the block."""
-        super().__init__(
-            f"the snapshot at height {height} is damaged: check memory and disk; "
-            "move snapshot.db away, then start the node again"
-        )
-        self.height = height
 
 
 class OtherChain(LearningChainError):
@@ -85,35 +74,6 @@ class Finalized:
     block: Block
     events: Sequence[Record]
     state: State
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """A final block, the state after it, and how the epochs before it ended."""
-
-    block: Block
-    certificate: Certificate
-    state: State
-    proofs: Sequence[tuple[Epoch, bytes]]
-
-    @classmethod
-    def of(
-        cls,
-        block: Block,
-        certificate: Certificate,
-        *,
-        entries: Iterable[tuple[bytes, bytes]],
-        proofs: Sequence[tuple[Epoch, bytes]],
-    ) -> "Snapshot":
-        """Return a snapshot of checked parts; slow on a large state.
-
-        Raises:
-            BrokenSnapshot: the entries do not make up the state that the block names.
-        """
-        state = State.load(entries)
-        if state.root() != block.header.state_root:
-            raise BrokenSnapshot(block.header.height)
-        return cls(block=block, certificate=certificate, state=state, proofs=proofs)
 
 
 OnFinalized = Callable[[Finalized], None]

@@ -9,8 +9,9 @@ from lc_node.chain.bucket import Bucket
 from lc_node.chain.types import Digest, PublicKey
 from lc_node.ports.snapshots import SnapshotStore
 from lc_node.runtime.inquirer import FalseAnswer, Inquirer, in_thread, share_out
-from lc_node.runtime.ledger import Ledger, Snapshot
+from lc_node.runtime.ledger import Ledger
 from lc_node.runtime.questions import PeerSilent
+from lc_node.runtime.snapshot import Snapshot
 from lc_node.wire.snapshot import (
     BUCKETS_DECODER,
     MANIFEST_DECODER,
@@ -131,7 +132,7 @@ class SnapshotDownload:
             manifest.block,
             self._offer.certificate,
             entries=self._entries(),
-            proofs=list(self._store.proofs(epoch)),
+            proofs=self._store.proofs(epoch),
         )
 
     def _entries(self) -> Iterator[tuple[bytes, bytes]]:

@@ -10,7 +10,8 @@ from lc_node.chain.blocks import block_id
 from lc_node.chain.codec import encode
 from lc_node.chain.genesis import Genesis
 from lc_node.chain.types import Epoch, Height
-from lc_node.runtime.ledger import BrokenSnapshot, Ledger, Snapshot
+from lc_node.runtime.ledger import Ledger
+from lc_node.runtime.snapshot import BrokenSnapshot, Snapshot
 from tests.chain.actors import ANNA, BERT, genesis, signed
 from tests.runtime.small_chain import balance, finality, finalize, ledger_at, payment
 
