@@ -147,10 +147,11 @@ class SqliteVoteStore:
         with self.batch():
             self._database.execute("INSERT INTO silence (signs_from) VALUES (?)", (epoch,))
 
-    def has_votes(self) -> bool:
-        """Return whether any vote of ours is recorded."""
+    def has_finalized(self) -> bool:
+        """Return whether a FINALIZE of ours is recorded: who is left behind signs none, but may sign others."""
+        query = "SELECT 1 FROM votes WHERE kind = ? LIMIT 1"
         with self._using, translated(self._path):
-            return self._database.execute("SELECT 1 FROM votes LIMIT 1").fetchone() is not None
+            return self._database.execute(query, (VoteKind.FINALIZE,)).fetchone() is not None
 
     def prune(self, *, epoch: Epoch, below: View) -> None:
         """Archive certificates below a finalised view, forget bodies, and votes and archives long past."""

@@ -257,8 +257,8 @@ class VoteStore(Protocol):
         """Sign nothing in the epochs before this one from now on; durable, and never taken back."""
         ...
 
-    def has_votes(self) -> bool:
-        """Return whether any vote of ours is recorded."""
+    def has_finalized(self) -> bool:
+        """Return whether a FINALIZE of ours is recorded: who is left behind signs none, but may sign others."""
         ...
 
     def prune(self, *, epoch: Epoch, below: View) -> None:

@@ -119,8 +119,6 @@ class CatchUp:
         self._turn = 0
         self._failures = 0
         """Snapshots in a row that did not come."""
-        self._is_new = not surroundings.votes.has_votes()
-        """Whether this key may have voted, in a former life, of which there is no record here."""
 
     async def run(self) -> None:
         """Look, and catch up if need be, until cancelled.
@@ -144,8 +142,6 @@ class CatchUp:
         least = self._with.ledger.height + self._terms.gap_min
         told = [one for one in self._with.network.peers() if one.is_up and one.height is not None]
         ahead = [one.peer for one in told if (one.height or 0) > least]
-        if told and not ahead:
-            self._is_new = False  # we are where the others are: from here on our record is whole
         first = self._turn % len(ahead) if ahead else 0
         self._turn = first + _ASKED_MAX
         return (*ahead[first:], *ahead[:first])[:_ASKED_MAX]
@@ -333,8 +329,11 @@ class CatchUp:
         return () if told is None else told.proofs
 
     def _keep_silent(self, way: Way) -> None:
-        """E: this key may have voted before, and there is no record of it: be silent in these epochs."""
-        if self._is_new:
+        """E: be silent in these epochs, unless this key's record shows that it was with the others before.
+
+        What others say of their heights shows nothing: they may have begun as late as we, or lie.
+        """
+        if not self._with.votes.has_finalized():
             self._with.votes.sign_from(Epoch(way.newest.epoch + 1))
 
 

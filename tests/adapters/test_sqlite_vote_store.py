@@ -296,7 +296,7 @@ def test_votes_long_past_are_forgotten_so_that_a_restart_stays_quick(
 
 
 def test_a_new_store_says_nothing_against_signing(store: SqliteVoteStore) -> None:
-    assert (store.signs_from(), store.has_votes()) == (0, False)
+    assert (store.signs_from(), store.has_finalized()) == (0, False)
 
 
 def test_silence_once_kept_outlives_restarts_and_is_never_taken_back(
@@ -311,7 +311,10 @@ def test_silence_once_kept_outlives_restarts_and_is_never_taken_back(
     again.close()
 
 
-def test_a_vote_that_was_recorded_is_remembered(store: SqliteVoteStore) -> None:
-    vote(store, 1)
+@pytest.mark.parametrize("kind", VoteKind)
+def test_only_a_finalize_shows_that_we_were_with_the_others(
+    kind: VoteKind, store: SqliteVoteStore
+) -> None:
+    vote(store, 1, kind=kind)
 
-    assert store.has_votes()
+    assert store.has_finalized() == (kind is VoteKind.FINALIZE)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,13 +18,13 @@ from lc_node.chain.genesis import Genesis
 from lc_node.chain.types import Height, PublicKey
 from lc_node.ports.transport import PeerAddress
 from lc_node.runtime.answers import Answerer, Answers
-from lc_node.runtime.catch_up import CatchUp, Surroundings, Terms
+from lc_node.runtime.catch_up import CatchUp, Peers, Surroundings, Terms
 from lc_node.runtime.ledger import Ledger
 from lc_node.runtime.network import Network
 from lc_node.runtime.shelf import Shelf
 from lc_node.runtime.witness import Witness
 from lc_node.wire.topics import Topic
-from tests.peer_nodes import STORE_BYTES, Recorder, Who, transport
+from tests.peer_nodes import STORE_BYTES, Recorder, Who, people, transport, until
 
 TERMS = Terms(gap_min=5, snapshot_gap=20)
 BY_BLOCKS = Terms(gap_min=5, snapshots=False)
@@ -32,6 +32,19 @@ ME = PublicKey(b"me" * 16)
 
 Lie = Callable[[Answerer], Answerer]
 """What becomes of an honest answerer."""
+
+HONEST: Mapping[Topic, Lie] = {}
+HEIGHT = 45
+EPOCH_HEIGHTS = 10
+SELF, *OTHERS = people(4)
+
+
+def grown_chain(path: Path) -> SignedChain:
+    """Return a chain in its fifth epoch, whose blocks made many accounts."""
+    made = SignedChain(path, senders=40, epoch_heights=EPOCH_HEIGHTS, links=128)
+    made.grow(25, is_full=True)
+    made.grow(HEIGHT - 25)
+    return made
 
 
 @dataclass
@@ -108,7 +121,7 @@ class Newcomer:
         self.paused += 1
         self.why.append(why())
 
-    def catch_up(self, network: Network, terms: Terms = TERMS) -> CatchUp:
+    def catch_up(self, network: Peers, terms: Terms = TERMS) -> CatchUp:
         def go_on() -> None:
             self.went_on += 1
 
@@ -127,6 +140,37 @@ class Newcomer:
         self.snapshot.close()
         self.votes.close()
         self.store.close()
+
+
+@asynccontextmanager
+async def among(
+    folder: Path,
+    chain: SignedChain,
+    newcomer: Newcomer,
+    *lies: Mapping[Topic, Lie],
+    terms: Terms = TERMS,
+    seen: Callable[[Network], Peers] = lambda network: network,
+) -> AsyncIterator[tuple[Network, CatchUp, Sequence[Serving]]]:
+    """Run a newcomer among as many servers as there are sets of lies; an empty one is honest."""
+    async with AsyncExitStack() as stack:
+        servers = [
+            await stack.enter_async_context(server(who, folder, chain.ledger, said))
+            for who, said in zip(OTHERS, lies, strict=False)
+        ]
+        addresses = [at for at, _ in servers]
+        height = lambda: newcomer.ledger.height  # noqa: E731  # a name for the next line
+        network, _, _ = await stack.enter_async_context(
+            networked(SELF, folder, height, peers=addresses)
+        )
+        told = [chain.ledger.height] * len(servers)
+        await until(lambda: [one.height for one in network.peers()] == told)
+        catch_up = newcomer.catch_up(seen(network), terms)
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(catch_up.run())
+            try:
+                yield network, catch_up, [serving for _, serving in servers]
+            finally:
+                task.cancel()
 
 
 def changed(change: Callable[[bytes], bytes | None]) -> Lie:

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,9 @@ from lc_node.chain.codec import encode
 from lc_node.chain.types import Epoch, Height, PublicKey
 from lc_node.consensus.block_plan import BLOCKS_DECODER
 from lc_node.consensus.inquiries import EPOCH_PROOFS_DECODER, FINALIZED_DECODER
-from lc_node.consensus.messages import Blocks
+from lc_node.consensus.messages import Blocks, EpochProofs
 from lc_node.runtime.answers import Answerer
-from lc_node.runtime.catch_up import CatchUp, Terms
+from lc_node.runtime.catch_up import Terms
 from lc_node.runtime.network import Network
 from lc_node.wire.snapshot import (
     BUCKETS_DECODER,
@@ -28,33 +28,29 @@ from lc_node.wire.snapshot import (
     Offers,
 )
 from lc_node.wire.topics import Topic
-from tests.adapters.test_sqlite_vote_store import vote
-from tests.peer_nodes import people, until
+from tests.peer_nodes import until
 from tests.runtime.sync_stage import (
     BY_BLOCKS,
-    TERMS,
+    EPOCH_HEIGHTS,
+    HEIGHT,
+    HONEST,
+    OTHERS,
+    SELF,
     Lie,
     Newcomer,
-    Serving,
+    among,
     changed,
+    grown_chain,
     instead,
     networked,
     server,
 )
 
-HEIGHT = 45
-EPOCH_HEIGHTS = 10
-SELF, *OTHERS = people(4)
-
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> SignedChain:
     """Return a chain in its fifth epoch, whose blocks made many accounts."""
-    path = tmp_path_factory.mktemp("chain") / "chain.db"
-    made = SignedChain(path, senders=40, epoch_heights=EPOCH_HEIGHTS, links=128)
-    made.grow(25, is_full=True)
-    made.grow(HEIGHT - 25)
-    return made
+    return grown_chain(tmp_path_factory.mktemp("chain") / "chain.db")
 
 
 @pytest.fixture
@@ -64,35 +60,6 @@ def newcomer(tmp_path: Path, chain: SignedChain) -> Iterator[Newcomer]:
     made.close()
 
 
-@asynccontextmanager
-async def among(
-    folder: Path,
-    chain: SignedChain,
-    newcomer: Newcomer,
-    *lies: Mapping[Topic, Lie],
-    terms: Terms = TERMS,
-) -> AsyncIterator[tuple[Network, CatchUp, Sequence[Serving]]]:
-    """Run a newcomer among as many servers as there are sets of lies; an empty one is honest."""
-    async with AsyncExitStack() as stack:
-        servers = [
-            await stack.enter_async_context(server(who, folder, chain.ledger, said))
-            for who, said in zip(OTHERS, lies, strict=False)
-        ]
-        addresses = [at for at, _ in servers]
-        height = lambda: newcomer.ledger.height  # noqa: E731  # a name for the next line
-        network, _, _ = await stack.enter_async_context(
-            networked(SELF, folder, height, peers=addresses)
-        )
-        await until(lambda: [one.height for one in network.peers()] == [HEIGHT] * len(servers))
-        catch_up = newcomer.catch_up(network, terms)
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(catch_up.run())
-            try:
-                yield network, catch_up, [serving for _, serving in servers]
-            finally:
-                task.cancel()
-
-
 def is_there(newcomer: Newcomer, chain: SignedChain) -> bool:
     return newcomer.ledger.tip == chain.ledger.tip
 
@@ -100,9 +67,6 @@ def is_there(newcomer: Newcomer, chain: SignedChain) -> bool:
 def liars(network: Network) -> set[PublicKey]:
     """Return who has been banned for a lie."""
     return {one.peer for one in network.peers() if one.score >= 900}
-
-
-HONEST: Mapping[Topic, Lie] = {}
 
 
 def forge_bucket(said: bytes) -> bytes:
@@ -122,6 +86,12 @@ def forge_proof(said: bytes) -> bytes:
     first, *rest = told.proofs
     certificate = replace(first.certificate, signatures=first.certificate.signatures[::-1])
     return encode(replace(told, proofs=(replace(first, certificate=certificate), *rest)))
+
+
+def without_epoch_3(said: bytes) -> bytes | None:
+    proofs = EPOCH_PROOFS_DECODER.decode(said).proofs
+    left = tuple(proof for proof in proofs if proof.header.epoch < 3)
+    return encode(EpochProofs(proofs=left)) if left else None
 
 
 def forge_blocks(said: bytes) -> bytes:
@@ -193,6 +163,22 @@ async def test_after_a_snapshot_others_are_led_over_the_epochs(
     assert proofs == [chain.ledger.epoch_proof(Epoch(number)) for number in range(5)]
     era = newcomer.ledger.era(block_id(newcomer.ledger.tip))
     assert era == chain.ledger.era(block_id(chain.ledger.tip))
+
+
+async def test_an_epochs_end_is_known_of_a_state_that_was_put_aside_just_then(
+    tmp_path: Path,
+) -> None:
+    chain = SignedChain(tmp_path / "chain.db", epoch_heights=EPOCH_HEIGHTS, links=128)
+    chain.grow(4 * EPOCH_HEIGHTS)
+    newcomer = Newcomer(tmp_path / "newcomer", chain.genesis, chain)
+    # When it was asked for proofs, the last epoch had not ended.
+    async with among(tmp_path, chain, newcomer, {Topic.EPOCHS: changed(without_epoch_3)}):
+        await until(lambda: newcomer.went_on == 1)
+
+    assert newcomer.ledger.tip == chain.ledger.tip
+    assert newcomer.ledger.epoch_proof(Epoch(3)) == chain.ledger.epoch_proof(Epoch(3))
+    newcomer.close()
+    chain.store.close()
 
 
 SNAPSHOT_LIES: Mapping[str, Mapping[Topic, Lie]] = {
@@ -370,26 +356,3 @@ async def test_a_short_gap_is_left_to_the_agreement(
         await until(lambda: not newcomer.paused)
 
         assert one.asked == []
-
-
-# Votes (docs/CONSENSUS.md, E).
-
-
-@pytest.mark.parametrize("terms", [TERMS, BY_BLOCKS], ids=["snapshot", "blocks"])
-async def test_a_key_without_a_record_is_silent_in_the_epochs_that_it_has_missed(
-    terms: Terms, chain: SignedChain, newcomer: Newcomer, tmp_path: Path
-) -> None:
-    async with among(tmp_path, chain, newcomer, HONEST, terms=terms):
-        await until(lambda: newcomer.went_on == 1)
-
-    assert newcomer.votes.signs_from() == HEIGHT // EPOCH_HEIGHTS + 1
-
-
-async def test_a_key_with_its_record_may_sign_at_once(chain: SignedChain, tmp_path: Path) -> None:
-    newcomer = Newcomer(tmp_path / "newcomer", chain.genesis, chain)
-    vote(newcomer.votes, 1)
-    async with among(tmp_path, chain, newcomer, HONEST):
-        await until(lambda: newcomer.went_on == 1)
-
-    assert newcomer.votes.signs_from() == 0
-    newcomer.close()
