@@ -10,7 +10,7 @@ from typing import Final
 
 from lc_node.chain.types import Digest, Millis, MillisSpan, PublicKey
 from lc_node.wire.book_table import Place, Table, new_place, tried_place
-from lc_node.wire.endpoints import Host, group_of, is_told_in_earnest
+from lc_node.wire.endpoints import Endpoint, Host, group_of, is_told_in_earnest
 from lc_node.wire.known import PERMILLE, Draw, Known
 from lc_node.wire.records import LIFETIME, SignedRecord
 
@@ -100,7 +100,7 @@ class AddressBook:
         )
         if record.endpoints and not usable:
             return False
-        if known is not None and usable and group_of(usable[0].host) == group_of(known.host):
+        if known is not None and usable and _is_where_it_was(known, usable):
             self._known[known.key] = replace(known, signed=signed, endpoints=usable)
             return True
         if known is not None:
@@ -244,3 +244,9 @@ class AddressBook:
 
     def _is_held(self, key: PublicKey) -> bool:
         return key in self._favoured or key in self._new or key in self._tried
+
+
+def _is_where_it_was(known: Known, endpoints: tuple[Endpoint, ...]) -> bool:
+    """Return whether a node is still where it was reached: at any of its endpoints, or by the same names."""
+    groups = {group_of(one.host) for one in endpoints}
+    return group_of(known.host) in groups or endpoints == known.endpoints

@@ -115,6 +115,24 @@ def test_who_moves_to_another_network_is_new_again() -> None:
     assert [known.host for known in book] == [host(2)]
 
 
+def test_who_was_reached_at_its_second_address_stays_tried_when_it_signs_anew() -> None:
+    book = AddressBook(SECRET)
+    book.add(record(1, "2001:db8::1", "20.1.1.1"), TELLER, NOW)
+    book.good(key(1), Host("20.1.1.1"), NOW)
+    book.add(record(1, "2001:db8::1", "20.1.1.1", sequence=NOW + 1), TELLER, NOW)
+
+    assert book.is_tried(key(1))
+
+
+def test_who_was_reached_by_its_name_stays_tried_when_it_signs_anew() -> None:
+    book = AddressBook(SECRET)
+    book.add(record(1, "node.example"), TELLER, NOW)
+    book.good(key(1), Host("20.1.1.1"), NOW)
+    book.add(record(1, "node.example", sequence=NOW + 1), TELLER, NOW)
+
+    assert book.is_tried(key(1))
+
+
 def test_who_was_reached_is_tried() -> None:
     book = book_of(1)
     book.attempt(key(1), NOW)
