@@ -63,7 +63,12 @@ class Hints:
 
     def due(self, now: Millis) -> tuple[PeerAddress, ...]:
         """Return whom to dial, the oldest hint first, after longer and longer pauses."""
-        return tuple(hint.address for hint in self._hints.values() if hint.due <= now)
+        # A pause that seems longer than the longest was begun before the clock was set back.
+        return tuple(
+            hint.address
+            for hint in self._hints.values()
+            if not now < hint.due <= now + _RETRY_LAST
+        )
 
     def attempt(self, peer: PublicKey, now: Millis) -> None:
         """Count that a node is being dialed."""

@@ -11,6 +11,7 @@ from lc_node.chain.types import ChainId, Millis, MillisSpan
 from lc_node.ports.clock import Clock
 from lc_node.wire.endpoints import Endpoint, Group, Reach, group_of, reach_of
 from lc_node.wire.records import (
+    AHEAD_MAX,
     ENDPOINTS_MAX,
     NodeRecord,
     SignedRecord,
@@ -111,7 +112,7 @@ class OwnRecord:
         endpoints = self._endpoints()
         record = self._record.record if self._record else None
         is_same = record is not None and record.endpoints == endpoints
-        if not (is_same and now < self._sequence + RENEWAL):
+        if not (is_same and self._sequence - AHEAD_MAX <= now < self._sequence + RENEWAL):
             self._record = self._signed(endpoints, now)
         assert self._record is not None
         return self._record

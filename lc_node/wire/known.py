@@ -62,7 +62,8 @@ class Known:
             return True
         longest = _RETRY_IN_NEED if in_need else _RETRY_LAST
         pause = min(_RETRY_FIRST << min(self.failures - 1, _DOUBLINGS_MAX), longest)
-        return self.attempted + pause <= now
+        # An attempt that is yet to come was made before the clock was set back.
+        return not self.attempted <= now < self.attempted + pause
 
     def after_attempt(self, now: Millis) -> "Known":
         """Return it with an attempt counted, which has failed until it is known to have succeeded."""

@@ -106,8 +106,11 @@ def fault_of(signed: SignedRecord, chain_id: ChainId, now: Millis) -> RecordFaul
 
 
 def next_sequence(last: Millis, now: Millis) -> Millis:
-    """Return the sequence of a new record: the time, but above the last one if the clock was set back."""
-    return Millis(max(last + 1, now))
+    """Return the sequence of a new record: the time, but above the last one if the clock was set back.
+
+    If it was far ahead before, nobody has believed the last one, nor would believe one above it.
+    """
+    return now if last > now + AHEAD_MAX else Millis(max(last + 1, now))
 
 
 def endpoint(host: str, port: int) -> Endpoint | None:

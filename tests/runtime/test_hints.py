@@ -38,6 +38,14 @@ def test_each_failure_makes_the_pause_longer_up_to_half_a_minute() -> None:
     assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
 
 
+def test_a_clock_that_was_set_back_holds_up_no_hint() -> None:
+    hints = Hints()
+    hints.add(address(1), Origin.SEED)
+    hints.attempt(key(1), NOW)
+
+    assert hints.due(Millis(0)) == (address(1),)
+
+
 def test_who_has_answered_is_dialed_again_at_once() -> None:
     hints = Hints()
     hints.add(address(1), Origin.SEED)

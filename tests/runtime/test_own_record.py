@@ -164,6 +164,15 @@ def test_a_sequence_grows_though_the_clock_was_set_back() -> None:
     assert Machine().own(sequence=NOW + 5).current().record.sequence == NOW + 6
 
 
+def test_who_was_far_ahead_of_time_is_believed_once_its_clock_is_right() -> None:
+    machine = Machine(["10.0.0.1"])
+    own = machine.own()
+    own.current()
+    machine.clock.at -= 30 * 24 * 3_600 * 1_000
+
+    assert fault_of(own.current(), CHAIN, machine.clock.now()) is None
+
+
 def test_a_higher_sequence_of_ours_is_outbid_and_a_lower_one_is_nothing() -> None:
     own = Machine().own()
     first = own.current()

@@ -51,6 +51,10 @@ def test_in_need_nobody_waits_longer_than_ten_seconds() -> None:
     assert not failed(50).may_be_dialed(Millis(NOW + 9_999), in_need=True)
 
 
+def test_a_clock_that_was_set_back_keeps_nobody_from_being_dialed() -> None:
+    assert failed(50).may_be_dialed(Millis(NOW - 1), in_need=False)
+
+
 def test_failures_make_it_be_drawn_less_often() -> None:
     later = Millis(NOW + 11 * MINUTE)
     chances = [failed(times).chance_permille(later) for times in (0, 1, 2, 8, 9)]

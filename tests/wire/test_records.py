@@ -133,7 +133,11 @@ def test_only_what_depends_on_clocks_is_no_offence() -> None:
 
 def test_a_sequence_grows_though_the_clock_was_set_back() -> None:
     assert next_sequence(Millis(5), NOW) == NOW
-    assert next_sequence(NOW, Millis(5)) == NOW + 1
+    assert next_sequence(NOW, Millis(NOW - AHEAD_MAX)) == NOW + 1
+
+
+def test_a_sequence_that_nobody_can_have_believed_is_not_outdone() -> None:
+    assert next_sequence(NOW, Millis(NOW - AHEAD_MAX - 1)) == NOW - AHEAD_MAX - 1
 
 
 @pytest.mark.parametrize(
