@@ -1,8 +1,10 @@
 """The join line that a home was given: remembered, so that the node finds its peers again."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
+from lc_node.adapters.kept_file import write_kept
 from lc_node.adapters.keystore import FileKeystore
 from lc_node.chain.errors import LearningChainError
 from lc_node.chain.genesis import chain_id
@@ -11,7 +13,7 @@ from lc_node.ports.keystore import Keystore
 from lc_node.ports.transport import PeerAddress
 from lc_node.runtime.home import GenesisMissing, Home
 from lc_node.wire.invitations import Ticket, claim
-from lc_node.wire.join_line import JoinLine, Pass, read_join_line, write_join_line
+from lc_node.wire.join_line import BadJoinLine, JoinLine, Pass, read_join_line, write_join_line
 
 _NAME: Final = "joined.txt"
 
@@ -27,33 +29,40 @@ class OtherGraph(LearningChainError):
         )
 
 
+class LineDamaged(LearningChainError):
+    """What a home has kept of the line by which it joined cannot be read."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        """Name the file and how to get it back."""
+        super().__init__(f"{path} is damaged ({why}); give the line again: `lc-node join LINE`")
+        self.path = path
+
+
 def remember(home: Home, line: JoinLine) -> None:
-    """Keep a line; the same again changes nothing, a newer one of the same graph replaces it.
+    """Keep a line instead of what was kept: a newer one of the same graph, or what is damaged.
 
     Raises:
         OtherGraph: the home is on another graph.
-        BadJoinLine: what was kept is damaged.
     """
     _check_graph(home, line)
-    text = write_join_line(line) + "\n"
-    path = home.path / _NAME
-    if not path.exists() or path.read_text(encoding="ascii") != text:
-        home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Nobody else may read it: it may hold an invitation for whoever has it.
-        path.touch(mode=0o600)
-        path.write_text(text, encoding="ascii")
+    home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Nobody else may read it: it may hold an invitation for whoever has it.
+    write_kept(home.path / _NAME, f"{write_join_line(line)}\n".encode())
 
 
 def joined(home: Home) -> JoinLine | None:
     """Return the line that the home was given last.
 
     Raises:
-        BadJoinLine: what was kept is damaged.
+        LineDamaged: what was kept cannot be read.
     """
+    path = home.path / _NAME
     try:
-        return read_join_line((home.path / _NAME).read_text(encoding="ascii", errors="replace"))
+        return read_join_line(path.read_text(encoding="ascii", errors="replace"))
     except FileNotFoundError:
         return None
+    except BadJoinLine as error:
+        raise LineDamaged(path, error.why) from error
 
 
 def addresses(line: JoinLine, turn: int) -> Iterator[PeerAddress]:
@@ -84,7 +93,10 @@ def _check_graph(home: Home, line: JoinLine) -> None:
     try:
         genesis = home.genesis()
     except GenesisMissing:
-        before = joined(home)
+        try:
+            before = joined(home)
+        except LineDamaged:
+            before = None
         is_on = before and (before.graph, before.chain_id)
     else:
         is_on = genesis.graph, chain_id(genesis)
