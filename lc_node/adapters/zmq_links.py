@@ -1,5 +1,7 @@
 """Which links are up, which of two to a peer is used, and which one goes."""
 
+from collections.abc import Iterator
+
 from lc_node.adapters.zmq_link import Link
 from lc_node.chain.types import PublicKey
 from lc_node.ports.transport import Channel
@@ -13,6 +15,9 @@ class Links:
         """Start with none."""
         self._own_key = own_key
         self._links: dict[tuple[PublicKey, Channel, Role], Link] = {}
+
+    def __iter__(self) -> Iterator[Link]:
+        return iter(tuple(self._links.values()))
 
     def add(self, link: Link) -> tuple[Link, ...]:
         """Take up an established link; return those that it makes superfluous."""

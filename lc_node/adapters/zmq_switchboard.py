@@ -97,6 +97,12 @@ class Switchboard:
         for inbox in self.inboxes.values():
             inbox.forget(peer)
 
+    def turn_out(self) -> None:
+        """Hang up on those whom our graph admits no more, as when an invitation has ended."""
+        for link in self.links:
+            if not link.session.is_admitted():
+                self.hang_up(link, Refusal.NOT_INVITED)
+
     def permit(self, peer: PublicKey) -> None:
         """Take ``forbid`` back."""
         self._forbidden.discard(peer)

@@ -23,6 +23,9 @@ from lc_node.ports.transport import Channel, Connection, Inbound, PeerAddress, R
 from lc_node.wire.invitations import Ticket
 from lc_node.wire.session import Admits, Role, admits_everyone, identity_of
 
+_ADMISSION_SECONDS: Final = 30.0
+"""How long after its invitation has ended a guest of a private graph may stay."""
+
 
 class CannotListen(LearningChainError):
     """The address to listen on is in use, or is not this machine's."""
@@ -115,6 +118,7 @@ class ZmqTransport:
                     tasks.create_task(listener.read())
                     tasks.create_task(listener.sweep())
                     tasks.create_task(listener.keep_door())
+                tasks.create_task(self._keep_private())
                 self._dialing.start(tasks)
                 # Also with nobody to dial yet: the group lives as long as we do.
                 await asyncio.get_running_loop().create_future()
@@ -187,6 +191,11 @@ class ZmqTransport:
     def dropped(self) -> dict[Channel, int]:
         """Return how many received frames found no room on each channel, for the metrics."""
         return {channel: box.dropped for channel, box in self._switchboard.inboxes.items()}
+
+    async def _keep_private(self) -> None:
+        while True:
+            await asyncio.sleep(_ADMISSION_SECONDS)
+            self._switchboard.turn_out()
 
     def _dialer(self, address: PeerAddress, channel: Channel, is_kept: Kept) -> Dialer:
         return Dialer(

@@ -201,6 +201,7 @@ class Session:
         self.state = State.GREETING
         self.channel = channel
         self.peer: PublicKey | None = None
+        self._tickets: tuple[Ticket, ...] = ()
         self.refusal: Refusal | None = None
 
     def open(self) -> Outcome:
@@ -211,6 +212,10 @@ class Session:
         """End the session for a reason that the peer is told."""
         self.refusal = reason
         return self._step(Event.HUNG_UP)
+
+    def is_admitted(self) -> bool:
+        """Return whether the peer may still be on our graph: its invitation may have ended since it greeted."""
+        return self.peer is None or self._policy.admits(self.peer, self._tickets)
 
     def receive(self, frame: bytes) -> Outcome:
         """Take a frame from the peer."""
@@ -275,6 +280,7 @@ class Session:
         self.refusal = self._judge(greeting)
         if self.refusal is None:
             self.peer = greeting.node_key
+            self._tickets = greeting.tickets
             self.channel = greeting.channel
         return self.refusal is None
 

@@ -188,6 +188,22 @@ async def test_who_finds_no_seat_does_not_take_the_room_of_those_who_only_ask(
         assert cem.key not in a._switchboard.links.guests()
 
 
+async def test_a_guest_whose_invitation_has_ended_is_hung_up_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ann, bob = people(2)
+    monkeypatch.setattr("lc_node.adapters.zmq_transport._ADMISSION_SECONDS", 0.01)
+    welcome = {bob.key}
+    async with (
+        transport(ann, admits=lambda peer, _tickets: peer in welcome) as a,
+        transport(bob, peers=[ann.at(a.port)], port=None) as b,
+    ):
+        await until(lambda: bob.key in a.peers and ann.key in b.peers)
+        welcome.clear()
+
+        await until(lambda: a.peers == () and b.refusal(ann.key) is Refusal.NOT_INVITED)
+
+
 @pytest.mark.parametrize(
     ("refusal", "seconds"), [(Refusal.NO_ANSWER, 2.0), (Refusal.BANNED, 10.0)]
 )

@@ -222,6 +222,21 @@ def test_a_greeting_shows_the_ticket_that_lets_its_node_in() -> None:
     assert shown == [(BOB.public_key, (ticket,))]
 
 
+def test_who_was_admitted_is_so_until_its_invitation_ends() -> None:
+    welcome = [True]
+    session = Session(
+        policy(ANN_IDENTITY, admits=lambda _peer, _tickets: welcome[0]),
+        Role.LISTENER,
+        BOB_TRANSPORT,
+    )
+    assert session.is_admitted()
+    session.receive(hello())
+    assert session.is_admitted()
+    welcome[0] = False
+
+    assert not session.is_admitted()
+
+
 def test_a_dialer_does_not_speak_to_a_listener_that_its_private_graph_does_not_admit() -> None:
     bob = Session(
         policy(BOB_IDENTITY, admits=lambda _peer, _tickets: False),
