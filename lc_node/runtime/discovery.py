@@ -17,7 +17,7 @@ from lc_node.runtime.record_exchange import Peers, RecordExchange
 from lc_node.wire.book_file import Kept
 from lc_node.wire.endpoints import Host
 from lc_node.wire.known import Draw, Known
-from lc_node.wire.outbound import ANCHORS_MAX, Outbound, Situation, Why
+from lc_node.wire.outbound import ANCHORS_MAX, Dial, Outbound, Situation, Why
 from lc_node.wire.topics import Topic
 
 _log = logging.getLogger(__name__)
@@ -255,15 +255,17 @@ class Discovery:
             is_alarmed=self._is_alarmed,
         )
         for dial in self._outbound.next(situation):
-            self._call(dial.known, dial.why, now)
+            # Validators need each other; who only follows takes another for one that does not answer.
+            is_kept = dial.why is Why.VALIDATOR and self._with.me in validators
+            self._call(dial, now, keep=is_kept)
         self._keep_validators(validators, now)
         self._follow_hints(situation, now)
 
-    def _call(self, known: Known, why: Why, now: Millis) -> None:
-        self._book.attempt(known.key, now)
-        address = _address(known)
-        if self._with.transport.dial(address, keep=why is Why.VALIDATOR):
-            self._calls[known.key] = _Call(why=why, since=now)
+    def _call(self, dial: Dial, now: Millis, *, keep: bool) -> None:
+        key = dial.known.key
+        self._book.attempt(key, now)
+        if self._with.transport.dial(_address(dial.known), keep=keep):
+            self._calls[key] = _Call(why=dial.why, since=now)
 
     def _keep_validators(self, validators: frozenset[PublicKey], now: Millis) -> None:
         """Dial validators at all their endpoints in turn, and former ones like others."""
@@ -278,7 +280,7 @@ class Discovery:
             elif known is not None and not call.is_up and call.since + _ELSEWHERE <= now:
                 call.since = now
                 self._book.attempt(peer, now)
-                self._with.transport.dial(_address(known), keep=True)
+                self._with.transport.dial(_address(known), keep=self._with.me in validators)
 
     def _follow_hints(self, at: Situation, now: Millis) -> None:
         """Dial whom we were pointed to: as many as are wanted, and while we are in need all of them."""

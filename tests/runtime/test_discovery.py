@@ -10,7 +10,9 @@ import pytest
 from lc_node.adapters.system_clock import SystemClock
 from lc_node.chain.codec import encode
 from lc_node.chain.types import Millis, MillisSpan
+from lc_node.ports.transport import PeerAddress
 from lc_node.runtime.hints import Origin
+from lc_node.wire.endpoints import Endpoint, Host, Port
 from lc_node.wire.kinds import Channel
 from lc_node.wire.messages import Keepalive, encode_message
 from lc_node.wire.outbound import OUTBOUND_WANTED
@@ -107,6 +109,26 @@ async def test_a_banned_key_is_never_dialed(tmp_path: Path) -> None:
 
         assert bad.key not in c.discovery._calls
         assert not any(one.is_dialed for one in c.transport.connections() if one.peer == bad.key)
+
+
+@pytest.mark.parametrize("is_validator", [True, False])
+async def test_only_a_validator_goes_on_dialing_a_validator_that_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_validator: bool
+) -> None:
+    first, second = people(2)
+    chain = ToldChain(members=frozenset({second.key} | ({first.key} if is_validator else set())))
+    async with finder(first, tmp_path, chain=chain) as a:
+        kept: list[bool] = []
+
+        def dial(_address: PeerAddress, *, keep: bool) -> bool:
+            kept.append(keep)
+            return True
+
+        monkeypatch.setattr(a.transport, "dial", dial)
+        a.discovery._book.add(record_at(second, 1), Host("127.0.0.1"), SystemClock().now())
+        await until(lambda: bool(kept))
+
+    assert kept[0] is is_validator
 
 
 async def test_a_damaged_book_is_a_line_in_the_log_and_a_new_beginning(
@@ -232,6 +254,18 @@ def signed_by(who: Who, signer: Who) -> SignedRecord:
         sequence=Millis(SystemClock().now() + 60_000),
     )
     return sign_record(record, signer.signer)
+
+
+def record_at(who: Who, port: int) -> SignedRecord:
+    """Return a record of a node that is said to listen on a port of this machine."""
+    record = NodeRecord(
+        chain_id=CHAIN,
+        node_key=who.key,
+        transport_key=who.keys.public,
+        endpoints=(Endpoint(host=Host("127.0.0.1"), port=Port(port)),),
+        sequence=SystemClock().now(),
+    )
+    return sign_record(record, who.signer)
 
 
 def question_of(who: Who, signer: Who) -> bytes:
