@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from lc_node.adapters.blobs import DirectoryBlobStore
@@ -21,6 +22,8 @@ from lc_node.ports.sandbox import (
 )
 from lc_node.ports.stores import Naming
 from lc_node.runtime.blob_exchange import BlobUnavailable
+from lc_node.worker.hours import Minute
+from lc_node.worker.policy import Circumstances
 
 Program = Callable[["ScriptedRun"], Awaitable[None]]
 """What a job does; what it raises is its exit."""
@@ -221,3 +224,16 @@ class Graph:
         path = self._blobs.path_of(name)
         assert path is not None, "it was just put there"
         return path
+
+
+_CALM = Circumstances(minute=Minute(720), on_battery=False, others_percent=0)
+
+
+@dataclass
+class FixedSurroundings:
+    """A machine on which nothing happens that its test does not say."""
+
+    now: Circumstances = _CALM
+
+    def look(self) -> Circumstances:
+        return self.now

@@ -34,8 +34,8 @@ class ProcessTree:
 
     def usage(self) -> Usage:
         """Look again; a few tens of microseconds a process."""
-        pids = list(_descendants(self._root))
-        samples = [sample for pid in pids if (sample := _sample(pid)) is not None]
+        pids = list(descendants(self._root))
+        samples = [sample for pid in pids if (sample := sample_of(pid)) is not None]
         stored = sum(_stored(volume) for volume in self._volumes)
         memory = stored + sum(rss for _, rss in samples)
         if memory > self._memory_bytes:  # shared pages were counted once a process: look closer
@@ -50,7 +50,8 @@ class ProcessTree:
         )
 
 
-def _descendants(root: int) -> Iterator[int]:
+def descendants(root: int) -> Iterator[int]:
+    """Return a process and all that come from it, as far as they live."""
     pending = [root]
     while pending:
         pid = pending.pop()
@@ -60,7 +61,7 @@ def _descendants(root: int) -> Iterator[int]:
                 pending += map(int, (thread / "children").read_text().split())
 
 
-def _sample(pid: int) -> tuple[int, int] | None:
+def sample_of(pid: int) -> tuple[int, int] | None:
     """Return processor milliseconds and resident bytes, None if the process has gone."""
     try:
         text = (_PROC / str(pid) / "stat").read_text(errors="replace")
@@ -77,7 +78,7 @@ def _proportional(pid: int) -> int:
         for line in (_PROC / str(pid) / "smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
-    sample = _sample(pid)
+    sample = sample_of(pid)
     return 0 if sample is None else sample[1]
 
 

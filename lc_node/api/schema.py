@@ -176,6 +176,8 @@ class Status(Part):
     """What keeps the node behind, the worst first; empty if all is well."""
     blocks_from: int = 1
     """From which height on blocks are kept; above 1 after a snapshot, or if the node prunes."""
+    no_jobs_now: str = ""
+    """Why no job is taken at the moment, whichever it is; empty if one would be."""
 
 
 class Peer(Part):
@@ -302,6 +304,15 @@ class Policy(Part):
     """What all jobs together may use of this machine."""
     newcomers: bool
     """Whether to stamp bids where no bond can be paid."""
+    allow: tuple[Address, ...] = ()
+    """The submitters whose jobs are taken; empty: everybody's."""
+    deny: tuple[Address, ...] = ()
+    """The submitters whose jobs are never taken."""
+    hours: tuple[str, ...] = ()
+    """When training begins, in the machine's time: ``22:00-07:30``; empty: at any time."""
+    pause_on_battery: bool = False
+    others_percent_max: Annotated[int, msgspec.Meta(ge=0, le=100)] = 100
+    """Above this share of all processors, used by others, nothing new begins."""
 
 
 class Machine(Part):

@@ -10,7 +10,15 @@ from lc_node.api import schema
 from lc_node.api.calls import GetPeers, GetPolicy, GetStatus, SetPolicy
 from lc_node.cli.options import connect, home_option, json_option
 from lc_node.cli.output import print_finding, print_json, print_pairs, print_table
-from lc_node.cli.wording import CREDITS, SPAN, credits_text, short_address, short_id, span_text
+from lc_node.cli.wording import (
+    CREDITS,
+    LIST,
+    SPAN,
+    credits_text,
+    short_address,
+    short_id,
+    span_text,
+)
 
 
 @click.command()
@@ -73,6 +81,15 @@ def show(home: Path | None, *, as_json: bool) -> None:
 @click.option("--trial-time-max", type=SPAN)
 @click.option("--jobs-at-once", type=click.IntRange(1, 256))
 @click.option("--image-bytes-max", type=click.IntRange(1))
+@click.option("--allow", type=LIST, help="Submitters' addresses, with commas; '' is everybody.")
+@click.option("--deny", type=LIST, help="Submitters' addresses, with commas; '' is nobody.")
+@click.option("--hours", type=LIST, help="Such as 22:00-07:30, with commas; '' is at any time.")
+@click.option("--pause-on-battery/--no-pause-on-battery", default=None)
+@click.option(
+    "--others-percent-max",
+    type=click.IntRange(0, 100),
+    help="Begin nothing while others use more of the processors; 100: whatever they use.",
+)
 @home_option
 @json_option
 def set_(  # noqa: PLR0913  # one argument an option
@@ -83,6 +100,11 @@ def set_(  # noqa: PLR0913  # one argument an option
     trial_time_max: int | None,
     jobs_at_once: int | None,
     image_bytes_max: int | None,
+    allow: tuple[str, ...] | None,
+    deny: tuple[str, ...] | None,
+    hours: tuple[str, ...] | None,
+    pause_on_battery: bool | None,
+    others_percent_max: int | None,
     work: bool | None,
     as_json: bool,
 ) -> None:
@@ -94,6 +116,11 @@ def set_(  # noqa: PLR0913  # one argument an option
         "trial_seconds_max": trial_time_max,
         "jobs_at_once": jobs_at_once,
         "image_bytes_max": image_bytes_max,
+        "allow": allow,
+        "deny": deny,
+        "hours": hours,
+        "pause_on_battery": pause_on_battery,
+        "others_percent_max": others_percent_max,
     }
     changes = {name: value for name, value in wished.items() if value is not None}
     if not changes:
@@ -117,10 +144,16 @@ def _status_pairs(answer: schema.Status) -> tuple[tuple[str, str], ...]:
         ("unbonding", f"{credits_text(answer.unbonding)} credits" if answer.unbonding else ""),
         ("validator", "yes" if answer.is_validator else ""),
         ("banned", "yes: this key can do nothing any more" if answer.is_banned else ""),
-        ("takes jobs", "yes" if answer.is_working else "no"),
+        ("takes jobs", _takes_jobs(answer)),
         ("sandbox", f"{sandbox.engine} {sandbox.version}" if sandbox.engine else sandbox.problem),
         ("open jobs", str(answer.jobs_open)),
     )
+
+
+def _takes_jobs(answer: schema.Status) -> str:
+    if answer.no_jobs_now:
+        return f"not now: {answer.no_jobs_now}" if answer.is_working else answer.no_jobs_now
+    return "yes" if answer.is_working else "no"
 
 
 def _peer_row(peer: schema.Peer, now: int) -> tuple[str, ...]:
@@ -161,6 +194,11 @@ def _show_policy(answer: schema.Policy, *, as_json: bool) -> None:
             ("memory", f"{offered.memory_bytes:,} bytes"),
             ("disk", f"{offered.disk_bytes:,} bytes"),
             ("GPUs", str(offered.gpus)),
+            ("only from", ", ".join(answer.allow)),
+            ("never from", ", ".join(answer.deny)),
+            ("hours", ", ".join(answer.hours) or "any"),
+            ("on battery", "begins nothing" if answer.pause_on_battery else "goes on"),
+            ("others' load", f"up to {answer.others_percent_max} % of the processors"),
         )
     )
 

@@ -89,5 +89,24 @@ class SpanType(click.ParamType[int, str]):
         return int(found[1]) * _SECONDS[found[2]]
 
 
+class ListType(click.ParamType[tuple[str, ...], str]):
+    """Texts with commas between them; an empty text is none of them."""
+
+    name = "list"
+
+    def convert(
+        self,
+        value: str | tuple[str, ...],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[str, ...]:
+        """Return the texts, each without the spaces around it."""
+        del param, ctx  # nothing can be wrong with a list
+        if isinstance(value, tuple):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
 CREDITS: Final = CreditsType()
+LIST: Final = ListType()
 SPAN: Final = SpanType()

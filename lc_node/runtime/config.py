@@ -19,6 +19,7 @@ from lc_node.chain.types import ByteCount, MicroCredits
 from lc_node.ports.transport import PeerAddress, TransportKey
 from lc_node.runtime.own_record import advertised
 from lc_node.wire.records import ENDPOINTS_MAX
+from lc_node.worker.hours import parse_hours
 
 DEFAULT_PORT: Final = 4040
 
@@ -116,6 +117,16 @@ class WorkConfig(Section):
     """Disk for the outputs of all running jobs together."""
     gpus: _Natural = 0
     """GPUs for all jobs together."""
+    allow: tuple[str, ...] = ()
+    """Addresses of the submitters whose jobs are taken; empty: everybody's."""
+    deny: tuple[str, ...] = ()
+    """Addresses of submitters whose jobs are never taken."""
+    hours: tuple[str, ...] = ()
+    """When training begins, in this machine's time, such as "22:00-07:30"; empty: at any time."""
+    pause_on_battery: bool = False
+    """true: begin no training and no trial while the machine runs on its battery."""
+    others_percent_max: Annotated[int, msgspec.Meta(ge=0, le=100)] = 100
+    """Nor while others use more than this share of all its processors; 100: whatever they use."""
 
     @property
     def bounty_min(self) -> MicroCredits:
@@ -201,7 +212,19 @@ def read_config(path: Path) -> Config:
         except LearningChainError as error:
             raise BadConfig(path, f"advertise: {error}") from error
     _validate_storage(path, config.storage)
+    _validate_work(path, config.work)
     return config
+
+
+def _validate_work(path: Path, work: WorkConfig) -> None:
+    """Refuse a mistyped address, or hours that are none."""
+    try:
+        for text in (*work.allow, *work.deny):
+            decode_address(text)
+        for text in work.hours:
+            parse_hours(text)
+    except LearningChainError as error:
+        raise BadConfig(path, f"work: {error}") from error
 
 
 def _validate_storage(path: Path, storage: StorageConfig) -> None:

@@ -50,6 +50,16 @@ DEFAULT_CONFIG_TEXT: Final = """\
 #: disk_bytes = 20_000_000_000
 # GPUs for all jobs together.
 #: gpus = 0
+# Addresses of the submitters whose jobs are taken, ["lc1..."]; empty: everybody's.
+#: allow = []
+# Addresses of submitters whose jobs are never taken.
+#: deny = []
+# When training begins, in this machine's time, such as ["22:00-07:30"]; empty: at any time.
+#: hours = []
+# true: begin no training and no trial while the machine runs on its battery.
+#: pause_on_battery = false
+# Nor while others use more than this share of all its processors; 100: whatever they use.
+#: others_percent_max = 100
 
 # What the node keeps on disk.
 [storage]

@@ -26,9 +26,15 @@ class NodeService(Reading, Posting, BlobDoor):
         return read_policy(self._home.policy_path, self._work)
 
     async def set_policy(self, call: calls.SetPolicy) -> schema.Policy:
-        """Replace the policy; it holds from the next look on."""
+        """Replace the policy; it holds from the next look on.
+
+        Raises:
+            BadAddress: a submitter's is mistyped.
+            BadHours: the hours are none.
+        """
+        policy = job_policy(call.policy)
         write_policy(self._home.policy_path, call.policy)
-        self._view.jobs.policy = job_policy(call.policy) if call.policy.work else None
+        self._view.jobs.policy = policy if call.policy.work else None
         self._view.jobs.wake()
         return call.policy
 

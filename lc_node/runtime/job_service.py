@@ -29,7 +29,7 @@ from lc_node.worker.duties import (
 )
 from lc_node.worker.exchange import Leader
 from lc_node.worker.keeping import get_kept_models
-from lc_node.worker.policy import JobPolicy, reason_to_decline
+from lc_node.worker.policy import JobPolicy, Reason, reason_to_decline, reason_to_pause
 from lc_node.worker.prefetch import get_prefetch_time, may_judge
 
 _log = logging.getLogger(__name__)
@@ -51,6 +51,15 @@ class JobService:
         self._desks: dict[JobId, Desk] = {}
         self._prefetching: set[JobId] = set()
         self._wake = asyncio.Event()
+        self._pausing: Reason | None = None
+
+    @property
+    def no_jobs_now(self) -> str:
+        """Why no job is taken at the moment, whichever it is; empty if one would be."""
+        if self.policy is None:
+            return "no: `lc-node policy set --work` changes it"
+        is_busy = self._running() >= self.policy.jobs_at_once_max
+        return str(self._pausing or (Reason.BUSY if is_busy else ""))
 
     @property
     def desks(self) -> Mapping[JobId, Desk]:
@@ -94,7 +103,10 @@ class JobService:
         self._office.workshop.tidy(jobs)
 
     def _look(self, group: asyncio.TaskGroup) -> None:
-        now = self._office.clock.now()
+        now, circumstances = self._office.clock.now(), self._office.surroundings.look()
+        self._pausing = (
+            None if self.policy is None else reason_to_pause(self.policy, circumstances)
+        )
         jobs = {job.id: job for job in self._office.chain.state.jobs()}
         for job in jobs.values():
             desk = self._desks.get(job.id) or self._open_desk(job, now)
@@ -152,18 +164,21 @@ class JobService:
     def _choose(self, desk: Desk, job: Job, now: Millis) -> None:
         if desk.is_decided or self.policy is None:
             return
-        running = sum(other.is_taking_a_place for other in self._desks.values())
-        reason = reason_to_decline(self.policy, job, me=self._office.me, now=now, running=running)
+        running, me = self._running(), self._office.me
+        reason = reason_to_decline(self.policy, job, me=me, now=now, running=running)
+        reason = reason or self._pausing
         desk.why_not = "" if reason is None else str(reason)
         if reason is None:
             desk.wanted = desk.is_decided = True
             self._office.work.put_choice(job.id, wanted=True, why="")
             _log.info("job %s: taken: %s", _short(job.id), job.spec.title, extra=_of(job.id))
 
+    def _running(self) -> int:
+        return sum(desk.is_taking_a_place for desk in self._desks.values())
+
     def _mine(self, desk: Desk, job: Job) -> Mine:
-        return desk.mine(
-            trains=self.policy is not None, prefetch_at=self._prefetch_time(desk, job)
-        )
+        trains = self.policy is not None and self._pausing is None  # what is under way goes on
+        return desk.mine(trains=trains, prefetch_at=self._prefetch_time(desk, job))
 
     def _prefetch_time(self, desk: Desk, job: Job) -> Millis | None:
         """Return when to fetch the image for a committee that may draw us; None: never, or done."""

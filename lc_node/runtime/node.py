@@ -17,6 +17,7 @@ from lc_node.adapters.sqlite_snapshot_store import SqliteSnapshotStore
 from lc_node.adapters.sqlite_vote_store import SqliteVoteStore
 from lc_node.adapters.sqlite_work_store import SqliteWorkStore
 from lc_node.adapters.system_clock import SystemClock
+from lc_node.adapters.system_surroundings import SystemSurroundings
 from lc_node.adapters.zmq_doorkeeper import raise_descriptor_limit
 from lc_node.adapters.zmq_transport import ZmqTransport
 from lc_node.api.endpoint import Endpoint, close_endpoint, open_endpoint
@@ -296,6 +297,7 @@ class Node:
             work=self._work,
             salts=Salts(settings.keystore.salt_seed, chain_id(settings.genesis)),
             clock=self._clock,
+            surroundings=SystemSurroundings(),
             params=self.ledger.params,
             decide=settings.decide,
         )

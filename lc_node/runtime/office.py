@@ -16,6 +16,7 @@ from lc_node.chain.state import State
 from lc_node.chain.transactions import Bid, Body, Open, VerdictCommit, VerdictReveal
 from lc_node.chain.types import ChainId, Digest, Height, Millis, PublicKey
 from lc_node.ports.clock import Clock
+from lc_node.ports.surroundings import Surroundings
 from lc_node.ports.work import WorkStore
 from lc_node.runtime.desk import Desk
 from lc_node.runtime.salts import Salts
@@ -62,6 +63,7 @@ class Office:
     work: WorkStore
     salts: Salts
     clock: Clock
+    surroundings: Surroundings
     decide: Decide = next_actions
     retry_seconds: float = RETRY_SECONDS
 

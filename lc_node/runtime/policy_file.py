@@ -5,10 +5,12 @@ from pathlib import Path
 import msgspec
 
 from lc_node.api import schema
+from lc_node.chain.addresses import decode_address
 from lc_node.chain.errors import LearningChainError
 from lc_node.chain.transactions import Resources
 from lc_node.chain.types import ByteCount, MicroCredits, MillisSpan, Seconds
 from lc_node.runtime.config import WorkConfig
+from lc_node.worker.hours import parse_hours
 from lc_node.worker.policy import JobPolicy
 
 
@@ -38,6 +40,11 @@ def policy_of(work: WorkConfig) -> schema.Policy:
             gpus=offer.gpus,
         ),
         newcomers=False,  # until bids can carry stamps
+        allow=tuple(map(schema.Address, work.allow)),
+        deny=tuple(map(schema.Address, work.deny)),
+        hours=work.hours,
+        pause_on_battery=work.pause_on_battery,
+        others_percent_max=work.others_percent_max,
     )
 
 
@@ -63,7 +70,12 @@ def write_policy(path: Path, policy: schema.Policy) -> None:
 
 
 def job_policy(policy: schema.Policy) -> JobPolicy:
-    """Return the policy as the worker applies it."""
+    """Return the policy as the worker applies it.
+
+    Raises:
+        BadAddress: a submitter's is mistyped.
+        BadHours: the hours are none.
+    """
     offered = policy.offered
     return JobPolicy(
         bounty_min=MicroCredits(policy.bounty_min),
@@ -77,4 +89,9 @@ def job_policy(policy: schema.Policy) -> JobPolicy:
             disk_bytes=ByteCount(offered.disk_bytes),
             gpus=offered.gpus,
         ),
+        allow=frozenset(map(decode_address, policy.allow)),
+        deny=frozenset(map(decode_address, policy.deny)),
+        hours=tuple(map(parse_hours, policy.hours)),
+        pauses_on_battery=policy.pause_on_battery,
+        others_percent_max=policy.others_percent_max,
     )

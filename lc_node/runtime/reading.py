@@ -79,6 +79,7 @@ class Reading:
             sync=_sync(facts),
             network_height=max(facts.network_height, ledger.height),
             blocks_from=self._at.history.begins_at,
+            no_jobs_now=self._at.jobs.no_jobs_now,
             balance=schema.MicroCredits(account.balance),
             bonded=schema.MicroCredits(account.bond),
             unbonding=schema.MicroCredits(account.slashable - account.bond),

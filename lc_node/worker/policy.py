@@ -6,6 +6,7 @@ from enum import StrEnum
 from lc_node.chain.job import Job, Phase
 from lc_node.chain.transactions import ModelFormat, Resources
 from lc_node.chain.types import ByteCount, MicroCredits, Millis, MillisSpan, PublicKey, Seconds
+from lc_node.worker.hours import Hours, Minute
 from lc_node.worker.limits import memory_limit
 from lc_node.worker.request import CONTRACT
 
@@ -27,6 +28,21 @@ class JobPolicy:
     deny: frozenset[PublicKey] = frozenset()
     """Submitters whose jobs are never taken."""
     formats: frozenset[ModelFormat] = frozenset(ModelFormat)
+    hours: tuple[Hours, ...] = ()
+    """When work begins here; empty: at any time."""
+    pauses_on_battery: bool = False
+    others_percent_max: int = 100
+    """Above this share of all processors, used by others than this node, nothing new begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """How the machine fares, for which its owner may want it alone."""
+
+    minute: Minute
+    on_battery: bool
+    others_percent: int
+    """The share of all processors that is used, but for this node's own work; 0 if it is not known yet."""
 
 
 class Reason(StrEnum):
@@ -47,6 +63,9 @@ class Reason(StrEnum):
     MEMORY = "it wants more memory than is offered"
     DISK = "it wants more disk than is offered"
     BUSY = "as many jobs as jobs_at_once_max are running"
+    HOURS = "it is not an hour in which jobs are taken"
+    BATTERY = "the machine runs on its battery"
+    LOAD = "others use more of the processors than others_percent_max"
 
 
 def reason_to_decline(
@@ -63,6 +82,16 @@ def reason_to_decline(
         (running >= policy.jobs_at_once_max, Reason.BUSY),
     )
     return next((reason for is_unmet, reason in unmet if is_unmet), None)
+
+
+def reason_to_pause(policy: JobPolicy, circumstances: Circumstances) -> Reason | None:
+    """Return why no training and no trial is to begin now; what has begun goes on, as do duties."""
+    now, hours = circumstances, policy.hours
+    if hours and not any(now.minute in span for span in hours):
+        return Reason.HOURS
+    if policy.pauses_on_battery and now.on_battery:
+        return Reason.BATTERY
+    return Reason.LOAD if now.others_percent > policy.others_percent_max else None
 
 
 def _unmet_by_nature(

@@ -85,6 +85,7 @@ class SampleService(BlobDoor):
         self.release = asyncio.Event()
         self.when_asked: Callable[[], None] = lambda: None
         self.policy_now = POLICY
+        self.no_jobs_now = ""
         self.model_path = Path("/models/sample")
         self.model_root = schema.Digest("f" * 64)
         self.summaries = [summary(JOB), summary(OTHER_JOB, schema.Phase.SETTLED)]
@@ -119,6 +120,7 @@ class SampleService(BlobDoor):
             sandbox=sandbox,
             activities=(),
             jobs_open=1,
+            no_jobs_now=self.no_jobs_now,
         )
 
     async def peers(self) -> tuple[schema.Peer, ...]:

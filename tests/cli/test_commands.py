@@ -113,6 +113,39 @@ def test_a_policy_is_changed_in_what_is_named(node: Background, capsys: Capture)
     assert "jobs at once        3" in capsys.readouterr().out
 
 
+def test_a_policy_s_lists_are_written_with_commas(node: Background, capsys: Capture) -> None:
+    words = [
+        "--deny",
+        "lc1other, lc1third",
+        "--hours",
+        "22:00-07:30",
+        "--others-percent-max",
+        "30",
+    ]
+
+    assert run(["policy", "set", "--pause-on-battery", *words]) == Exit.OK
+    assert node.service.policy_now.deny == ("lc1other", "lc1third")
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "never from lc1other, lc1third hours 22:00-07:30 on battery begins nothing" in shown
+
+
+def test_an_empty_list_takes_back_what_it_said(node: Background, capsys: Capture) -> None:
+    node.service.policy_now = msgspec.structs.replace(
+        node.service.policy_now, hours=("22:00-07:30",)
+    )
+
+    assert run(["policy", "set", "--hours", ""]) == Exit.OK
+    assert node.service.policy_now.hours == ()
+    assert "22:00" not in capsys.readouterr().out
+
+
+def test_the_status_says_why_no_job_is_taken(node: Background, capsys: Capture) -> None:
+    node.service.no_jobs_now = "the machine runs on its battery"
+
+    assert run(["status"]) == Exit.OK
+    assert "takes jobs  not now: the machine runs on its battery" in capsys.readouterr().out
+
+
 def test_a_policy_without_changes_is_a_mistake(node: Background, capsys: Capture) -> None:
     assert node.home.exists()
     assert run(["policy", "set"]) == Exit.USAGE

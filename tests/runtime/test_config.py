@@ -17,6 +17,7 @@ from lc_node.runtime.policy_file import (
     read_policy,
     write_policy,
 )
+from lc_node.worker.hours import Hours, Minute
 
 KEY = PublicKey(bytes(range(32)))
 PEER = f"""
@@ -73,8 +74,10 @@ def test_a_peer_is_read(path: Path) -> None:
         ("[network]\nport = 70000", r"`\$.network.port`"),
         ('[sandbox]\nengine = "none"', r"`\$.sandbox.engine`"),
         (PEER.replace("lc1", "lc2"), r"peer 192\.0\.2\.7:4040: not an address"),
+        ('[work]\nallow = ["lc1x"]', "work: not an address"),
+        ('[work]\nhours = ["at night"]', "write them as in 22:00-07:30"),
     ],
-    ids=["no TOML", "section", "key", "range", "choice", "address"],
+    ids=["no TOML", "section", "key", "range", "choice", "address", "submitter", "hours"],
 )
 def test_what_cannot_be_meant_is_refused_by_name(path: Path, text: str, why: str) -> None:
     path.write_text(text)
@@ -112,6 +115,22 @@ def test_the_worker_gets_the_same_terms() -> None:
     policy = job_policy(policy_of(WorkConfig(time_left_min_seconds=7, memory_bytes=5)))
 
     assert (policy.time_left_min, policy.offer.memory_bytes) == (7_000, 5)
+
+
+def test_the_worker_gets_keys_and_minutes_for_addresses_and_hours() -> None:
+
+    work = WorkConfig(
+        deny=(encode_address(KEY),),
+        hours=("22:00-07:30",),
+        pause_on_battery=True,
+        others_percent_max=30,
+    )
+    policy = job_policy(policy_of(work))
+
+    assert not policy.allow
+    assert policy.deny == {KEY}
+    assert policy.hours == (Hours(begin=Minute(22 * 60), end=Minute(7 * 60 + 30)),)
+    assert (policy.pauses_on_battery, policy.others_percent_max) == (True, 30)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,11 @@ from lc_node.chain.transactions import Bid, Extend, Open
 from lc_node.chain.types import ByteCount, Millis, ModelRoot, PublicKey
 from lc_node.ports.images import BlobReference
 from lc_node.worker.duties import Action, Mine, next_actions
+from lc_node.worker.hours import Minute, parse_hours
 from tests.chain.market import Market
 from tests.fakes import ScriptedRun, train_on, train_two
 from tests.peer_nodes import until
-from tests.runtime.work_bench import Worker, until_bid, working
+from tests.runtime.work_bench import POLICY, Worker, until_bid, working
 
 LAYER = sha256(b"a layer")
 MANIFEST = sha256(b"image")
@@ -139,6 +141,51 @@ async def test_a_job_taken_before_is_not_trained_once_the_policy_is_gone(trainer
         await asyncio.sleep(0.05)
 
     assert trainer.sandbox.started == []
+
+
+async def test_on_battery_no_job_is_taken_and_the_owner_is_told_why(trainer: Worker) -> None:
+    trainer.policy = replace(POLICY, pauses_on_battery=True)
+    trainer.surroundings.now = replace(trainer.surroundings.now, on_battery=True)
+    trainer.boot()
+    job = trainer.post()
+
+    async with working(trainer):
+        await until(lambda: job in trainer.service.desks)
+
+        assert trainer.desk(job).why_not == "the machine runs on its battery"
+        assert trainer.service.no_jobs_now == "the machine runs on its battery"
+        trainer.surroundings.now = replace(trainer.surroundings.now, on_battery=False)
+        await until_bid(trainer, job)
+
+
+async def test_a_job_taken_before_is_trained_once_the_pause_is_over(trainer: Worker) -> None:
+    trainer.policy = replace(POLICY, hours=(parse_hours("22:00-07:30"),))
+    job = trainer.post()
+    trainer.work.put_choice(job, wanted=True, why="")
+    trainer.boot()
+
+    async with working(trainer):
+        await until(lambda: job in trainer.service.desks)
+        assert trainer.sandbox.started == []
+        trainer.surroundings.now = replace(trainer.surroundings.now, minute=Minute(22 * 60))
+        await until_bid(trainer, job)
+
+
+async def test_a_node_that_trains_as_much_as_it_may_says_so(trainer: Worker) -> None:
+    trainer.sandbox.train = train_on
+    trainer.post()
+
+    async with working(trainer):
+        await until(lambda: bool(trainer.sandbox.started))
+
+        assert "jobs_at_once_max" in trainer.service.no_jobs_now
+
+
+async def test_a_node_that_is_told_not_to_work_names_the_command(trainer: Worker) -> None:
+    assert trainer.service.no_jobs_now == ""
+    trainer.service.policy = None
+
+    assert "lc-node policy set --work" in trainer.service.no_jobs_now
 
 
 async def test_no_more_jobs_are_trained_at_once_than_the_policy_allows(trainer: Worker) -> None:

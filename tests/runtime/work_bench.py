@@ -23,7 +23,7 @@ from lc_node.runtime.workshop import Tools, Workshop
 from lc_node.worker.duties import next_actions
 from lc_node.worker.policy import JobPolicy
 from tests.chain.market import CHAIN, SPEC, Market, key
-from tests.fakes import Graph, ScriptedSandbox, SketchedImages
+from tests.fakes import FixedSurroundings, Graph, ScriptedSandbox, SketchedImages
 from tests.peer_nodes import until
 
 POLICY = JobPolicy(
@@ -70,6 +70,7 @@ class Worker:
     service: JobService = field(init=False)
     work: SqliteWorkStore = field(init=False)
     workshop: Workshop = field(init=False)
+    surroundings: FixedSurroundings = field(default_factory=FixedSurroundings)
     sent: list[Body] = field(default_factory=list)
     refusing: bool = False
     """Sends fail with a surprise."""
@@ -110,6 +111,7 @@ class Worker:
             work=self.work,
             salts=Salts(b"seed", CHAIN),
             clock=clock,
+            surroundings=self.surroundings,
             decide=self.decide,
             retry_seconds=0.01,
         )

@@ -9,7 +9,14 @@ import pytest
 from lc_node.chain.job import Job, Phase
 from lc_node.chain.transactions import ModelFormat, Resources
 from lc_node.chain.types import ByteCount, MicroCredits, MillisSpan, PublicKey, Seconds
-from lc_node.worker.policy import JobPolicy, Reason, reason_to_decline
+from lc_node.worker.hours import Hours, Minute
+from lc_node.worker.policy import (
+    Circumstances,
+    JobPolicy,
+    Reason,
+    reason_to_decline,
+    reason_to_pause,
+)
 from tests.worker.samples import ME, NOW, OPEN, RIVAL, SPEC, SUBMITTER, a_job
 
 POLICY = JobPolicy(
@@ -80,3 +87,30 @@ def test_a_term_that_is_not_met_is_named(policy: Callable[[], JobPolicy], reason
 )
 def test_a_job_that_cannot_be_taken_says_why(job: Job, me: PublicKey, reason: Reason) -> None:
     assert reason_to_decline(POLICY, job, me=me, now=NOW, running=0) is reason
+
+
+NIGHT = Hours(begin=Minute(22 * 60), end=Minute(7 * 60))
+LUNCH = Hours(begin=Minute(12 * 60), end=Minute(13 * 60))
+
+
+def machine(**now: object) -> Circumstances:
+    calm = Circumstances(minute=Minute(12 * 60), on_battery=False, others_percent=0)
+    return replace(calm, **now)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("policy", "now", "reason"),
+    [
+        (change_policy(), machine(on_battery=True, others_percent=100), None),
+        (change_policy(hours=(NIGHT,)), machine(), Reason.HOURS),
+        (change_policy(hours=(NIGHT, LUNCH)), machine(), None),
+        (change_policy(pauses_on_battery=True), machine(), None),
+        (change_policy(pauses_on_battery=True), machine(on_battery=True), Reason.BATTERY),
+        (change_policy(others_percent_max=30), machine(others_percent=30), None),
+        (change_policy(others_percent_max=30), machine(others_percent=31), Reason.LOAD),
+    ],
+)
+def test_work_pauses_while_the_owner_wants_the_machine_alone(
+    policy: Callable[[], JobPolicy], now: Circumstances, reason: Reason | None
+) -> None:
+    assert reason_to_pause(policy(), now) is reason
