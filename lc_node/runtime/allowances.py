@@ -1,9 +1,12 @@
 """How much each peer may still be told: a full answer costs us more than a question costs it."""
 
+from collections.abc import Callable
 from typing import Final
 
+from lc_node.chain.errors import MalformedBytes
 from lc_node.chain.types import PublicKey
 from lc_node.ports.clock import Clock
+from lc_node.runtime.answers import Answerer
 from lc_node.wire.rate import Bucket
 
 REMEMBERED_MAX: Final = 1_024
@@ -28,3 +31,23 @@ class Allowances:
             del self._buckets[next(iter(self._buckets))]
         allowance.refill(now)
         return allowance
+
+    def bounded(self, answer: Callable[[bytes], bytes | None], *, longest: int) -> Answerer:
+        """Let a peer ask while it could still be told the longest answer; what is no question has none.
+
+        An answer that turns out to be too long to be sent counts as well: it was as much work.
+        """
+
+        async def answerer(peer: PublicKey, question: bytes) -> bytes | None:
+            """Return the answer, if the peer may have it."""
+            allowance = self.of(peer)
+            if not allowance.has(longest):
+                return None
+            try:
+                said = answer(question) or b""
+            except MalformedBytes:
+                return None
+            allowance.take(len(said))
+            return said if 0 < len(said) <= longest else None
+
+        return answerer

@@ -6,8 +6,7 @@ from typing import Final
 
 from lc_node.chain.codec import encode
 from lc_node.chain.commitment import Commitment
-from lc_node.chain.errors import MalformedBytes
-from lc_node.chain.types import Height, PublicKey
+from lc_node.chain.types import Height
 from lc_node.consensus import library
 from lc_node.consensus.block_plan import GET_BLOCKS_DECODER
 from lc_node.ports.clock import Clock
@@ -82,20 +81,7 @@ class Shelf:
         return Height(height - height % self._blocks)
 
     def _bounded(self, answer: Callable[[bytes], bytes | None]) -> Answerer:
-        """Let a peer ask while it has not had too much; what is no question has no answer."""
-
-        async def answerer(peer: PublicKey, question: bytes) -> bytes | None:
-            allowance = self._allowances.of(peer)
-            if not allowance.has(2 * ANSWER_BYTES):
-                return None
-            try:
-                said = answer(question)
-            except MalformedBytes:
-                return None
-            allowance.take(len(said or b""))
-            return said
-
-        return answerer
+        return self._allowances.bounded(answer, longest=2 * ANSWER_BYTES)
 
     def _offers(self, question: bytes) -> bytes | None:
         asked = SNAPSHOT_QUESTION_DECODER.decode(question)

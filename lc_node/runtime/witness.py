@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from lc_node.chain.codec import encode
-from lc_node.chain.errors import MalformedBytes
 from lc_node.chain.proofs import prove_entry
-from lc_node.chain.types import Epoch, Height, PublicKey
+from lc_node.chain.types import Epoch, Height
 from lc_node.consensus.inquiries import (
     GET_ENTRY_DECODER,
     GET_EPOCHS_DECODER,
@@ -17,10 +16,10 @@ from lc_node.consensus.inquiries import (
 )
 from lc_node.consensus.messages import PROOFS_MAX, EpochProof, EpochProofs
 from lc_node.ports.clock import Clock
+from lc_node.runtime.allowances import Allowances
 from lc_node.runtime.answers import Answerer
 from lc_node.runtime.ledger import Ledger
-from lc_node.wire.limits import TESTIMONY_BYTES, WITNESSED_MAX
-from lc_node.wire.rate import Bucket
+from lc_node.wire.limits import TESTIMONY_BYTES
 from lc_node.wire.topics import Topic
 
 
@@ -30,8 +29,7 @@ class Witness:
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         """Speak of this ledger."""
         self._ledger = ledger
-        self._clock = clock
-        self._allowances: dict[PublicKey, Bucket] = {}
+        self._allowances = Allowances(TESTIMONY_BYTES, clock)
 
     def answerers(self) -> Mapping[Topic, Answerer]:
         """Return what the composition root puts among the answers."""
@@ -42,23 +40,7 @@ class Witness:
         }
 
     def _bounded(self, answer: Callable[[bytes], bytes | None]) -> Answerer:
-        """Let a peer ask while it has not had too much; what is no question has no answer."""
-
-        async def answerer(peer: PublicKey, question: bytes) -> bytes | None:
-            allowance = self._allowance(peer)
-            allowance.refill(self._clock.now())
-            if not allowance.has(TESTIMONY_BYTES_MAX):
-                return None
-            try:
-                said = answer(question)
-            except MalformedBytes:
-                return None
-            if said is None or len(said) > TESTIMONY_BYTES_MAX:
-                return None
-            allowance.take(len(said))
-            return said
-
-        return answerer
+        return self._allowances.bounded(answer, longest=TESTIMONY_BYTES_MAX)
 
     def _epochs(self, question: bytes) -> bytes | None:
         first = GET_EPOCHS_DECODER.decode(question).first
@@ -91,11 +73,3 @@ class Witness:
             return None
         proof = prove_entry(self._ledger.state.commitment(), key)
         return encode(ProvenEntry(header=self._ledger.tip, certificate=certificate, proof=proof))
-
-    def _allowance(self, peer: PublicKey) -> Bucket:
-        """Return a peer's allowance; whoever asked first is forgotten first."""
-        if peer not in self._allowances:
-            self._allowances[peer] = Bucket(TESTIMONY_BYTES, self._clock.now())
-            if len(self._allowances) > WITNESSED_MAX:
-                del self._allowances[next(iter(self._allowances))]
-        return self._allowances[peer]

@@ -138,7 +138,5 @@ LARGE_FRAME_BYTES: Final = ByteCount(16 * KIB)
 """From this size on a frame is counted by its bytes, and sent without a copy."""
 TESTIMONY_BYTES: Final = ByteCount(16 * MIB)
 """Bytes of proofs that one peer may be told in a window; whoever wants more waits."""
-WITNESSED_MAX: Final = 1_024
-"""Peers whose allowance of proofs is remembered."""
 ANSWERED_BYTES: Final = ByteCount(256 * MIB)
 """Bytes of states and blocks that one peer may be told in a window; whoever wants more waits."""

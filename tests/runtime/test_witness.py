@@ -20,9 +20,10 @@ from lc_node.consensus.inquiries import (
 )
 from lc_node.consensus.messages import GetEpochs
 from lc_node.consensus.proofs import are_linked
+from lc_node.runtime.allowances import REMEMBERED_MAX, Allowances
 from lc_node.runtime.ledger import Ledger
 from lc_node.runtime.witness import Witness
-from lc_node.wire.limits import TESTIMONY_BYTES, WITNESSED_MAX
+from lc_node.wire.limits import TESTIMONY_BYTES
 from lc_node.wire.topics import Topic
 from tests.chain.actors import ANNA, BERT, genesis
 from tests.runtime.bench import HandClock
@@ -131,7 +132,20 @@ async def test_only_so_many_askers_are_remembered(ledger: Ledger) -> None:
     question = encode(GetFinalized(height=()))
     while await answerer(ASKER, question):
         pass
-    for number in range(WITNESSED_MAX):
+    for number in range(REMEMBERED_MAX):
         await answerer(PublicKey(number.to_bytes(32, "big")), question)
 
     assert await answerer(ASKER, question) is not None
+
+
+async def test_an_answer_that_is_too_long_to_be_sent_is_paid_for_as_well() -> None:
+    longest, worked = 10, []
+
+    def answer(question: bytes) -> bytes:
+        worked.append(question)
+        return bytes(longest + 1)
+
+    answerer = Allowances(3 * longest, HandClock()).bounded(answer, longest=longest)
+    answers = [await answerer(ASKER, b"?") for _ in range(5)]
+
+    assert (answers, len(worked)) == ([None] * 5, 2)
