@@ -6,6 +6,7 @@ from typing import Final
 
 from lc_node.chain.blocks import block_id
 from lc_node.chain.bucket import Bucket
+from lc_node.chain.commitment import Commitment
 from lc_node.chain.types import Digest, PublicKey
 from lc_node.ports.snapshots import SnapshotStore
 from lc_node.runtime.inquirer import FalseAnswer, Inquirer, in_thread, share_out
@@ -58,7 +59,8 @@ class SnapshotDownload:
         manifest = await self._manifest(offering)
         if manifest is None:
             return None
-        self._reuse(manifest)
+        own = self._ledger.state.commitment().frozen()
+        await in_thread(lambda: self._reuse(manifest, own))
         plan = self._plan = SnapshotPlan(manifest, self._store.held())
         sources = (*offering, *(peer for peer in others if peer not in offering))[:SOURCES_MAX]
         await share_out(sources, self._fetch, lambda: plan.missing == 0)
@@ -86,14 +88,14 @@ class SnapshotDownload:
             and self._ledger.is_intact(manifest.block)
         )
 
-    def _reuse(self, manifest: Manifest) -> None:
+    def _reuse(self, manifest: Manifest, own: Commitment) -> None:
         """Take buckets that stand in our own state as they are: of a quiet chain that is most of them."""
-        own, held = self._ledger.state.commitment(), self._store.held()
-        wanted = enumerate(manifest.leaf(index) for index in range(len(own.leaves())))
+        held = self._store.held()
+        wanted = ((index, manifest.leaf(index), mine) for index, mine in enumerate(own.leaves()))
         self._store.put(
             (index, leaf, own.bucket(index).dump())
-            for index, leaf in wanted
-            if held.get(index) != leaf and own.bucket(index).leaf_hash() == leaf
+            for index, leaf, mine in wanted
+            if held.get(index) != leaf and mine == leaf
         )
 
     async def _fetch(self, peer: PublicKey) -> None:
