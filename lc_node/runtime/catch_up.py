@@ -119,6 +119,8 @@ class CatchUp:
         self._turn = 0
         self._failures = 0
         """Snapshots in a row that did not come."""
+        self._is_pruned = False
+        """Whether blocks of a gap were wanted that nobody has: as where all have begun with a snapshot."""
 
     async def run(self) -> None:
         """Look, and catch up if need be, until cancelled.
@@ -191,7 +193,8 @@ class CatchUp:
         ahead = await self._follow(way, ahead, store_them=True)
         offers = await self._offers(way, ahead)
         offer, offering = max(offers, key=lambda entry: entry[0].header.height, default=(None, ()))
-        if offer is None or offer.header.height - ledger.height <= self._terms.snapshot_gap:
+        least = self._terms.gap_min if self._is_pruned else self._terms.snapshot_gap
+        if offer is None or offer.header.height - ledger.height <= least:
             return False
         height = offer.header.height
         _log.info("fetching the state at height %d from %d peers", height, len(ahead))
@@ -203,6 +206,7 @@ class CatchUp:
             await in_thread(lambda: ledger.store_snapshot(snapshot))
             ledger.go_on_from(snapshot)
             await in_thread(store.clear)
+            self._is_pruned = False
             self._with.on_adopted()
             _log.info("standing at height %d by a snapshot", height)
         self._failures = 0 if snapshot is not None else self._failures + 1
@@ -247,6 +251,7 @@ class CatchUp:
             is_there = await self._download(*found, ahead)
         if self._with.ledger.height == before and is_there:
             return False  # nothing was proved
+        self._with.ledger.secure()  # before anything is signed on top of it (F.3)
         self._with.go_on()
         return is_there
 
@@ -257,6 +262,7 @@ class CatchUp:
         self._with.agreement.pause(lambda: f"executing blocks up to height {goal:,}")
         self._keep_silent(way)
         is_there = await BlockDownload(goal, way, self._inquirer, ledger).run(ahead)
+        self._is_pruned = not is_there
         if not is_there:
             _log.warning("no peer has the blocks from height %d on", ledger.height + 1)
         return is_there

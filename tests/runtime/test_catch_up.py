@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from bench.signed_chain import SignedChain
+from lc_node.adapters.sqlite_chain_store import SqliteChainStore
 from lc_node.chain.blocks import block_id
 from lc_node.chain.codec import encode
 from lc_node.chain.types import Epoch, Height, PublicKey
@@ -307,6 +309,19 @@ async def test_an_archive_executes_every_block(
     assert {Topic.BLOCKS in one.asked for one in two} == {True}
 
 
+async def test_blocks_survive_a_power_cut_before_anything_is_signed_on_top_of_them(
+    chain: SignedChain, newcomer: Newcomer, tmp_path: Path
+) -> None:
+    async with among(tmp_path, chain, newcomer, HONEST, terms=BY_BLOCKS):
+        await until(lambda: newcomer.went_on == 1)
+
+    # A power cut takes the write-ahead log; the file itself has everything.
+    shutil.copy(tmp_path / "newcomer" / "chain.db", tmp_path / "left.db")
+    left = SqliteChainStore.open(tmp_path / "left.db", chain.ledger.root.chain_id)
+    assert left.tip() == (HEIGHT, block_id(chain.ledger.tip))
+    left.close()
+
+
 BLOCK_LIES: Mapping[str, Mapping[Topic, Lie]] = {
     "blocks": {Topic.BLOCKS: changed(forge_blocks)},
     "nonsense for blocks": {Topic.BLOCKS: instead(nonsense)},
@@ -345,6 +360,17 @@ async def test_who_has_pruned_its_blocks_is_no_help(
         await until(lambda: newcomer.went_on == 1)
 
     assert newcomer.ledger.height == 0
+
+
+async def test_a_gap_of_which_nobody_has_kept_the_blocks_is_skipped_however_short_it_is(
+    chain: SignedChain, newcomer: Newcomer, tmp_path: Path
+) -> None:
+    pruned = {Topic.BLOCKS: instead(nothing)}
+    terms = Terms(gap_min=5, snapshot_gap=HEIGHT, again_seconds=0.01)
+    async with among(tmp_path, chain, newcomer, pruned, terms=terms):
+        await until(lambda: newcomer.adopted == [HEIGHT])
+
+    assert is_there(newcomer, chain)
 
 
 async def test_a_short_gap_is_left_to_the_agreement(
