@@ -103,8 +103,15 @@ class RecordExchange:
             return None
         self._take(asked.own, peer, Host(connection.host))
         sample = self._book.sample(self._draw, RECORDS_MAX - 1, self._clock.now())
-        others = tuple(one for one in sample if one.record.node_key != peer)
-        return encode(TellRecords(you=connection.host, records=(self._own.current(), *others)))
+        others = (one for one in sample if one.record.node_key != peer)
+        records = (self._own.current(), *self._later(asked.own), *others)
+        return encode(TellRecords(you=connection.host, records=records[:RECORDS_MAX]))
+
+    def _later(self, shown: SignedRecord) -> tuple[SignedRecord, ...]:
+        """Return a later record of who asks than it has shown: it has forgotten it, and has to outbid it."""
+        known = self._book.get(shown.record.node_key)
+        is_later = known is not None and known.signed.record.sequence > shown.record.sequence
+        return (known.signed,) if known is not None and is_later else ()
 
     def _hear(self, told: TellRecords, connection: Connection) -> None:
         if connection.is_outbound and is_host(told.you):

@@ -115,7 +115,8 @@ def is_told_in_earnest(host: str, teller: str) -> bool:
     What reaches less far than the teller itself is reached by the teller alone: the loopback of another
     machine is ours here, and a private network of another site may be ours too, with other machines in it.
     """
-    return Reach.NOWHERE < reach_of(host) >= reach_of(teller)
+    # A teller whose address is good only with a zone is on a network of ours.
+    return Reach.NOWHERE < reach_of(host) >= (reach_of(teller) or Reach.SITE)
 
 
 def _address(host: str) -> _Address | None:

@@ -256,14 +256,14 @@ def signed_by(who: Who, signer: Who) -> SignedRecord:
     return sign_record(record, signer.signer)
 
 
-def record_at(who: Who, port: int) -> SignedRecord:
-    """Return a record of a node that is said to listen on a port of this machine."""
+def record_at(who: Who, port: int, *, ahead: int = 0) -> SignedRecord:
+    """Return a record of a node that is said to listen on a port of this machine, signed so many ms from now."""
     record = NodeRecord(
         chain_id=CHAIN,
         node_key=who.key,
         transport_key=who.keys.public,
         endpoints=(Endpoint(host=Host("127.0.0.1"), port=Port(port)),),
-        sequence=SystemClock().now(),
+        sequence=Millis(SystemClock().now() + ahead),
     )
     return sign_record(record, who.signer)
 
@@ -322,6 +322,19 @@ async def test_a_record_of_ours_that_came_back_from_the_future_is_outbid(tmp_pat
         own = restored.discovery._own
 
         await until(lambda: own.current().record.sequence > later.sequence)
+
+
+async def test_who_has_forgotten_its_last_record_is_told_of_it_and_outbids_it(
+    tmp_path: Path,
+) -> None:
+    first, second = people(2)
+    later = record_at(first, 1, ahead=600_000)
+    async with finder(second, tmp_path) as other:
+        other.discovery._book.add(later, Host("127.0.0.1"), SystemClock().now())
+        async with finder(first, tmp_path, seeds=[other.address]) as restored:
+            own = restored.discovery._own
+
+            await until(lambda: own.current().record.sequence > later.record.sequence)
 
 
 async def test_a_peer_is_answered_a_bounded_number_of_times(
