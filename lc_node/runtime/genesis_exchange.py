@@ -1,16 +1,21 @@
 """Giving peers the genesis document, and getting it from them by its digest."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from lc_node.chain.codec import encode
 from lc_node.chain.errors import LearningChainError, MalformedBytes
 from lc_node.chain.genesis import Genesis
 from lc_node.chain.types import ChainId, PublicKey
+from lc_node.ports.clock import Clock
+from lc_node.runtime.allowances import Allowances
 from lc_node.runtime.answers import Answerer
 from lc_node.runtime.home import decode_genesis
 from lc_node.wire.genesis_parts import ASK_DECODER, TELL_DECODER, Assembly, part_of
 from lc_node.wire.topics import Topic
+
+_TIMES: Final = 4
+"""A peer needs the document once; if the connection breaks, again."""
 
 Ask: TypeAlias = Callable[[PublicKey, Topic, bytes], Awaitable[bytes | None]]
 """Asks a peer (``Network.request``)."""
@@ -25,16 +30,21 @@ class GenesisNotGiven(LearningChainError):
         self.peer = peer
 
 
-def genesis_answerer(genesis: Genesis) -> Answerer:
-    """Return who answers ``Topic.GENESIS``."""
+def genesis_answerer(genesis: Genesis, clock: Clock) -> Answerer:
+    """Return who answers ``Topic.GENESIS``: to each peer the whole document a few times in a window."""
     document = encode(genesis)
+    allowances = Allowances(_TIMES * len(document), clock)
 
-    async def answer(_peer: PublicKey, payload: bytes) -> bytes | None:
+    async def answer(peer: PublicKey, payload: bytes) -> bytes | None:
+        allowance = allowances.of(peer)
         try:
             part = part_of(document, ASK_DECODER.decode(payload))
         except MalformedBytes:
             return None
-        return None if part is None else encode(part)
+        if part is None or not allowance.has(len(part.data)):
+            return None
+        allowance.take(len(part.data))
+        return encode(part)
 
     return answer
 

@@ -5,12 +5,14 @@ import logging
 import time
 from typing import Final
 
+from lc_node.adapters.system_clock import SystemClock
 from lc_node.chain.codec import encode
 from lc_node.chain.errors import LearningChainError, MalformedBytes
 from lc_node.chain.genesis import Genesis, chain_id
 from lc_node.chain.types import ChainId, Digest, Link, Millis, MillisSpan, PublicKey
 from lc_node.ports.neighbours import Neighbours, Presence
 from lc_node.ports.transport import PeerAddress, TransportKey
+from lc_node.runtime.answers import Answerer
 from lc_node.runtime.founders import check_founded, found
 from lc_node.runtime.genesis_exchange import GenesisNotGiven, fetch_genesis, genesis_answerer
 from lc_node.runtime.joining import Newcomer, Talk, fetch_by_digest, talking
@@ -81,6 +83,7 @@ class Lobby:
         )
         self._founding = Founding(sign_candidacy(self._own, keystore), customs, _now())
         self._genesis: Genesis | None = None
+        self._giver: Answerer | None = None
         self._reason: Why | None = None
         self._said = time.monotonic()
 
@@ -131,7 +134,7 @@ class Lobby:
     def _take(self, genesis: Genesis) -> None:
         """Keep the document, and only then say that we have it: who has it cannot found another."""
         self._newcomer.home.use_genesis(genesis)
-        self._genesis = genesis
+        self._genesis, self._giver = genesis, genesis_answerer(genesis, SystemClock())
         self._founding.have(chain_id(genesis), _now())
 
     async def _fetch(self, talk: Talk, chain: ChainId) -> None:
@@ -195,9 +198,7 @@ class Lobby:
         return encode(self._founding.standing)
 
     async def _give(self, peer: PublicKey, payload: bytes) -> bytes | None:
-        return (
-            None if self._genesis is None else await genesis_answerer(self._genesis)(peer, payload)
-        )
+        return None if self._giver is None else await self._giver(peer, payload)
 
     def _presence(self, talk: Talk) -> Presence | None:
         if not talk.transport.port:

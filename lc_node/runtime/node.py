@@ -379,7 +379,7 @@ class Node:
     def _answerers(self) -> Mapping[Topic, Answerer]:
         """Return who answers what peers ask, by topic."""
         return {
-            Topic.GENESIS: genesis_answerer(self._settings.genesis),
+            Topic.GENESIS: genesis_answerer(self._settings.genesis, self._clock),
             **Witness(self.ledger, self._clock).answerers(),
             **self._discovery.answerers(),
             **self._sync.answerers(),

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lc_node.adapters.system_clock import SystemClock
+from lc_node.chain.codec import encode
 from lc_node.chain.genesis import Genesis, chain_id
 from lc_node.chain.types import ChainId, Millis, PublicKey
 from lc_node.ports.transport import PeerAddress, Refusal, TransportKey
@@ -19,9 +21,11 @@ from lc_node.runtime.joined import OtherGraph, joined
 from lc_node.runtime.joining import Newcomer, NotLetIn, Talk, fetch_by_digest, talking
 from lc_node.wire.endpoints import Endpoint, Host, Port
 from lc_node.wire.founding import Candidacy
+from lc_node.wire.genesis_parts import AskGenesis
 from lc_node.wire.join_line import Bootstrap, JoinLine
 from lc_node.wire.topics import Topic
 from tests.peer_nodes import OTHER_CHAIN
+from tests.runtime.bench import HandClock
 from tests.runtime.rooms import LOOPBACK, newcomer
 
 pytestmark = pytest.mark.slow
@@ -48,7 +52,7 @@ async def garbage(_peer: PublicKey, _payload: bytes) -> bytes | None:
 @asynccontextmanager
 async def hosting(host: Newcomer, genesis: Genesis, *, lies: bool = False) -> AsyncIterator[Talk]:
     """Answer newcomers as a node of the graph does, or as a liar."""
-    answerer = garbage if lies else genesis_answerer(genesis)
+    answerer = garbage if lies else genesis_answerer(genesis, SystemClock())
     async with talking(
         host, chain_id(genesis), answerers={Topic.GENESIS: answerer}, port=0
     ) as talk:
@@ -107,6 +111,15 @@ async def test_who_asks_for_a_chain_that_is_not_there_is_told_so(tmp_path: Path)
             await fetch_by_digest(bob, ChainId(OTHER_CHAIN), lambda _turn: [where])
 
     assert raised.group_contains(NotLetIn, match=Refusal.OTHER_CHAIN.words)
+
+
+async def test_nobody_is_given_the_document_again_and_again(tmp_path: Path) -> None:
+    ann = newcomer(tmp_path, 1)
+    answer = genesis_answerer(document(ann), HandClock())
+    question = encode(AskGenesis(part=0))
+    given = [await answer(ann.keystore.public_key, question) is not None for _ in range(5)]
+
+    assert given == [True] * 4 + [False]
 
 
 async def test_a_home_joins_by_a_line_and_is_on_the_graph_from_then_on(tmp_path: Path) -> None:
