@@ -208,15 +208,14 @@ class Epochs:
     def _answer_past(
         self, peer: PublicKey, epoch: Epoch, message: Message, now: Millis
     ) -> list[Output]:
-        """F.3: tell who is still at work in a past epoch how it ended."""
+        """F.3: tell who is still at work in a past epoch how it ended, also if that block is not kept here."""
         is_question = isinstance(message, Propose | VoteMessage | GetCertificates)
-        last = self.setting.last_height_of(epoch)
-        if last is None or not is_question or not self._answered.allows(peer, epoch, now):
+        if not is_question or not self._answered.allows(peer, epoch, now):
             return []
-        certificate = self._application.finalization(last)
-        if certificate is None:
+        proof = self._application.epoch_proof(epoch)
+        if proof is None:
             return []
-        return [Send(to=peer, message=CertificateMessage(certificate=certificate))]
+        return [Send(to=peer, message=CertificateMessage(certificate=proof.certificate))]
 
     def _answer_epochs(self, peer: PublicKey, question: GetEpochs, now: Millis) -> list[Output]:
         """F.6: lead who asks from its epoch towards ours."""

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from lc_node.chain.types import Epoch, View
 from lc_node.chain.votes import VoteKind
 from lc_node.consensus.messages import (
+    CertificateMessage,
     Certificates,
     EpochProofs,
     GetEpochs,
@@ -60,10 +61,22 @@ def test_a_way_that_is_not_kept_is_not_shown(
     assert ahead.tell(GetEpochs(first=Epoch(0)), peer=OTHER) == []
 
 
-def test_of_an_end_that_is_not_kept_nobody_is_told(ahead: EpochStage) -> None:
-    ahead.disk.finalizations.clear()
+def test_of_an_end_that_is_not_kept_nobody_is_told(
+    ahead: EpochStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead.ledger, "epoch_proof", lambda _epoch: None)
 
     assert ahead.tell(late_vote(), peer=OTHER) == []
+
+
+def test_who_has_not_kept_an_epochs_last_block_still_tells_how_it_ended(
+    ahead: EpochStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead.ledger, "finalization", lambda _height: None)
+
+    assert (
+        len(sent(CertificateMessage, ahead.tell(late_vote(), peer=OTHER), OTHER.public_key)) == 1
+    )
 
 
 def test_a_way_over_an_epoch_that_we_have_left_since_harms_nobody(ahead: EpochStage) -> None:
