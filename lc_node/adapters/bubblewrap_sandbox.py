@@ -25,7 +25,6 @@ from lc_node.adapters.cgroups import (
 from lc_node.adapters.seccomp import bpf_program, syscall_table
 from lc_node.ports.sandbox import (
     Capabilities,
-    Limits,
     RunRequest,
     SandboxFailed,
     SandboxUnavailable,
@@ -102,7 +101,7 @@ class BubblewrapSandbox:
         slot = self._lend_slot()
         name = f"{self._life}-{next(self._runs)}"
         try:
-            cgroup = _make_cgroup(means.tree, name, request.limits)
+            cgroup = _make_cgroup(means.tree, name, request)
             run = _spawn(means, request, cgroup, user=FIRST_USER + slot)
             try:
                 await run.start()
@@ -176,9 +175,11 @@ def _leftovers(folder: Path, life: str) -> list[Path]:
     return sorted(group for group in groups if not group.name.startswith(f"{life}-"))
 
 
-def _make_cgroup(tree: CgroupTree | None, name: str, limits: Limits) -> Cgroup | None:
+def _make_cgroup(tree: CgroupTree | None, name: str, request: RunRequest) -> Cgroup | None:
+    if tree is None:
+        return None
     try:
-        return None if tree is None else tree.make(name, limits)
+        return tree.make(name, request.limits, is_background=request.is_background)
     except OSError as error:
         raise SandboxFailed(f"no control group: {error}") from error
 

@@ -18,6 +18,11 @@ from lc_node.ports.sandbox import Limits
 FAMILY: Final = "learningchain"
 PERIOD_US: Final = 100_000
 QUOTA_US_MIN: Final = 1_000
+BACKGROUND: Final = 10
+"""On a busy processor a run in the foreground gets this many times what one in the background gets."""
+SHARES: Final = 1024
+"""What a group of version 1 weighs by default; one of version 2: ``WEIGHT``."""
+WEIGHT: Final = 100
 NEEDED: Final = ("memory", "pids", "cpu")
 LAUNCHERS: Final = 2
 """Bubblewrap's own two processes, which live in the group of their job."""
@@ -55,8 +60,8 @@ class Cgroup(Protocol):
 class CgroupTree(Protocol):
     """All control groups of this node."""
 
-    def make(self, name: str, limits: Limits) -> Cgroup:
-        """Make an empty group with limits on it."""
+    def make(self, name: str, limits: Limits, *, is_background: bool = False) -> Cgroup:
+        """Make an empty group with limits on it; the processors go to those in the foreground first."""
         ...
 
     def folders(self) -> tuple[Path, ...]:
@@ -113,7 +118,7 @@ class TreeV1:
 
     roots: Mapping[str, Path]
 
-    def make(self, name: str, limits: Limits) -> CgroupV1:
+    def make(self, name: str, limits: Limits, *, is_background: bool = False) -> CgroupV1:
         """Make a group in every hierarchy; without swap where the kernel accounts for swap."""
         group = CgroupV1({controller: root / name for controller, root in self.roots.items()})
         for folder in group.folders:
@@ -126,6 +131,8 @@ class TreeV1:
         _write(group.by_controller["pids"] / "pids.max", limits.pids + LAUNCHERS)
         _write(cpu / "cpu.cfs_period_us", PERIOD_US)
         _write(cpu / "cpu.cfs_quota_us", _quota_us(limits))
+        if is_background:
+            _write(cpu / "cpu.shares", SHARES // BACKGROUND)
         return group
 
     def folders(self) -> tuple[Path, ...]:
@@ -139,7 +146,7 @@ class TreeV2:
 
     root: Path
 
-    def make(self, name: str, limits: Limits) -> CgroupV2:
+    def make(self, name: str, limits: Limits, *, is_background: bool = False) -> CgroupV2:
         """Make a group; all of it dies when one of its processes runs out of memory."""
         group = CgroupV2(self.root / name)
         group.folder.mkdir(parents=True)
@@ -149,6 +156,8 @@ class TreeV2:
         _write(group.folder / "memory.oom.group", 1)
         _write(group.folder / "pids.max", limits.pids + LAUNCHERS)
         _write(group.folder / "cpu.max", f"{_quota_us(limits)} {PERIOD_US}")
+        if is_background:
+            _write(group.folder / "cpu.weight", WEIGHT // BACKGROUND)
         return group
 
     def folders(self) -> tuple[Path, ...]:

@@ -40,6 +40,7 @@ class Plan:
         """Read the words up to ``--``; what follows is bubblewrap's."""
         self.parent = int(words.pop(0))
         self.count_apart = False
+        self.nice = 0
         self.user: int | None = None
         self.cgroups: list[str] = []
         self.limits: list[tuple[int, int]] = []
@@ -53,6 +54,8 @@ class Plan:
         match word:
             case "count-apart":
                 self.count_apart = True
+            case "nice":
+                self.nice = int(words.pop(0))
             case "user":
                 self.user = int(words.pop(0))
             case "cgroup":
@@ -85,6 +88,7 @@ def main() -> None:
             become(plan.user)
         if plan.count_apart:
             enter_namespaces(_CLONE_NEWUSER)
+        os.nice(plan.nice)
         set_limits(plan.limits)
         die_with(plan.parent)  # again: changing the user has cleared it
         _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")

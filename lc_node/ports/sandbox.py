@@ -80,6 +80,8 @@ class RunRequest:
     inputs: Mapping[str, Path]
     """Files that appear read-only under /lc/in, by name."""
     limits: Limits
+    is_background: bool = False
+    """Whether other runs, and where possible all others on the machine, come first for the processors."""
 
 
 class Status(StrEnum):

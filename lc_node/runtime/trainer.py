@@ -156,6 +156,7 @@ def run_request(
         environment=environment(assignment.spec, image.environment, seed),
         inputs={"job.json": document, **inputs},
         limits=limits,
+        is_background=role is Role.TRAIN,  # others wait for an evaluation
     )
 
 

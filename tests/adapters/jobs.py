@@ -40,12 +40,19 @@ class Workshop:
         *words: str,
         limits: Limits = LIMITS,
         inputs: Mapping[str, Path] | None = None,
+        is_background: bool = False,
     ) -> AbstractAsyncContextManager[Run]:
         """Start a program."""
-        return self.start_argv((PYTHON, "-I", "-S", "-c", code, *words), limits, inputs or {})
+        argv = (PYTHON, "-I", "-S", "-c", code, *words)
+        return self.start_argv(argv, limits, inputs or {}, is_background=is_background)
 
     def start_argv(
-        self, argv: tuple[str, ...], limits: Limits, inputs: Mapping[str, Path]
+        self,
+        argv: tuple[str, ...],
+        limits: Limits,
+        inputs: Mapping[str, Path],
+        *,
+        is_background: bool = False,
     ) -> AbstractAsyncContextManager[Run]:
         """Start any command."""
         return self.sandbox.open(
@@ -55,6 +62,7 @@ class Workshop:
                 environment=ENVIRONMENT,
                 inputs=inputs,
                 limits=limits,
+                is_background=is_background,
             )
         )
 

@@ -229,7 +229,7 @@ def test_version_2_is_told_its_limits_in_its_own_files(tmp_path: Path) -> None:
         (level / "cgroup.controllers").write_text("cpuset cpu io memory pids\n")
         (level / "cgroup.subtree_control").write_text("")
     tree = find_tree("owner", f"cgroup2 {tmp_path} cgroup2 rw 0 0\n")
-    group = tree.make("1", LIMITS)
+    group = tree.make("1", LIMITS, is_background=True)
     (folder,) = group.folders
     (folder / "cpu.stat").write_text("usage_usec 2500\nuser_usec 1\n")
     (folder / "memory.events").write_text("low 0\noom 1\noom_kill 2\n")
@@ -240,5 +240,6 @@ def test_version_2_is_told_its_limits_in_its_own_files(tmp_path: Path) -> None:
     assert (folder / "memory.max").read_text() == str(LIMITS.memory_bytes)
     assert (folder / "pids.max").read_text() == str(LIMITS.pids + 2)
     assert (folder / "cpu.max").read_text() == "100000 100000"
+    assert (folder / "cpu.weight").read_text() == "10"
     usage = group.usage()
     assert (usage.cpu_ms, usage.memory_peak_bytes, usage.out_of_memory) == (2, 4096, True)

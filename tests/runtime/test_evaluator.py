@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from lc_node.chain.transactions import Fault
+from lc_node.chain.types import MillisSpan
+from lc_node.runtime.evaluator import evaluate_request
+from lc_node.runtime.trainer import train_request
 from tests.runtime.bench import program_bench
 
 
@@ -54,3 +57,10 @@ async def test_all_nodes_evaluate_with_the_same_seed(tmp_path: Path) -> None:
     bench = program_bench(tmp_path, read, "say(lc='losses', values=[seed])")
 
     assert (await bench.evaluate(b"m")).losses == (await bench.evaluate(b"n")).losses
+
+
+def test_evaluations_come_before_trainings_on_a_busy_processor(tmp_path: Path) -> None:
+    assignment = program_bench(tmp_path, "").assignment
+
+    assert train_request(assignment, MillisSpan(1_000)).is_background
+    assert not evaluate_request(assignment, tmp_path / "model").is_background
