@@ -1,10 +1,11 @@
 """Decoders that read a file or unpack into a folder, given the bytes that lie there."""
 
 import io
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,7 @@ from lc_node.adapters.tar_entries import Refused, TarReader
 from tests.adapters.archives import BLOCK, sha256_name
 
 _UNPACKED_MAX: Final = 1 << 20
+_DESCRIPTORS: Final = Path("/proc/self/fd")
 _MAGIC: Final = slice(257, 262)
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108  # files of tests, private by mkdtemp
 
@@ -66,12 +68,23 @@ def unpack_image(data: bytes) -> None:
         Refused: the layer was refused, or the disk was said to be at fault.
     """
     with _image(data) as (folder, todo):
-        result = unpack(todo)
+        with _own_descriptors():
+            result = unpack(todo)
         beside = sorted(one.name for one in folder.iterdir())
         assert beside == ["layer", "outside", "root"], beside
         assert (folder / "outside").read_text() == "ours"
         if "bytes" not in result:
             raise Refused(str(result))
+
+
+@contextmanager
+def _own_descriptors() -> Iterator[None]:
+    """Close what the body leaves open: the unpacker has a process of its own, which ends with its root open."""
+    before = set(_DESCRIPTORS.iterdir())
+    yield
+    for descriptor in set(_DESCRIPTORS.iterdir()) - before:
+        with suppress(OSError):  # that of the list itself is closed already
+            os.close(int(descriptor.name))
 
 
 def _with_checksum(block: bytes) -> bytes:
