@@ -195,6 +195,9 @@ class Discovery:
         """Raise the alarm when nothing becomes final: our peers may be keeping the chain from us."""
         if self._with.chain.height != self._height:
             self._height, self._progress = self._with.chain.height, now
+        elif now < self._progress:  # the clock was set back
+            waited = self._with.silence + 1 if self._is_alarmed else 0
+            self._progress = Millis(now - waited)
         was_alarmed = self._is_alarmed
         self._is_alarmed = self._progress + self._with.silence < now
         if self._is_alarmed and not was_alarmed:
@@ -301,7 +304,8 @@ class Discovery:
     def _ask(self, tasks: asyncio.TaskGroup, up: Iterable[PublicKey], now: Millis) -> None:
         for peer in up:
             talk = self._talks[peer]
-            if talk.due <= now and not talk.is_open:
+            # A longer pause than the longest was begun before the clock was set back.
+            if not (talk.is_open or now < talk.due <= now + ASK_LAST):
                 talk.is_open = True
                 tasks.create_task(self._converse(peer, talk))
 

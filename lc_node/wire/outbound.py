@@ -133,7 +133,8 @@ class Outbound:
 
     def _feeler(self, at: Situation, taken: AbstractSet[PublicKey]) -> Sequence[Dial]:
         """Now and then, dial who keeps a place that another waits for, or somebody that we have not reached."""
-        is_due = self._felt is None or self._felt + FEELER_PAUSE <= at.now
+        # A feeler that is yet to come was sent before the clock was set back.
+        is_due = self._felt is None or not self._felt <= at.now < self._felt + FEELER_PAUSE
         if not is_due or Why.FEELER in at.dialed.values():
             return ()
         self._felt = at.now

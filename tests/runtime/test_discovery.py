@@ -18,7 +18,7 @@ from lc_node.wire.messages import Keepalive, encode_message
 from lc_node.wire.outbound import OUTBOUND_WANTED
 from lc_node.wire.records import AskRecords, NodeRecord, SignedRecord, TellRecords, sign_record
 from lc_node.wire.topics import Topic
-from tests.finders import Finder, ToldChain, finder
+from tests.finders import SILENCE, Finder, ToldChain, finder
 from tests.peer_nodes import CHAIN, Recorder, Who, node, people, until
 
 
@@ -164,6 +164,24 @@ async def test_when_nothing_becomes_final_there_is_an_alarm_and_its_end(
         a.chain.height += 1
 
         await until(lambda: "become final again" in caplog.text)
+
+
+@pytest.mark.parametrize("is_alarmed", [True, False])
+async def test_a_clock_that_is_set_back_neither_ends_nor_puts_off_the_alarm(
+    tmp_path: Path, *, is_alarmed: bool
+) -> None:
+    (first,) = people(1)
+    async with finder(first, tmp_path) as a:
+        discovery, now = a.discovery, SystemClock().now()
+        discovery._watch_chain(now)
+        if is_alarmed:
+            discovery._watch_chain(Millis(now + SILENCE + 1))
+        earlier = now - 30 * SILENCE
+        discovery._watch_chain(Millis(earlier))
+        assert discovery.is_alarmed is is_alarmed
+
+        discovery._watch_chain(Millis(earlier + SILENCE + 1))
+        assert discovery.is_alarmed
 
 
 async def test_validators_connect_to_each_other_also_where_no_other_peers_are_wanted(

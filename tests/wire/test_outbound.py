@@ -193,6 +193,13 @@ def test_a_feeler_goes_out_to_somebody_new_every_two_minutes() -> None:
     assert not any(book.is_tried(key) for found in feelers for key in found)
 
 
+def test_a_clock_that_was_set_back_holds_up_no_feeler() -> None:
+    one = outbound(crowd(200, reached=50))
+    one.next(at())
+
+    assert len(of(Why.FEELER, one.next(at(now=NOW - 1)))) == 1
+
+
 def test_there_is_one_feeler_at_a_time() -> None:
     one = outbound(crowd(200, reached=50))
     one.next(at())
