@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Final
 
 from lc_node.chain.types import Digest, Millis, MillisSpan, PublicKey
@@ -31,8 +32,8 @@ class Pulls:
         """Lack nothing yet."""
         self._announcers: dict[Digest, list[PublicKey]] = {}
         """Who can still be asked for each lacking message."""
-        self._share: dict[PublicKey, int] = {}
-        """In how many of these lists a peer is."""
+        self._offered: dict[PublicKey, dict[Digest, None]] = {}
+        """In which of these lists a peer is."""
         self._idle: dict[Digest, None] = {}
         """Lacking messages that nobody has been asked for."""
         self._asked: dict[Digest, Millis] = {}
@@ -46,16 +47,18 @@ class Pulls:
 
     def announced(self, message: Digest, peer: PublicKey) -> None:
         """Take note that a peer has a message that we lack, unless it has announced too much."""
-        if self._share.get(peer, 0) >= ANNOUNCED_MAX:
+        offered = self._offered.get(peer, {})
+        if len(offered) >= ANNOUNCED_MAX:
             return
-        if message not in self._announcers:
-            self._announcers[message] = []
-            self._idle[message] = None
-        announcers = self._announcers[message]
+        announcers = self._announcers.get(message, [])
         if peer in announcers or self._owes(peer, message) or len(announcers) >= ANNOUNCERS_MAX:
             return
+        if not announcers and message not in self._asked:
+            self._idle[message] = None
+        self._announcers[message] = announcers
         announcers.append(peer)
-        self._share[peer] = self._share.get(peer, 0) + 1
+        offered[message] = None
+        self._offered[peer] = offered
 
     def announcers(self, message: Digest) -> tuple[PublicKey, ...]:
         """Return who is known to have a lacking message and was not asked for it yet."""
@@ -75,7 +78,7 @@ class Pulls:
             if now < at + ASK_AGAIN:
                 break
             self._give_up(message)
-        return self.ask(tuple(self._idle), now)
+        return self.ask(self._askable(), now)
 
     def found(self, message: Digest) -> None:
         """Search for a message no more."""
@@ -107,24 +110,28 @@ class Pulls:
         for message in promise.messages if promise else ():
             if message in self._asked:
                 self._give_up(message)
-        for message, announcers in tuple(self._announcers.items()):
-            if peer in announcers:
-                announcers.remove(peer)
+        for message in self._offered.pop(peer, ()):
+            announcers = self._announcers[message]
+            announcers.remove(peer)
             if not announcers and message in self._idle:
                 self._drop(message)
-        self._share.pop(peer, None)
+
+    def _askable(self) -> Iterable[Digest]:
+        """Return what nobody was asked for and somebody can be: a crowd that delivers nothing is passed over."""
+        able = [peer for peer in self._offered if self._owed(peer) < WANT_MAX]
+        offered = (
+            islice(filter(self._idle.__contains__, self._offered[p]), WANT_MAX) for p in able
+        )
+        return dict.fromkeys(chain.from_iterable(offered))
 
     def _ask_for(self, message: Digest, now: Millis, asks: Asks) -> None:
         announcers = self._announcers[message]
-        if not announcers:
-            self._drop(message)
-            return
         attempts = self._attempts.get(message, 0)
         # Who owes us little has kept its promises; of several the first to announce.
         for peer in sorted(announcers, key=self._owed)[: 2**attempts]:
             if self._owed(peer) < WANT_MAX:
                 announcers.remove(peer)
-                self._release(peer)
+                self._release(peer, message)
                 promise = self._promises.setdefault(peer, _Promise(since=now))
                 promise.messages[message] = None
                 asks.setdefault(peer, []).append(message)
@@ -133,9 +140,11 @@ class Pulls:
                 self._attempts[message] = attempts + 1
 
     def _give_up(self, message: Digest) -> None:
-        """Wait no longer for those who were asked."""
+        """Wait no longer for those who were asked; if there is nobody else, lack it no more."""
         del self._asked[message]
         self._idle[message] = None
+        if not self._announcers[message]:
+            self._drop(message)
 
     def _owes(self, peer: PublicKey, message: Digest) -> bool:
         promise = self._promises.get(peer)
@@ -147,12 +156,12 @@ class Pulls:
 
     def _drop(self, message: Digest) -> None:
         for peer in self._announcers.pop(message):
-            self._release(peer)
+            self._release(peer, message)
         self._idle.pop(message, None)
         self._asked.pop(message, None)
         self._attempts.pop(message, None)
 
-    def _release(self, peer: PublicKey) -> None:
-        self._share[peer] -= 1
-        if not self._share[peer]:
-            del self._share[peer]
+    def _release(self, peer: PublicKey, message: Digest) -> None:
+        del self._offered[peer][message]
+        if not self._offered[peer]:
+            del self._offered[peer]

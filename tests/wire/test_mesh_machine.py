@@ -169,7 +169,9 @@ class MeshMachine(RuleBasedStateMachine):
         assert len(mesh._seen) <= SEEN
         assert mesh._seen._bits.keys() == peers
         assert len(mesh._pulls) <= len(peers) * (ANNOUNCED_MAX + WANT_MAX)
-        assert mesh._pulls._share.keys() | mesh._pulls._promises.keys() <= peers
+        assert mesh._pulls._offered.keys() | mesh._pulls._promises.keys() <= peers
+        # Else it would be lacked for ever.
+        assert all(mesh._pulls.announcers(message) for message in mesh._pulls._idle)
         for table in (mesh._untold, mesh._duplicates, mesh._useless, mesh._pruned):
             assert table.keys() <= peers
         assert all(len(untold) <= UNTOLD_MAX for untold in mesh._untold.values())

@@ -182,3 +182,20 @@ def test_who_leaves_owing_what_has_come_from_another_leaves_nothing_behind() -> 
 
     assert len(pulls) == 0
     assert pulls.broken(Millis(T0 + PROMISE)) == ()
+
+
+def test_what_only_a_peer_had_that_has_left_is_lacked_no_more() -> None:
+    pulls = announced(ANN)
+    pulls.left(ANN)
+
+    assert len(pulls) == 0
+
+
+def test_a_crowd_that_owes_as_much_as_it_may_costs_no_look_at_what_it_announces() -> None:
+    pulls = announced(ANN, count=ANNOUNCED_MAX)
+    pulls.ask_again(T0)
+    assert tuple(pulls._askable()) == ()
+    pulls.announced(name(ANNOUNCED_MAX), BOB)
+
+    assert tuple(pulls._askable()) == (name(ANNOUNCED_MAX),)
+    assert pulls.ask_again(T0) == {BOB: [name(ANNOUNCED_MAX)]}
