@@ -202,7 +202,7 @@ class CatchUp:
         self._with.agreement.pause(lambda: _progress(height, download.missing))
         snapshot = await download.run(offering, ahead)
         if snapshot is not None:
-            self._keep_silent(way)
+            self._keep_silent(way, height)
             await in_thread(lambda: ledger.store_snapshot(snapshot))
             ledger.go_on_from(snapshot)
             await in_thread(store.clear)
@@ -260,7 +260,7 @@ class CatchUp:
         ledger = self._with.ledger
         _log.info("fetching blocks up to %d from %d peers", goal, len(ahead))
         self._with.agreement.pause(lambda: f"executing blocks up to height {goal:,}")
-        self._keep_silent(way)
+        self._keep_silent(way, goal)
         is_there = await BlockDownload(goal, way, self._inquirer, ledger).run(ahead)
         self._is_pruned = not is_there
         if not is_there:
@@ -334,13 +334,15 @@ class CatchUp:
             raise self._inquirer.blame(peer)
         return () if told is None else told.proofs
 
-    def _keep_silent(self, way: Way) -> None:
+    def _keep_silent(self, way: Way, goal: Height) -> None:
         """E: be silent in these epochs, unless this key's record shows that it was with the others before.
 
-        What others say of their heights shows nothing: they may have begun as late as we, or lie.
+        What others say of their heights shows nothing: they may have begun as late as we, or lie. A goal
+        that ends an epoch has proved the one after it, too.
         """
         if not self._with.votes.has_finalized():
-            self._with.votes.sign_from(Epoch(way.newest.epoch + 1))
+            proved = way.newest.epoch + (goal == way.newest.last_height)
+            self._with.votes.sign_from(Epoch(proved + 1))
 
 
 def _progress(height: Height, missing: int | None) -> str:

@@ -179,6 +179,7 @@ async def test_an_epochs_end_is_known_of_a_state_that_was_put_aside_just_then(
 
     assert newcomer.ledger.tip == chain.ledger.tip
     assert newcomer.ledger.epoch_proof(Epoch(3)) == chain.ledger.epoch_proof(Epoch(3))
+    assert newcomer.votes.signs_from() == 5
     newcomer.close()
     chain.store.close()
 
