@@ -141,18 +141,15 @@ class LightLink:
             raise self._failed(f"cannot be sent anything ({error})") from error
 
     def _next_frame(self, deadline: float) -> bytes:
-        """Return what the node sends next."""
-        while True:
-            left = max(0.0, deadline - time.monotonic())
+        """Return what the node sends next, until the deadline: a node may also talk for ever."""
+        while (left := deadline - time.monotonic()) > 0:
             ready = dict(self._poller.poll(int(left * 1_000) + 1))
             if self._socket in ready:
                 frames = self._socket.recv_multipart()
                 return frames[0] if len(frames) == 1 else b""
-            if self._monitor in ready:
-                if recv_monitor_message(self._monitor)["event"] in _OVER:
-                    raise self._failed("does not answer, or holds another transport key")
-            elif time.monotonic() >= deadline:
-                raise self._failed("is silent")
+            if self._monitor in ready and recv_monitor_message(self._monitor)["event"] in _OVER:
+                raise self._failed("does not answer, or holds another transport key")
+        raise self._failed("is silent")
 
     def _validate_up(self) -> None:
         """Check that the session stands."""

@@ -1,6 +1,7 @@
 """A light client's connection to a node's peer port: greeted, asked, and given up by name."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from lc_node.ports.transport import Channel, PeerAddress
 from lc_node.wire.endpoints import Endpoint, Host, Port
 from lc_node.wire.invitations import Ticket, invite
 from lc_node.wire.join_line import BearerSecret, Pass
+from lc_node.wire.messages import Request, encode_message
 from lc_node.wire.topics import Topic
 from tests.peer_nodes import (
     CHAIN,
@@ -149,6 +151,41 @@ async def test_a_node_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch
     async with transport(ann) as a:  # nobody reads what comes in
         with pytest.raises(ServerFailed, match="is silent"):
             await connected(server_at(ann.at(a.port)), ask)
+
+
+class Chatter:
+    """Stands for a socket, and for who waits at it: the node always says something, and never the answer."""
+
+    def __init__(self) -> None:
+        self.until = time.monotonic() + 5.0
+
+    def poll(self, _millis: int) -> list[tuple["Chatter", int]]:
+        assert time.monotonic() < self.until, "it is never given up"
+        return [(self, 1)]
+
+    def recv_multipart(self) -> list[bytes]:
+        return [encode_message(Request(number=7, topic=Topic.STATE, payload=b"and you?"))]
+
+    def send(self, _frame: bytes, *, flags: int) -> None:
+        del flags
+
+
+async def test_a_node_that_says_everything_but_the_answer_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lc_node.api.light_link.ANSWER_SECONDS", 0.1)
+    (ann,) = people(1)
+
+    def ask_chatter(link: LightLink) -> bytes | None:
+        with monkeypatch.context() as patched:
+            chatter = Chatter()
+            patched.setattr(link, "_socket", chatter)
+            patched.setattr(link, "_poller", chatter)
+            return ask(link)
+
+    async with transport(ann) as a:
+        with pytest.raises(ServerFailed, match="is silent"):
+            await connected(server_at(ann.at(a.port)), ask_chatter)
 
 
 async def test_only_so_many_may_only_ask(monkeypatch: pytest.MonkeyPatch) -> None:
