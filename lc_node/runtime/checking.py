@@ -102,6 +102,7 @@ class Checker:
                     image,
                     stop=asyncio.Event(),
                     leader=lambda: Leader(best=None, bar=None),
+                    is_paused=lambda: False,  # the owner waits for it
                     on_model=on_model,
                 )
             finally:

@@ -25,6 +25,8 @@ class Desk:
     """Taken, or stopped by the owner: the policy is not asked again."""
     why_not: str = ""
     """Why the policy declined it; empty where it was taken."""
+    paused: str = ""
+    """Why its training, or the next trial, is not to begin now."""
     image: PreparedImage | None = None
     image_blobs: frozenset[Digest] = frozenset()
     """What of the image this node can hand out."""

@@ -162,6 +162,7 @@ class JobService:
             del self._desks[job]
 
     def _choose(self, desk: Desk, job: Job, now: Millis) -> None:
+        desk.paused = str(self._pausing or "") if desk.wanted else ""
         if desk.is_decided or self.policy is None:
             return
         running, me = self._running(), self._office.me
@@ -284,7 +285,11 @@ class JobService:
         start = self._office.clock.now()
         desk.step, desk.since = "training", start
         try:
-            training = await run.run(desk.stop, lambda: self._leader(job.id))
+            training = await run.run(
+                desk.stop,
+                leader=lambda: self._leader(job.id),
+                is_paused=lambda: self._pausing is not None,
+            )
         finally:
             desk.step = ""
         end = self._office.clock.now()

@@ -108,7 +108,9 @@ def _local(job: Job, viewer: Viewer) -> str:
     stage = get_stage(job, viewer.me, desk.mine())
     if stage is Stage.IDLE and desk.why_not:
         return desk.why_not
-    return desk.step or str(stage)
+    doing = desk.step or str(stage)
+    is_held = desk.paused and desk.is_taking_a_place
+    return f"{doing} (paused: {desk.paused})" if is_held else doing
 
 
 def _bid(

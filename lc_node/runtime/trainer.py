@@ -45,6 +45,7 @@ from lc_node.worker.exchange import (
     NotDrawn,
     NotTaken,
     Output,
+    Pause,
     SendLine,
     StopAsked,
     TakeModel,
@@ -113,6 +114,8 @@ class Company:
     """Set it to end the training early, within the grace time."""
     leader: Callable[[], Leader]
     """What the graph has reached now; asked before each line of the job."""
+    is_paused: Callable[[], bool]
+    """Whether no trial is to begin now; asked as often."""
     on_model: OnModel
     """Awaited after each model was taken; the job goes on, its next line waits."""
     on_log: OnLog
@@ -196,6 +199,7 @@ class _Driver:
         self._events: asyncio.Queue[Input | None] = asyncio.Queue(EVENTS_MAX)
         self._killed: Kill | None = None
         self._leader = Leader(best=None, bar=None)
+        self._is_paused = False
         spec = assignment.spec
         self._session = TrainSession(
             Terms(
@@ -250,6 +254,10 @@ class _Driver:
         if leader != self._leader:
             self._leader = leader
             await self._feed(leader)
+        is_paused = self._company.is_paused()
+        if is_paused != self._is_paused:
+            self._is_paused = is_paused
+            await self._feed(Pause(is_on=is_paused))
         await self._feed(event)
 
     async def _feed(self, event: Input) -> None:

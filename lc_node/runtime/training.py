@@ -50,7 +50,9 @@ class TrainingRun:
         self._changed = asyncio.Event()
         self._is_over = False
 
-    async def run(self, stop: asyncio.Event, leader: Callable[[], Leader]) -> Training:
+    async def run(
+        self, stop: asyncio.Event, *, leader: Callable[[], Leader], is_paused: Callable[[], bool]
+    ) -> Training:
         """Train until the expiry, the job's own end, or ``stop``; return when all is judged.
 
         After the expiry, or ``stop``, no judgement can be of use any more: one under way is ended.
@@ -59,13 +61,13 @@ class TrainingRun:
             SandboxFailed: the sandbox itself failed; not the job's fault.
         """
         try:
-            return await self._train_and_judge(stop, leader)
+            return await self._train_and_judge(stop, leader, is_paused)
         except ExceptionGroup as errors:
             # Whichever of the two failed first has ended the other.
             raise errors.exceptions[0] from errors
 
     async def _train_and_judge(
-        self, stop: asyncio.Event, leader: Callable[[], Leader]
+        self, stop: asyncio.Event, leader: Callable[[], Leader], is_paused: Callable[[], bool]
     ) -> Training:
         async with asyncio.TaskGroup() as group:
             judge = group.create_task(self._judge())
@@ -74,7 +76,12 @@ class TrainingRun:
                 group.create_task(_ring_at(stop, judge)),
             )
             training = await self._workshop.train(
-                self._job, self._image, stop=stop, leader=leader, on_model=self._on_model
+                self._job,
+                self._image,
+                stop=stop,
+                leader=leader,
+                is_paused=is_paused,
+                on_model=self._on_model,
             )
             self._is_over = True
             self._changed.set()

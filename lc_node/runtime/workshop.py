@@ -116,6 +116,7 @@ class Workshop:
         *,
         stop: asyncio.Event,
         leader: Callable[[], Leader],
+        is_paused: Callable[[], bool],
         on_model: Callable[[TakenModel], Awaitable[None]],
     ) -> Training:
         """Train until the job's expiry, or until told to stop.
@@ -130,6 +131,7 @@ class Workshop:
             clock=self._tools.clock,
             stop=stop,
             leader=leader,
+            is_paused=is_paused,
             on_model=on_model,
             on_log=log.write,
         )

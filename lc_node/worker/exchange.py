@@ -81,6 +81,13 @@ class Leader:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """No trial is to begin until further notice, or trials may begin again."""
+
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopAsked:
     """The node wants the training to end."""
 
@@ -90,7 +97,9 @@ class Tick:
     """Time has passed."""
 
 
-Input: TypeAlias = Line | Drawn | NotDrawn | Judged | Taken | NotTaken | Leader | StopAsked | Tick
+Input: TypeAlias = (
+    Line | Drawn | NotDrawn | Judged | Taken | NotTaken | Leader | Pause | StopAsked | Tick
+)
 
 # Outputs -----------------------------------------------------------------------------------------
 

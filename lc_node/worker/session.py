@@ -30,6 +30,7 @@ from lc_node.worker.exchange import (
     NotDrawn,
     NotTaken,
     Output,
+    Pause,
     Refusal,
     SendLine,
     StopAsked,
@@ -89,6 +90,9 @@ class TrainSession:
         self._until = terms.until
         self._trials: dict[int, _Trial] = {}
         self._ended: set[int] = set()
+        self._paused = False
+        self._held: list[int] = []
+        """Trials that asked to begin during a pause; they wait for their answer."""
         self._failures = 0
         self._leader = Leader(best=None, bar=None)
         self._best_taken: float | None = None
@@ -109,6 +113,9 @@ class TrainSession:
                 return self._on_line(data, now)
             case Leader():
                 self._leader = event
+            case Pause(is_on=is_on):
+                self._paused = is_on
+                return () if is_on else self._release(now)
             case StopAsked():
                 self._until = min(self._until, now)
                 return self._pass_time(now)
@@ -131,7 +138,7 @@ class TrainSession:
         if now < self._until or self._stopping:
             return ()
         self._stopping = True
-        return (SendLine(data=write_line(lc="stop")),)
+        return (SendLine(data=write_line(lc="stop")), *self._release(now))
 
     def _seconds_left(self, trial: _Trial, now: Millis) -> int:
         end = min(self._until, trial.began + self._terms.trial_ms)
@@ -171,11 +178,23 @@ class TrainSession:
                 return self._refuse(message, trial)
 
     def _begin(self, message: Begin, now: Millis) -> Outputs:
-        number = message.trial
+        if not self._paused or self._stopping or message.trial in self._held:
+            return self._begin_now(message.trial, now)
+        if len(self._held) >= self._terms.open_trials_max:
+            return _error(message.trial, Refusal.TOO_MANY, "too many trials wait to begin")
+        self._held.append(message.trial)
+        return ()
+
+    def _release(self, now: Millis) -> Outputs:
+        """Answer the trials that were held back."""
+        held, self._held = self._held, []
+        return tuple(output for number in held for output in self._begin_now(number, now))
+
+    def _begin_now(self, number: int, now: Millis) -> Outputs:
         if self._stopping:
             return _error(number, Refusal.STOPPING, "no more trials: the training is to stop")
-        if number in self._ended:
-            return _error(number, Refusal.OUT_OF_ORDER, "this trial has ended; take a new number")
+        if number in self._ended or number in self._held:
+            return _error(number, Refusal.OUT_OF_ORDER, "this number is taken; use a new one")
         if len(self._trials) >= self._terms.open_trials_max or not self._more():
             return _error(number, Refusal.TOO_MANY, "no more trials: end one, or exit")
         trial = self._trials[number] = _Trial(number=number, began=now)

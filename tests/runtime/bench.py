@@ -84,6 +84,7 @@ class Bench:
     clock: HandClock = field(default_factory=HandClock)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     leader: Leader = field(default_factory=lambda: Leader(best=None, bar=None))
+    is_paused: Callable[[], bool] = lambda: False
     models: list[TakenModel] = field(default_factory=list)
     logs: list[bytes] = field(default_factory=list)
     models_wanted: int = 1_000
@@ -113,6 +114,7 @@ class Bench:
             clock=self.clock,
             stop=self.stop,
             leader=lambda: self.leader,
+            is_paused=self.is_paused,
             on_model=on_model or self.keep,
             on_log=self.logs.append,
         )

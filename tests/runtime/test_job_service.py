@@ -167,6 +167,7 @@ async def test_a_job_taken_before_is_trained_once_the_pause_is_over(trainer: Wor
     async with working(trainer):
         await until(lambda: job in trainer.service.desks)
         assert trainer.sandbox.started == []
+        assert trainer.desk(job).paused == "it is not an hour in which jobs are taken"
         trainer.surroundings.now = replace(trainer.surroundings.now, minute=Minute(22 * 60))
         await until_bid(trainer, job)
 

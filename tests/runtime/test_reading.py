@@ -14,6 +14,7 @@ from lc_node.chain.genesis import chain_id
 from lc_node.chain.params import CREDIT
 from lc_node.chain.transactions import Bid, PostJob, transaction_id
 from lc_node.chain.types import Digest, JobId, Millis, NanoLoss
+from lc_node.runtime.desk import Desk
 from lc_node.runtime.event_texts import address
 from lc_node.runtime.hints import Origin
 from lc_node.runtime.history import History
@@ -128,3 +129,15 @@ async def test_a_story_names_bids_with_their_times(office: Office) -> None:
 async def test_an_unknown_job_is_named(office: Office) -> None:
     with pytest.raises(UnknownThing):
         await office.reading.job(calls.GetJob(job=schema.JobId("00" * 32)))
+
+
+async def test_a_job_whose_training_pauses_says_why(office: Office) -> None:
+    desk = Desk(job=office.job, wanted=True, step="training", paused="it is night")
+    office.worker.service._desks[office.job] = desk
+
+    story = await office.reading.job(calls.GetJob(job=schema.JobId(office.job.hex())))
+    assert story.summary.local == "training (paused: it is night)"
+
+
+async def test_a_node_that_takes_no_jobs_says_why_at_a_glance(office: Office) -> None:
+    assert "lc-node policy set --work" in (await office.reading.status()).no_jobs_now

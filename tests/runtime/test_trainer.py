@@ -8,7 +8,7 @@ from lc_node.chain.transactions import Fault
 from lc_node.chain.types import NanoLoss
 from lc_node.runtime.trainer import TakenModel
 from lc_node.worker.exchange import Leader
-from tests.runtime.bench import program_bench
+from tests.runtime.bench import START, program_bench
 
 GOOD = (
     "call(lc='begin', trial=1)",
@@ -125,3 +125,23 @@ async def test_an_error_of_the_node_reaches_the_caller_as_it_is(tmp_path: Path) 
 
     with pytest.raises(LookupError, match="no room"):
         await bench.train(fail)
+
+
+async def test_a_trial_waits_until_the_pause_is_over(tmp_path: Path) -> None:
+    wait = "print('waiting', flush=True)"
+    bench = program_bench(
+        tmp_path,
+        *("say(lc='begin', trial=1)", wait, wait),
+        "print(hear()['seconds_left'])",
+        GOOD[-1],
+    )
+
+    def is_paused() -> bool:
+        if bench.logs:
+            bench.clock.time = START + 100_000
+        return not bench.logs
+
+    bench.is_paused = is_paused
+
+    await bench.train()
+    assert bench.logs == [b"waiting", b"waiting", b"500"]

@@ -23,6 +23,7 @@ from lc_node.worker.exchange import (
     NotDrawn,
     NotTaken,
     Output,
+    Pause,
     SendLine,
     StopAsked,
     TakeModel,
@@ -258,6 +259,54 @@ def test_failures_in_a_row_end_the_training() -> None:
     talk.begin(2)
 
     assert talk.end(2, "failed")["more"] is False
+
+
+def test_during_a_pause_a_trial_waits_for_its_beginning() -> None:
+    talk = Talk()
+    talk.feed(Pause(is_on=True))
+
+    assert talk.say(lc="begin", trial=1) == ()
+    talk.now = 60_000
+    begun = talk.feed(Pause(is_on=False))
+    assert begun[0] == BeginTrial(trial=1)
+    assert answer(begun)["seconds_left"] == 20
+
+
+def test_during_a_pause_what_has_begun_goes_on() -> None:
+    talk = Talk()
+    talk.begin(1)
+    talk.feed(Pause(is_on=True))
+
+    talk.keep(0.5)
+    assert talk.end(1)["more"] is True
+
+
+def test_a_trial_that_waits_cannot_ask_to_begin_again() -> None:
+    talk = Talk()
+    talk.feed(Pause(is_on=True))
+    talk.say(lc="begin", trial=1)
+
+    assert talk.begin(1)["code"] == "out_of_order"
+
+
+def test_trials_that_wait_are_bounded() -> None:
+    talk = Talk()
+    talk.feed(Pause(is_on=True))
+    talk.say(lc="begin", trial=1)
+    talk.say(lc="begin", trial=2)
+
+    assert talk.begin(3)["code"] == "too_many"
+
+
+def test_a_stop_ends_the_wait_of_a_trial() -> None:
+    talk = Talk()
+    talk.feed(Pause(is_on=True))
+    talk.say(lc="begin", trial=1)
+
+    stop, refused = talk.feed(StopAsked())
+    assert answer((stop,)) == {"lc": "stop"}
+    assert answer((refused,))["code"] == "stopping"
+    assert talk.begin(2)["code"] == "stopping"
 
 
 def test_at_the_deadline_the_job_is_told_to_stop_once() -> None:
