@@ -21,8 +21,12 @@ from lc_node.chain.types import ByteCount, ChainId, Millis, PublicKey
 from lc_node.ports.clock import Clock
 from lc_node.ports.transport import Channel, Connection, Inbound, PeerAddress, Refusal
 from lc_node.wire.invitations import Ticket
+from lc_node.wire.limits import DIALED_MAX
 from lc_node.wire.session import Admits, Role, admits_everyone, identity_of
 
+_SOCKETS_A_PEER: Final = 2 * 3
+"""For each channel one that dials, and two by which it is watched."""
+_OWN_SOCKETS: Final = 16
 _ADMISSION_SECONDS: Final = 30.0
 """How long after its invitation has ended a guest of a private graph may stay."""
 
@@ -74,6 +78,10 @@ class ZmqTransport:
         )
         self._switchboard = Switchboard(identity, clock, self._dialing, settings.admits)
         self._context = zmq.asyncio.Context()
+        # Else libzmq opens about a thousand, and one more ends the node.
+        self._context.set(
+            zmq.MAX_SOCKETS, _SOCKETS_A_PEER * (len(settings.peers) + DIALED_MAX) + _OWN_SOCKETS
+        )
         self._names = Names()
         self._sockets: list[zmq.asyncio.Socket] = []
         self._port = 0

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import count
 
 import pytest
+import zmq
 
 from lc_node.adapters.zmq_dialer import pause_seconds
 from lc_node.adapters.zmq_transport import ZmqTransport
@@ -13,6 +14,7 @@ from lc_node.chain.types import PublicKey
 from lc_node.ports.transport import Channel, Connection, Refusal
 from lc_node.wire.endpoints import Reach
 from lc_node.wire.kinds import Kind
+from lc_node.wire.limits import DIALED_MAX
 from tests.peer_nodes import Who, people, transport, until
 
 FRAME = bytes((Kind.CONSENSUS,)) + b"a vote"
@@ -186,6 +188,15 @@ async def test_who_finds_no_seat_does_not_take_the_room_of_those_who_only_ask(
 
         assert not a.send(cem.key, Channel.BULK, b"")
         assert cem.key not in a._switchboard.links.guests()
+
+
+async def test_a_node_with_many_listed_peers_may_dial_all_of_them() -> None:
+    ann, *others = people(61)
+    monitored = 3
+    async with transport(ann, peers=[one.at(1) for one in others]) as a:
+        sockets = a._context.get(zmq.MAX_SOCKETS)
+
+    assert sockets > len(Channel) * monitored * (len(others) + DIALED_MAX)
 
 
 async def test_a_guest_whose_invitation_has_ended_is_hung_up_on(
