@@ -16,6 +16,8 @@ def show_status(status: Status) -> Shown:
     """Return the node at a glance."""
     sandbox = status.sandbox
     works = "takes jobs" if status.is_working else "takes no jobs"
+    if status.is_working and status.no_jobs_now:
+        works = f"takes no job now: {status.no_jobs_now}"
     return facts(
         "LearningChain",
         [

@@ -156,6 +156,7 @@ RUNNING = schema.Activity(
     [
         (status_of(), "height     7 (following)"),
         (status_of(), "sandbox    bubblewrap 0.11, takes jobs"),
+        (status_of(no_jobs_now="it is night"), "0.11, takes no job now: it is night"),
         (status_of(sync=schema.SyncState.CATCHING_UP), "7 (catching up)"),
         (status_of(is_banned=True), "node       banned"),
         (status_of(sandbox=NO_SANDBOX), "install bubblewrap"),
