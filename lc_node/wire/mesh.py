@@ -133,10 +133,17 @@ class Mesh:
     # Messages come, are judged, and go on.
 
     def publish(self, message: Digest, now: Millis) -> tuple[Output, ...]:
-        """Send a message of our own to every peer that needs word: no few silent ones can suppress it."""
+        """Send a message of our own to every peer that needs word: no few silent ones can suppress it.
+
+        Who has asked for quiet is told of it instead, lest a push that comes too late count against us.
+        """
         self._pulls.found(message)  # peers may have kept it over a restart of ours
         self._seen.note(message, now)
-        return self._push(message, self._neighbours.trusted(now))
+        listening = self._neighbours.listening(now)
+        quiet = [peer for peer in self._neighbours.trusted(now) if peer not in listening]
+        for peer in self._seen.lacking(message, quiet):
+            self._tell_at(peer, message, now)
+        return self._push(message, listening)
 
     def received(
         self, peer: PublicKey, message: Digest, now: Millis

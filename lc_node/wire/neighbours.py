@@ -66,6 +66,10 @@ class Neighbours:
         """Return the peers that have not misbehaved too much, sorted by key."""
         return tuple(peer for peer in sorted(self._peers) if not self._is_bad(peer, now))
 
+    def listening(self, now: Millis) -> tuple[PublicKey, ...]:
+        """Return the trusted peers that have not asked for quiet, sorted by key."""
+        return tuple(p for p in self.trusted(now) if self._peers[p].quiet_until <= now)
+
     def mesh(self, now: Millis) -> tuple[PublicKey, ...]:
         """Return the peers to push to, sorted by key."""
         return tuple(peer for peer in sorted(self._mesh) if not self._is_bad(peer, now))
@@ -91,7 +95,7 @@ class Neighbours:
 
     def tend(self, now: Millis) -> None:
         """Let go of who is gone, bad or wants quiet; fill the places; now and then change one."""
-        able = [peer for peer in self.trusted(now) if self._peers[peer].quiet_until <= now]
+        able = self.listening(now)
         self._mesh.intersection_update(able)
         self._rotate(able, now)
         self._prefer_dialed([peer for peer in able if self._peers[peer].is_dialed])

@@ -79,6 +79,14 @@ def test_a_message_of_our_own_goes_to_every_peer() -> None:
     assert node.mesh.publish(M, T0) == ()
 
 
+def test_who_wants_quiet_is_told_of_a_message_of_our_own_and_not_sent_it() -> None:
+    node = Node(3)
+    node.mesh.pruned_by(key(2), T0)
+
+    assert node.mesh.publish(M, T0) == (Push(peers=(key(1), key(3)), message=M),)
+    assert node.beat() == (Tell(peer=key(2), messages=(M,)),)
+
+
 def test_a_message_of_our_own_that_peers_have_kept_is_not_asked_for() -> None:
     node = Node(3)
     node.announce(key(1), M)
