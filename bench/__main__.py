@@ -1,18 +1,21 @@
-"""Measures the targets: ``python -m bench [NAME ...]``; a line each.
+"""Measures the targets: ``python -m bench [--keep] [NAME ...]``; a line each.
 
-Figures go to bench/results.json: all of a full run, only the counts of named targets.
+The figures of a full run, or with ``--keep`` those of the named targets, go to bench/results.json and the page.
 """
 
 import importlib
+import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from bench.harness import Measured, NothingMeasured
-from bench.report import Machine, keep_counts, write_report
+from bench.report import Machine, keep, write_report
 
 
-def main(names: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Run the named benchmarks, or all; return how many could not be run."""
+    names = [one for one in arguments if one != "--keep"]
     found = sorted(path.stem for path in Path(__file__).parent.glob("bench_*.py"))
     chosen = [f"bench_{name.replace('.', '_')}" for name in names] or found
     unknown = [name for name in chosen if name not in found]
@@ -23,19 +26,21 @@ def main(names: list[str]) -> int:
     results: list[Measured] = []
     missing = 0
     for name in chosen:
+        load = round(os.getloadavg()[0], 1)
         try:
             measured = importlib.import_module(f"bench.{name}").run()
         except NothingMeasured as error:
             print(f"{name}: not measured: {error}", file=sys.stderr)
             missing += 1
             continue
-        for result in measured:
+        loaded = [replace(result, load=load) for result in measured]
+        for result in loaded:
             print(result.line(), flush=True)
-            results.append(result)
+        if "--keep" in arguments:
+            keep(machine, loaded)
+        results += loaded
     if not names and not missing:
         write_report(machine, results)
-    else:
-        keep_counts(results)
     return missing
 
 

@@ -2,11 +2,12 @@
 
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from bench import three_phase
-from bench.harness import PAIRS_MIN, Measured, Target, from_samples, percentile
+from bench.harness import PAIRS_MIN, Measured, Series, Target, from_samples, percentile
 from lc_node.api.calls import Transfer
 from lc_node.api.client import Client
 from lc_node.api.schema import Address, MicroCredits
@@ -20,6 +21,7 @@ PAUSE_SECONDS: Final = 0.13
 
 MEDIAN: Final = Target(name="chain.finality.p50", unit="ms", limit=3, at_least=False)
 SLOWEST: Final = Target(name="chain.finality.p99", unit="ms", limit=4, at_least=False)
+_PERCENTILES: Final = range(1, 100)
 _ROLES: Final = tuple(Role(name=f"validator-{n}", bonded=100, votes=True) for n in range(4))
 
 
@@ -38,14 +40,25 @@ def run() -> list[Measured]:
                     three_phase.measure(yard, rounds=TRANSFERS, pause_seconds=PAUSE_SECONDS)
                 )
                 ours.append(submit(client, to, TRANSFERS))
-    return [
+    median, slowest = (
         from_samples(
             target,
             [1000 * percentile(times, percent) for times in ours],
             [1000 * percentile(times, percent) for times in bare],
         )
         for target, percent in ((MEDIAN, 50), (SLOWEST, 99))
-    ]
+    )
+    return [replace(median, series=(_spread("a node", ours), _spread("bare", bare))), slowest]
+
+
+def _spread(name: str, pairs: list[list[float]]) -> Series:
+    """Return the times of all pairs together, in ms, by percentile."""
+    times = [one for pair in pairs for one in pair]
+    return Series(
+        name=name,
+        x=tuple(_PERCENTILES),
+        y=tuple(round(1000 * percentile(times, percent), 2) for percent in _PERCENTILES),
+    )
 
 
 def submit(client: Client, to: Address, count: int) -> list[float]:

@@ -12,7 +12,6 @@ GROWTH: Final = Target(
     unit="frames a node a transaction",
     limit=1.5,
     at_least=False,
-    is_count=True,
 )
 FEW: Final = 10
 MANY: Final = 1_000

@@ -21,8 +21,6 @@ class Target:
     limit: float
     at_least: bool
     """Whether the ratio should reach the limit (a rate) or stay under it (a time)."""
-    is_count: bool = False
-    """Whether the same is counted on every machine, however loaded it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +43,8 @@ class Measured:
     ours: float
     yardstick: float
     pairs: int
+    load: float = 0.0
+    """Runnable processes before it was measured, averaged over a minute."""
     series: tuple[Series, ...] = ()
     """What ``bench.plots`` draws."""
 

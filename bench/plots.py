@@ -17,6 +17,7 @@ FOLDER: Final = Path(__file__).parents[1] / "docs" / "plots"
 INK: Final = "#7d8590"
 """Text and axes: readable on white and on black, for the page shows through."""
 COLOURS: Final = ("#2f81f7", "#db6d28", "#3fb950", "#a371f7")
+_TIMES: Final = (0.25, 0.5, 1, 2, 5, 10, 50)
 _STYLE: Final[dict[Any, Any]] = {
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
@@ -45,7 +46,12 @@ class Plot:
     x: str
     y: str
     is_x_log: bool = False
+    are_all_ticks_named: bool = True
+    """Whether every figure has a tick of its own."""
 
+
+OVERVIEW: Final = "targets.svg"
+"""Every target, by how far its figures are past what was asked."""
 
 PLOTS: Final = (
     Plot(
@@ -55,16 +61,46 @@ PLOTS: Final = (
         y="frames a node sends a transaction",
         is_x_log=True,
     ),
+    Plot(
+        target="chain.finality.p50",
+        file="chain-finality.svg",
+        x="percentile of transfers",
+        y="ms until final",
+        are_all_ticks_named=False,
+    ),
 )
 
 
 def draw_all(results: Iterable[Measured], folder: Path = FOLDER) -> None:
     """Draw every plot of the table for which there are figures."""
     folder.mkdir(exist_ok=True)
-    series = {result.target.name: result.series for result in results}
+    kept = list(results)
+    series = {result.target.name: result.series for result in kept}
+    draw_overview(kept, folder / OVERVIEW)
     for plot in PLOTS:
         if series.get(plot.target):
             draw(plot, series[plot.target], folder / plot.file)
+
+
+def draw_overview(results: Sequence[Measured], path: Path) -> None:
+    """Draw how far each target's ratio, and the spread of its pairs, is past what was asked."""
+    rows = sorted(results, key=lambda result: result.target.name, reverse=True)
+    with mpl.rc_context(_STYLE):
+        figure = Figure(layout="constrained", figsize=(6.4, 0.8 + 0.24 * len(rows)))
+        axes = figure.subplots()
+        for place, one in enumerate(rows):
+            low, middle, high = sorted(_past(one, r) for r in (one.low, one.ratio, one.high))
+            colour = COLOURS[2] if one.is_met else COLOURS[1]
+            axes.plot([low, high], [place, place], color=colour, linewidth=2, alpha=0.6)
+            axes.plot([middle], [place], color=colour, marker="o", markersize=5)
+        axes.axvline(1, color=INK, linewidth=1)
+        axes.set_xscale("log")
+        axes.set_xticks(_TIMES, [f"{times:g}" for times in _TIMES])
+        axes.minorticks_off()
+        axes.set_yticks(range(len(rows)), [one.target.name for one in rows])
+        axes.set_xlabel("times better than asked (1: just met)")
+        axes.grid(visible=True, axis="x")
+        _save(figure, path)
 
 
 def draw(plot: Plot, series: Sequence[Series], path: Path) -> None:
@@ -73,11 +109,19 @@ def draw(plot: Plot, series: Sequence[Series], path: Path) -> None:
         figure = Figure(layout="constrained")
         axes = figure.subplots()
         for one in series:
-            axes.plot(one.x, one.y, marker="o", markersize=4, label=one.name)
+            marker = "o" if plot.are_all_ticks_named else ""
+            axes.plot(one.x, one.y, marker=marker, markersize=4, label=one.name)
         _label(axes, plot, series)
-        figure.savefig(
-            path, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
-        )
+        _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    figure.savefig(path, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+
+
+def _past(one: Measured, ratio: float) -> float:
+    """Return how many times better a ratio is than what was asked."""
+    return ratio / one.target.limit if one.target.at_least else one.target.limit / ratio
 
 
 def _label(axes: Axes, plot: Plot, series: Sequence[Series]) -> None:
@@ -87,6 +131,7 @@ def _label(axes: Axes, plot: Plot, series: Sequence[Series]) -> None:
     axes.grid(visible=True)
     if plot.is_x_log:
         axes.set_xscale("log")
+    if plot.are_all_ticks_named:
         ticks = sorted({x for one in series for x in one.x})
         axes.set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks])
         axes.minorticks_off()

@@ -16,9 +16,6 @@ PAGE: Final = Path(__file__).parents[1] / "docs" / "PERFORMANCE.md"
 BEGIN: Final = "<!-- figures: written by `make bench` -->"
 END: Final = "<!-- end of figures -->"
 
-_QUIET: Final = 0.5
-"""A load average from which on others count as working beside us."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
@@ -28,8 +25,6 @@ class Machine:
     processor: str
     system: str
     python: str
-    load: float
-    """Runnable processes before the run began, averaged over a minute."""
 
     @classmethod
     def current(cls) -> Self:
@@ -39,16 +34,11 @@ class Machine:
             processor=_processor(),
             system=f"{platform.system()} {platform.release().split('-')[0]} {platform.machine()}",
             python=platform.python_version(),
-            load=round(os.getloadavg()[0], 2),
         )
 
     def sentence(self) -> str:
         """Return the line that stands above the table."""
-        busy = "quiet" if self.load < _QUIET else "**loaded by others: take these as provisional**"
-        return (
-            f"{self.cores} cores ({self.processor}), {self.system}, Python {self.python}; "
-            f"load average {self.load:g} before the run, {busy}."
-        )
+        return f"{self.cores} cores ({self.processor}), {self.system}, Python {self.python}."
 
 
 def read_report() -> tuple[Machine, list[Measured]]:
@@ -57,14 +47,11 @@ def read_report() -> tuple[Machine, list[Measured]]:
     return Machine(**kept["machine"]), [_measured(row) for row in kept["results"]]
 
 
-def keep_counts(results: Sequence[Measured]) -> None:
-    """Put counts in the place of those that were kept: they do not depend on the machine."""
-    counts = {result.target.name: result for result in results if result.target.is_count}
-    if counts:
-        machine, old = read_report()
-        kept = [result for result in old if result.target.name not in counts]
-        rows = [*kept, *counts.values()]
-        write_report(machine, sorted(rows, key=lambda result: result.target.name))
+def keep(machine: Machine, results: Sequence[Measured]) -> None:
+    """Put figures in the place of those that were kept of the same targets."""
+    new = {result.target.name: result for result in results}
+    old = {result.target.name: result for result in read_report()[1]}
+    write_report(machine, [result for _, result in sorted((old | new).items())])
 
 
 def write_report(machine: Machine, results: Sequence[Measured]) -> None:
@@ -90,14 +77,14 @@ def redrawn(page: str, figures: str) -> str:
 
 def table(results: Sequence[Measured]) -> str:
     """Return results as a table in Markdown."""
-    head = "| target | ratio | asked | | lowest .. highest of pairs | ours | yardstick | |"
+    head = "| target | ratio | asked | | lowest .. highest of pairs | ours | yardstick | | load |"
     rows = [
         f"| {r.target.name} | **{r.ratio:.3g}** | {r.limit_text} | {r.verdict} "
         f"| {r.low:.3g} .. {r.high:.3g} of {r.pairs} "
-        f"| {r.ours:.4g} | {r.yardstick:.4g} | {r.target.unit} |"
+        f"| {r.ours:.4g} | {r.yardstick:.4g} | {r.target.unit} | {r.load:g} |"
         for r in results
     ]
-    return "\n".join([head, "|---|---|---|---|---|---|---|---|", *rows])
+    return "\n".join([head, "|---|---|---|---|---|---|---|---|---|", *rows])
 
 
 def _processor() -> str:

@@ -79,7 +79,7 @@ def test_a_percentile_is_the_value_that_so_many_do_not_exceed(percent: int, valu
 def test_a_row_of_the_table_has_every_figure() -> None:
     row = table([measured(TIME, 2.5)]).splitlines()[-1]
 
-    assert row == "| a.time | **2.5** | <= 3 | ok | 2.5 .. 2.5 of 5 | 2.5 | 1 | ms |"
+    assert row == "| a.time | **2.5** | <= 3 | ok | 2.5 .. 2.5 of 5 | 2.5 | 1 | ms | 0 |"
 
 
 def test_only_the_figures_of_a_page_are_redrawn() -> None:

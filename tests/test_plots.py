@@ -4,7 +4,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from bench.harness import PAIRS_MIN, Series, Target, from_samples
-from bench.plots import INK, PLOTS, draw, draw_all
+from bench.plots import INK, OVERVIEW, PLOTS, draw, draw_all, draw_overview
 from bench.report import PAGE, read_report
 
 GROWTH = next(plot for plot in PLOTS if plot.target == "gossip.growth")
@@ -57,14 +57,23 @@ def test_only_what_has_figures_is_drawn(tmp_path: Path) -> None:
     target = Target(name="gossip.growth", unit="x", limit=1, at_least=False)
     draw_all([from_samples(target, [1.0] * PAIRS_MIN, [1.0] * PAIRS_MIN)], tmp_path)
 
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == [OVERVIEW]
+
+
+def test_the_overview_names_every_target(tmp_path: Path) -> None:
+    names = ["chain.apply", "job.start"]
+    targets = [Target(name=name, unit="x", limit=2, at_least=True) for name in names]
+    draw_overview([from_samples(one, [1.0] * 5, [1.0] * 5) for one in targets], tmp_path / "o.svg")
+
+    words = (tmp_path / "o.svg").read_text(encoding="utf-8")
+    assert all(name in words for name in names)
 
 
 def test_every_plot_is_drawn_from_the_figures_that_are_kept(tmp_path: Path) -> None:
     draw_all(read_report()[1], tmp_path)
 
     page = PAGE.read_text(encoding="utf-8")
-    for plot in PLOTS:
-        kept = PAGE.parent / "plots" / plot.file
-        assert (tmp_path / plot.file).read_bytes() == kept.read_bytes()
-        assert f"(plots/{plot.file})" in page
+    for file in (OVERVIEW, *(plot.file for plot in PLOTS)):
+        kept = PAGE.parent / "plots" / file
+        assert (tmp_path / file).read_bytes() == kept.read_bytes()
+        assert f"(plots/{file})" in page
