@@ -1,10 +1,13 @@
 """Runs fuzz targets in processes of their own, and says what came of each."""
 
+import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +18,7 @@ GRACE_SECONDS: Final = 600
 
 _STAT: Final = re.compile(r"stat::(\w+):\s+(\d+)")
 _FOUND: Final = re.compile(r"Test unit written to (\S+)")
+_ENDED: Final = re.compile(r"== ended with (-?\d+) after (\d+) s\n")
 _SHOWN: Final = 1500
 
 
@@ -24,7 +28,8 @@ class Report:
 
     name: str
     executions: int
-    per_second: int
+    processor_seconds: int
+    """On a busy machine less than the time that has passed."""
     memory_mib: int
     problem: str
     """Empty: no promise was broken."""
@@ -32,7 +37,7 @@ class Report:
     def __str__(self) -> str:
         verdict = self.problem or "ok"
         return (
-            f"{self.name:<20}{self.executions:>12,} inputs {self.per_second:>8,}/s "
+            f"{self.name:<20}{self.executions:>12,} inputs {self.processor_seconds:>6,} s of a processor "
             f"{self.memory_mib:>5} MiB  {verdict}"
         )
 
@@ -40,47 +45,51 @@ class Report:
 def fuzz_for(seconds: int, name: str) -> Report:
     """Run one target for so many seconds."""
     try:
-        code, said = _run(f"-max_total_time={seconds}", (name,), seconds + GRACE_SECONDS)
+        said = _run(f"-max_total_time={seconds}", (name,), seconds + GRACE_SECONDS)
     except subprocess.TimeoutExpired:
-        return _report(name, f"HANGS: not over {GRACE_SECONDS} s after its time", 1)
-    return _report(name, said, code)
+        return _report(name, f"HANGS: not over {GRACE_SECONDS} s after its time")
+    return _report(name, said)
 
 
 def fuzz_inputs(count: int, names: Sequence[str]) -> list[Report]:
     """Run several targets on so many inputs each, one after the other."""
-    _, said = _run(f"-runs={count}", names, GRACE_SECONDS + len(names) * GRACE_SECONDS)
-    parts = said.split("== ended with ")
-    codes = [int(part.split()[0]) for part in parts[1:]]
-    return [
-        _report(name, text, code) for name, text, code in zip(names, parts, codes, strict=False)
-    ]
+    said = _run(f"-runs={count}", names, GRACE_SECONDS + len(names) * GRACE_SECONDS)
+    ends = [0, *(end.end() for end in _ENDED.finditer(said))]
+    texts = [said[first:last] for first, last in pairwise(ends)]
+    return [_report(name, text) for name, text in zip(names, texts, strict=False)]
 
 
-def _run(limit: str, names: Sequence[str], seconds: int) -> tuple[int, str]:
+def _run(limit: str, names: Sequence[str], seconds: int) -> str:
+    """Return what the targets' processes said; those that do not end are ended, with all their children."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
+    process = subprocess.Popen(
         (sys.executable, "-m", "tests.fuzz.coverage_guided", limit, str(CACHE), *names),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=seconds,
-        check=False,
+        process_group=0,
     )
-    return done.returncode, done.stdout.decode(errors="replace")
+    try:
+        said, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    return said.decode(errors="replace")
 
 
-def _report(name: str, said: str, code: int) -> Report:
+def _report(name: str, said: str) -> Report:
     stats = {key: int(value) for key, value in _STAT.findall(said)}
-    found = _FOUND.findall(said)
+    found, ended = _FOUND.findall(said), _ENDED.search(said)
     problem = ""
     if found:
         problem = f"BROKEN: python -m tests.fuzz --replay {found[-1]} {name}"
-    elif code:
-        problem = f"ENDED with {code}:\n{said[-_SHOWN:]}"
+    elif ended is None or ended[1] != "0":
+        problem = f"DIED:\n{said[-_SHOWN:]}"
     return Report(
         name=name,
         executions=stats.get("number_of_executed_units", 0),
-        per_second=stats.get("average_exec_per_sec", 0),
+        processor_seconds=0 if ended is None else int(ended[2]),
         memory_mib=stats.get("peak_rss_mb", 0),
         problem=problem,
     )

@@ -25,18 +25,19 @@ MEMORY_MIB_MAX: Final = 768
 def main(limit: str, cache: str, *names: str) -> None:
     """Look for inputs that break the targets' promises, each within libFuzzer's ``limit``.
 
-    One target takes over this process, as libFuzzer wants it; several get a child each. What is found
-    is written to files in ``cache`` whose names begin with ``found-`` and the target's.
+    Each gets a child, which libFuzzer takes over; after it a line says how it ended, and how long it had a
+    processor. What is found is written to files in ``cache`` whose names begin with ``found-`` and the target's.
     """
-    if len(names) == 1:
-        _fuzz(names[0], limit, Path(cache))
     for name in names:
         print(f"== {name}", flush=True)
         child = os.fork()
         if child == 0:
             _fuzz(name, limit, Path(cache))
-        _, status = os.waitpid(child, 0)
-        print(f"== ended with {os.waitstatus_to_exitcode(status)}", flush=True)
+        _, status, usage = os.wait4(child, 0)
+        seconds = usage.ru_utime + usage.ru_stime
+        print(
+            f"== ended with {os.waitstatus_to_exitcode(status)} after {seconds:.0f} s", flush=True
+        )
 
 
 def _fuzz(name: str, limit: str, cache: Path) -> None:
