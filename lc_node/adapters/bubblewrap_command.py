@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from lc_node.adapters import sandbox_launcher
-from lc_node.ports.sandbox import RunRequest, SandboxFailed, SandboxUnavailable
+from lc_node.ports.sandbox import Layout, RunRequest, SandboxFailed, SandboxUnavailable
 
 INSIDE_USER: Final = 65534
 FILTER_FD: Final = sandbox_launcher.FIRST_STRAY_FD - 1
@@ -126,7 +126,8 @@ def launcher_words(
     for name in sorted(request.inputs):
         words += ["bind", str(request.inputs[name]), f"in/{_safe(name)}"]
     words += ["volume", "out", str(limits.out_bytes), str(limits.inodes)]
-    words += ["volume", "scratch", str(limits.scratch_bytes), str(limits.inodes)]
+    if request.layout is Layout.APART:
+        words += ["volume", "scratch", str(limits.scratch_bytes), str(limits.inodes)]
     return [*words, "--", bubblewrap.program, *_bubblewrap_words(request)]
 
 
@@ -161,7 +162,8 @@ def _bubblewrap_words(request: RunRequest) -> list[str]:
         *_isolation_words(),
         *_environment_words(request),
         *_mount_words(),
-        *("--chdir", _working_folder(request.rootfs)),
+        *_FOLDERS[request.layout](request),
+        *("--chdir", _working_folder(request)),
         *("--seccomp", str(FILTER_FD)),
         *("--json-status-fd", str(sandbox_launcher.CONTROL_FD)),
         "--",
@@ -169,13 +171,23 @@ def _bubblewrap_words(request: RunRequest) -> list[str]:
     ]
 
 
-def _working_folder(rootfs: Path) -> str:
+def _working_folder(request: RunRequest) -> str:
     """Look without following links: the image's would lead into our own file system."""
+    wanted, place = PurePosixPath("/", request.working_folder), request.rootfs
+    for part in wanted.parts[1:]:
+        place /= part
+        if part == ".." or not _may_be_entered(place):
+            return "/"
+    return str(wanted)
+
+
+def _may_be_entered(place: Path) -> bool:
+    """Whether a path is a folder itself, not a link to one, and open to the job's user."""
     try:
-        status = (rootfs / "lc" / "work").lstat()
-    except OSError:
-        return "/"
-    return "/lc/work" if stat.S_ISDIR(status.st_mode) else "/"
+        mode = place.lstat().st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISDIR(mode) and bool(mode & stat.S_IXOTH)
 
 
 def _isolation_words() -> list[str]:
@@ -206,14 +218,23 @@ def _mount_words() -> list[str]:
             words += ["--ro-bind", f"{stage}/nothing", f"/proc/{name}"]
     words += ["--dev", "/dev", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm"]  # noqa: S108 - the job's
     words += ["--size", "4096", "--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts"]
-    words += ["--remount-ro", "/dev"]
-    words += ["--bind", sandbox_launcher.SCRATCH, "/tmp"]  # noqa: S108 - the job's
+    return [*words, "--remount-ro", "/dev"]
+
+
+def _folders_apart(_request: RunRequest) -> list[str]:
     return [
-        *words,
-        "--bind",
-        sandbox_launcher.OUT,
-        "/lc/out",
-        "--ro-bind",
-        f"{stage}/in",
-        "/lc/in",
+        *("--bind", sandbox_launcher.SCRATCH, "/tmp"),  # noqa: S108 - the job's
+        *("--bind", sandbox_launcher.OUT, "/lc/out"),
+        *("--ro-bind", f"{sandbox_launcher.STAGE}/in", "/lc/in"),
     ]
+
+
+def _folders_in_tmp(request: RunRequest) -> list[str]:
+    """Mount each input on a file of its own: the job can neither change nor move it."""
+    words = ["--bind", sandbox_launcher.OUT, "/tmp"]  # noqa: S108 - the job's
+    for name in sorted(request.inputs):
+        words += ["--ro-bind", f"{sandbox_launcher.STAGE}/in/{name}", f"/tmp/{name}"]  # noqa: S108 - same
+    return words
+
+
+_FOLDERS: Final = {Layout.APART: _folders_apart, Layout.TMP: _folders_in_tmp}

@@ -16,7 +16,6 @@ KILLED: Final = 128 + signal.SIGKILL
 """The exit code of what was killed, as shells and bubblewrap count."""
 
 _STATUS_BYTES_MAX: Final = 16 * 1024
-_VOLUMES: Final = 2
 
 
 class Meter(Protocol):
@@ -110,7 +109,7 @@ class Life:
         The job has no hold of this socket: bubblewrap keeps it to itself.
         """
         data, descriptors = receive(self._control)
-        if len(descriptors) == _VOLUMES:
+        if descriptors:
             self.volumes = tuple(descriptors)
         self._status_text += data
         *lines, self._status_text = self._status_text.split(b"\n")

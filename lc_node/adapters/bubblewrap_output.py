@@ -65,7 +65,7 @@ def _reason(number: int) -> str:
         case errno.ELOOP:
             return "it is a link, or behind one"
         case errno.EXDEV:
-            return "it lies outside /lc/out"
+            return "it lies outside the folder for outputs"
         case errno.ENXIO:
             return "it is not a regular file"
         case _:

@@ -71,19 +71,19 @@ class BubblewrapRun:
         await self._streams.write_line(line)
 
     async def take(self, name: str, into: Path, *, bytes_max: ByteCount) -> TakenFile:
-        """Copy /lc/out/``name`` to ``into``, in a thread; also after the run's end.
+        """Copy the file ``name`` of the outputs to ``into``, in a thread; also after the run's end.
 
         Raises:
             BadOutputFile: it is missing, a link, not a regular file, or larger than ``bytes_max``.
         """
         if not self._life.volumes:
-            raise BadOutputFile("the run has left no /lc/out")
+            raise BadOutputFile("the run has left nothing")
         folder = os.dup(self._life.volumes[0])
         return await asyncio.to_thread(_take_and_close, folder, name, into, bytes_max)
 
     @property
     def inodes(self) -> int:
-        """How many files fit into /lc/out, as its file system says."""
+        """How many files fit into the folder for outputs, as its file system says."""
         return os.fstatvfs(self._life.volumes[0]).f_files
 
     def kill(self) -> None:

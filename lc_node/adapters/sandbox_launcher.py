@@ -4,8 +4,8 @@ Started as ``python -I -S sandbox_launcher.py PARENT_PID [word value ...] -- bwr
 memory, threads or descriptors is here, so that the steps below need not fear any of them. Python's start is what a
 sandbox's start costs most, hence the few imports.
 
-Descriptor 3 is a socket to the node. It gets two open folders, /lc/out and /tmp of the job, so that the node can
-read files from them while the job runs; then bubblewrap's own status; or one message that says what failed.
+Descriptor 3 is a socket to the node. It gets the open folders that the job can write to, that of its outputs first, so
+that the node can read files from them while the job runs; then bubblewrap's own status; or one message that says what failed.
 """
 
 import ctypes
@@ -82,7 +82,7 @@ def main() -> None:
         else:
             enter_namespaces(_CLONE_NEWNS)
         build_stage(plan)
-        send_volumes(control)
+        send_volumes(control, plan)
         enter_cgroups(plan.cgroups)  # late: until here the work is the node's, not the job's
         if plan.user is not None:
             become(plan.user)
@@ -144,9 +144,10 @@ def build_stage(plan: Plan) -> None:
         _mount(folder, f"{STAGE}/{folder}", "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, options)
 
 
-def send_volumes(control: socket.socket) -> None:
-    """Hand the node the two folders that the job can write to."""
-    folders = [os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in (OUT, SCRATCH)]
+def send_volumes(control: socket.socket, plan: Plan) -> None:
+    """Hand the node the folders that the job can write to."""
+    places = [f"{STAGE}/{folder}" for folder, _, _ in plan.volumes]
+    folders = [os.open(place, os.O_RDONLY | os.O_DIRECTORY) for place in places]
     socket.send_fds(control, [b"volumes\n"], folders)
 
 

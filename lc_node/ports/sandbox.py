@@ -55,11 +55,11 @@ class Limits:
     """Of all processes together, and of what they store in /lc/out, /tmp and /dev/shm."""
     pids: int
     out_bytes: ByteCount
-    """Size of /lc/out."""
+    """Size of the folder that ``take`` reads from, which the layout names."""
     scratch_bytes: ByteCount
-    """Size of /tmp."""
+    """Size of /tmp, where that is another one."""
     inodes: int
-    """Files in /lc/out, and as many in /tmp."""
+    """Files in each of these folders."""
     wall: MillisSpan
     log_bytes: ByteCount
     """Bytes on stdout and stderr together before the run is ended."""
@@ -67,6 +67,18 @@ class Limits:
     """The longest line on stdout."""
     grace: Seconds
     """How long after ``stop`` the job may take to end by itself."""
+
+
+class Layout(StrEnum):
+    """Where a run finds its inputs, and where it leaves its files."""
+
+    APART = "apart"
+    """Inputs lie in /lc/in, ``take`` reads from /lc/out, and /tmp is for whatever else is written."""
+    TMP = "tmp"
+    """Everything is in /tmp, the one folder that can be written: inputs too, and ``take`` reads from it.
+
+    Its size is the limits' ``out_bytes``; ``scratch_bytes`` says nothing then, and /lc is not there.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +90,11 @@ class RunRequest:
     argv: tuple[str, ...]
     environment: Mapping[str, str]
     inputs: Mapping[str, Path]
-    """Files that appear read-only under /lc/in, by name."""
+    """Files that appear read-only, by name, in the folder that the layout says."""
     limits: Limits
+    layout: Layout = Layout.APART
+    working_folder: str = "/lc/work"
+    """Where the job starts; / if the image has no such folder, or only behind a link."""
     is_background: bool = False
     """Whether other runs, and where possible all others on the machine, come first for the processors."""
 
@@ -129,7 +144,7 @@ class Run(Protocol):
         ...
 
     async def take(self, name: str, into: Path, *, bytes_max: ByteCount) -> TakenFile:
-        """Copy /lc/out/``name`` to ``into``.
+        """Copy the file ``name`` of the folder for outputs to ``into``; also after the run's end.
 
         Raises:
             BadOutputFile: it is missing, a link, not a regular file, or larger than ``bytes_max``.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lc_node.chain.types import ByteCount, MillisSpan, Seconds
-from lc_node.ports.sandbox import Limits, Outcome, Run, RunRequest, Sandbox
+from lc_node.ports.sandbox import Layout, Limits, Outcome, Run, RunRequest, Sandbox
 from tests.adapters.rootfs import ENVIRONMENT, PYTHON
 
 MIB = 1024 * 1024
@@ -41,10 +41,13 @@ class Workshop:
         limits: Limits = LIMITS,
         inputs: Mapping[str, Path] | None = None,
         is_background: bool = False,
+        layout: Layout = Layout.APART,
     ) -> AbstractAsyncContextManager[Run]:
         """Start a program."""
         argv = (PYTHON, "-I", "-S", "-c", code, *words)
-        return self.start_argv(argv, limits, inputs or {}, is_background=is_background)
+        return self.start_argv(
+            argv, limits, inputs or {}, is_background=is_background, layout=layout
+        )
 
     def start_argv(
         self,
@@ -53,6 +56,8 @@ class Workshop:
         inputs: Mapping[str, Path],
         *,
         is_background: bool = False,
+        layout: Layout = Layout.APART,
+        working_folder: str = "/lc/work",
     ) -> AbstractAsyncContextManager[Run]:
         """Start any command."""
         return self.sandbox.open(
@@ -63,12 +68,19 @@ class Workshop:
                 inputs=inputs,
                 limits=limits,
                 is_background=is_background,
+                layout=layout,
+                working_folder=working_folder,
             )
         )
 
-    async def lines(self, code: str, inputs: Mapping[str, Path] | None = None) -> list[str]:
+    async def lines(
+        self,
+        code: str,
+        inputs: Mapping[str, Path] | None = None,
+        layout: Layout = Layout.APART,
+    ) -> list[str]:
         """Run a program to its end and return what it printed; it must succeed."""
-        async with self.start(code, inputs=inputs) as run:
+        async with self.start(code, inputs=inputs, layout=layout) as run:
             found = [line.decode() for line in await all_lines(run)]
             outcome = await run.wait()
         assert outcome.exit_code == 0, outcome.log_tail
