@@ -1,5 +1,6 @@
 """What tests of adapters share: a root file system and the sandboxes that this machine can offer."""
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -10,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from lc_node.adapters.bubblewrap_canary import canary_program
-from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from lc_node.adapters.cgroups import FAMILY, remove_groups
-from tests.adapters.jobs import Workshop
+from tests.adapters.jobs import SANDBOXES, Workshop, sandbox_called
+from tests.adapters.plain_user import plain_user
 from tests.adapters.rootfs import build_python_rootfs
 
 
@@ -39,10 +40,31 @@ def owner() -> Iterator[str]:
             remove_groups(Path(folder) / name)
 
 
-@pytest.fixture(params=["hard", "soft"])
-def workshop(request: pytest.FixtureRequest, rootfs: Path, owner: str) -> Workshop:
-    """A sandbox with control groups, and one without."""
-    if request.param == "hard" and os.geteuid() != 0:
-        pytest.skip("control groups need root")
-    sandbox = BubblewrapSandbox(owner, use_cgroups=request.param == "hard")
-    return Workshop(sandbox=sandbox, rootfs=rootfs, is_hard=request.param == "hard")
+@pytest.fixture(params=SANDBOXES)
+def sandbox_name(request: pytest.FixtureRequest) -> str:
+    """Which sandbox, and as whom: every test that asks for ``workshop`` runs once for each."""
+    name = request.param
+    assert isinstance(name, str)
+    return name
+
+
+@pytest.fixture
+def workshop(sandbox_name: str, rootfs: Path, owner: str, folder: Path) -> Iterator[Workshop]:
+    """A sandbox that is ready to run programs; as a plain user the whole test is that user."""
+    with contextlib.ExitStack() as stack:
+        if sandbox_name == "bubblewrap-root" and os.geteuid() != 0:
+            pytest.skip("control groups need root")
+        if sandbox_name == "bubblewrap-user":
+            folder.chmod(0o777)
+            stack.enter_context(plain_user(rootfs))
+        yield Workshop(
+            sandbox=sandbox_called(sandbox_name, owner), rootfs=rootfs, name=sandbox_name
+        )
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder for a test's files that any user can reach, which pytest's own is not."""
+    with tempfile.TemporaryDirectory(prefix="lc-folder-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)

@@ -6,9 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from lc_node.chain.types import ByteCount, MillisSpan, Seconds
 from lc_node.ports.sandbox import Layout, Limits, Outcome, Run, RunRequest, Sandbox
 from tests.adapters.rootfs import ENVIRONMENT, PYTHON
+
+SANDBOXES = ("bubblewrap-root", "bubblewrap-user")
+"""Every sandbox that the contract's tests run in; as root with control groups, as a plain user without."""
 
 MIB = 1024 * 1024
 LIMITS = Limits(
@@ -31,8 +35,8 @@ class Workshop:
 
     sandbox: Sandbox
     rootfs: Path
-    is_hard: bool = False
-    """Whether control groups hold its limits."""
+    name: str = ""
+    """One of ``SANDBOXES``."""
 
     def start(
         self,
@@ -93,9 +97,29 @@ class Workshop:
             return await run.wait()
 
 
+def sandbox_called(name: str, owner: str) -> Sandbox:
+    """Return one of ``SANDBOXES``; who is asking decides what it can enforce."""
+    assert name in SANDBOXES
+    return BubblewrapSandbox(owner)
+
+
 async def all_lines(run: Run) -> list[bytes]:
     """Read stdout to its end."""
     lines = []
     while (line := await run.read_line()) is not None:
         lines.append(line)
     return lines
+
+
+def pids_with(marker: str) -> list[int]:
+    """Return the processes whose command line has a word."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                words = (folder / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if marker.encode() in words:
+                found.append(int(folder.name))
+    return found

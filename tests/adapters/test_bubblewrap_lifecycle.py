@@ -7,9 +7,7 @@ import select
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +17,11 @@ from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from lc_node.adapters.cgroups import CgroupsUnusable, TreeV2, find_tree
 from lc_node.adapters.seccomp import bpf_program, docker_profile, syscall_table
 from lc_node.ports.sandbox import Enforced, SandboxUnavailable
-from tests.adapters.jobs import LIMITS, Workshop
+from tests.adapters.jobs import LIMITS, Workshop, pids_with
+from tests.adapters.plain_user import SOME_USER
 from tests.adapters.rootfs import PYTHON
-from tests.adapters.test_bubblewrap_sandbox import pids_with
 
 ROOT = Path(__file__).parents[2]
-SOME_USER = 54_321
 IN_EVERY_CASE = {
     Enforced.NAMESPACES,
     Enforced.SECCOMP,
@@ -38,11 +35,9 @@ SOFT = IN_EVERY_CASE | {Enforced.MEMORY_SOFT}
 NODE = """
 import asyncio, sys
 from pathlib import Path
-from tests.adapters.jobs import Workshop
-from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
-async def main(owner, cgroups, rootfs, marker):
-    sandbox = BubblewrapSandbox(owner, use_cgroups=cgroups == "hard")
-    workshop = Workshop(sandbox=sandbox, rootfs=Path(rootfs))
+from tests.adapters.jobs import Workshop, sandbox_called
+async def main(name, owner, rootfs, marker):
+    workshop = Workshop(sandbox=sandbox_called(name, owner), rootfs=Path(rootfs))
     code = "import os, signal\\nos.fork()\\nprint('up', flush=True)\\nsignal.pause()"
     async with workshop.start(code, marker) as run:
         for _ in range(2):
@@ -50,14 +45,6 @@ async def main(owner, cgroups, rootfs, marker):
         await run.wait()
 asyncio.run(main(*sys.argv[1:]))
 """
-
-
-@pytest.fixture
-def shared_folder() -> Iterator[Path]:
-    """A folder that another user can write to."""
-    with tempfile.TemporaryDirectory(prefix="lc-shared-") as name:
-        Path(name).chmod(0o777)
-        yield Path(name)
 
 
 async def test_a_probe_says_what_holds_with_control_groups(owner: str) -> None:
@@ -82,8 +69,8 @@ async def test_a_probe_names_the_remedy_where_bubblewrap_cannot_run(owner: str) 
         await BubblewrapSandbox(owner, bubblewrap=broken).probe()
 
 
-def test_a_user_without_rights_can_run_jobs(rootfs: Path, shared_folder: Path) -> None:
-    seen = plain_node([], rootfs, shared_folder)
+def test_a_user_without_rights_can_run_jobs(rootfs: Path, folder: Path) -> None:
+    seen = plain_node([], rootfs, folder)
 
     assert seen == {
         "enforced": sorted(SOFT),
@@ -95,11 +82,11 @@ def test_a_user_without_rights_can_run_jobs(rootfs: Path, shared_folder: Path) -
 
 
 def test_a_machine_that_forbids_user_namespaces_is_told_how_to_allow_them(
-    rootfs: Path, shared_folder: Path
+    rootfs: Path, folder: Path
 ) -> None:
     forbid = 'echo 0 > /proc/sys/user/max_user_namespaces; exec "$@"'  # of its own namespace only
     wrapper = ["/usr/bin/unshare", "--user", "--map-root-user", "/bin/sh", "-c", forbid, "sh"]
-    seen = plain_node(wrapper, rootfs, shared_folder)
+    seen = plain_node(wrapper, rootfs, folder)
 
     assert "max_user_namespaces" in str(seen["unavailable"])
 
@@ -109,6 +96,7 @@ def plain_node(wrapper: list[str], rootfs: Path, folder: Path) -> dict[str, obje
     home = rootfs / "opt" / "python"
     is_root = os.geteuid() == 0
     packages = sysconfig.get_path("purelib")
+    folder.chmod(0o777)
     answer = subprocess.run(
         [*wrapper, f"{rootfs}{PYTHON}", "-m", "tests.adapters.plain_node", rootfs, folder],
         cwd=ROOT,
@@ -129,16 +117,9 @@ def plain_node(wrapper: list[str], rootfs: Path, folder: Path) -> dict[str, obje
 async def test_nothing_outlives_a_node_that_is_killed(workshop: Workshop, owner: str) -> None:
     marker = uuid.uuid4().hex
     node = await asyncio.create_subprocess_exec(
-        *(
-            sys.executable,
-            "-c",
-            NODE,
-            owner,
-            "hard" if workshop.is_hard else "soft",
-            workshop.rootfs,
-            marker,
-        ),
+        *(sys.executable, "-c", NODE, workshop.name, owner, workshop.rootfs, marker),
         cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": sysconfig.get_path("purelib")},
         stdout=asyncio.subprocess.PIPE,
     )
     assert node.stdout is not None

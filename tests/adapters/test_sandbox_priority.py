@@ -37,7 +37,7 @@ def told(line: bytes | None) -> tuple[float, float]:
 
 
 # Without control groups each session may be a group of its own for the kernel, which voids niceness.
-@pytest.mark.parametrize("workshop", ["hard"], indirect=True)
+@pytest.mark.parametrize("sandbox_name", ["bubblewrap-root"])
 async def test_on_one_processor_the_foreground_gets_most(workshop: Workshop) -> None:
     async with workshop.start(BURN_ON, is_background=True) as background:
         looks = [told(await background.read_line())]

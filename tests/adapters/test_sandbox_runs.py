@@ -1,4 +1,4 @@
-"""What a job may do in the bubblewrap sandbox, and where it ends."""
+"""What a job may do in any sandbox, and where it ends."""
 
 import asyncio
 import hashlib
@@ -12,7 +12,7 @@ import pytest
 
 from lc_node.chain.types import ByteCount
 from lc_node.ports.sandbox import BadOutputFile, SandboxFailed, Status
-from tests.adapters.jobs import LIMITS, MIB, Workshop, all_lines
+from tests.adapters.jobs import LIMITS, MIB, Workshop, all_lines, pids_with
 from tests.adapters.rootfs import ENVIRONMENT
 
 WAIT_FOR_EVER = "import sys; print('up', flush=True); sys.stdin.read()"
@@ -31,22 +31,22 @@ async def test_the_environment_is_what_was_asked_for(workshop: Workshop) -> None
     assert set(lines) - {"LC_CTYPE", "PWD"} == set(ENVIRONMENT)
 
 
-async def test_inputs_are_there_under_their_names(workshop: Workshop, tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("hidden")
+async def test_inputs_are_there_under_their_names(workshop: Workshop, folder: Path) -> None:
+    (folder / "a").write_text("hidden")
 
     lines = await workshop.lines(
-        "print(open('/lc/in/hidden/x').read())", {"hidden/x": tmp_path / "a"}
+        "print(open('/lc/in/hidden/x').read())", {"hidden/x": folder / "a"}
     )
 
     assert lines == ["hidden"]
 
 
-async def test_an_input_cannot_be_written(workshop: Workshop, tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("mine")
-    (tmp_path / "a").chmod(0o666)
+async def test_an_input_cannot_be_written(workshop: Workshop, folder: Path) -> None:
+    (folder / "a").write_text("mine")
+    (folder / "a").chmod(0o666)
 
     lines = await workshop.lines(
-        "try: open('/lc/in/a', 'w')\nexcept OSError as e: print(e.strerror)", {"a": tmp_path / "a"}
+        "try: open('/lc/in/a', 'w')\nexcept OSError as e: print(e.strerror)", {"a": folder / "a"}
     )
 
     assert lines == ["Read-only file system"]
@@ -54,10 +54,10 @@ async def test_an_input_cannot_be_written(workshop: Workshop, tmp_path: Path) ->
 
 @pytest.mark.parametrize("name", ["../a", "/a", "a/../b", "", "a//b", "a\0b"])
 async def test_an_input_with_an_unsafe_name_is_refused(
-    workshop: Workshop, tmp_path: Path, name: str
+    workshop: Workshop, folder: Path, name: str
 ) -> None:
     with pytest.raises(SandboxFailed):
-        async with workshop.start("", inputs={name: tmp_path}):
+        async with workshop.start("", inputs={name: folder}):
             pytest.fail("it was started")
 
 
@@ -155,11 +155,11 @@ grow()
     assert outcome.status is Status.CANCELLED
 
 
-@pytest.mark.parametrize(("folder", "size"), [("/lc/out", 8 * MIB), ("/tmp", 4 * MIB)])  # noqa: S108 - the job's
-async def test_a_folder_is_full_at_its_size(workshop: Workshop, folder: str, size: int) -> None:
+@pytest.mark.parametrize(("place", "size"), [("/lc/out", 8 * MIB), ("/tmp", 4 * MIB)])  # noqa: S108 - the job's
+async def test_a_folder_is_full_at_its_size(workshop: Workshop, place: str, size: int) -> None:
     lines = await workshop.lines(f"""
 import os
-fd = os.open('{folder}/x', os.O_CREAT | os.O_WRONLY)
+fd = os.open('{place}/x', os.O_CREAT | os.O_WRONLY)
 n = 0
 try:
     while True: n += os.write(fd, bytes(65536))
@@ -169,12 +169,12 @@ except OSError as error: print(error.errno, n)
     assert lines == [f"28 {size}"]
 
 
-@pytest.mark.parametrize("folder", ["/lc/out", "/tmp"])  # noqa: S108 - the job's
-async def test_a_folder_takes_only_so_many_files(workshop: Workshop, folder: str) -> None:
+@pytest.mark.parametrize("place", ["/lc/out", "/tmp"])  # noqa: S108 - the job's
+async def test_a_folder_takes_only_so_many_files(workshop: Workshop, place: str) -> None:
     lines = await workshop.lines(f"""
 n = 0
 try:
-    while n < 1000: open(f'{folder}/{{n}}', 'w').close(); n += 1
+    while n < 1000: open(f'{place}/{{n}}', 'w').close(); n += 1
 except OSError as error: print(error.errno, n)
 """)
 
@@ -248,21 +248,21 @@ async def test_a_cancelled_reader_leaves_nothing_behind(workshop: Workshop) -> N
     assert pids_with(marker) == []
 
 
-async def test_a_file_is_taken_while_the_job_runs(workshop: Workshop, tmp_path: Path) -> None:
+async def test_a_file_is_taken_while_the_job_runs(workshop: Workshop, folder: Path) -> None:
     code = f"open('/lc/out/model', 'wb').write(b'm' * 100000)\n{WAIT_FOR_EVER}"
     async with workshop.start(code) as run:
         await run.read_line()
-        taken = await run.take("model", tmp_path / "model", bytes_max=ByteCount(100_000))
+        taken = await run.take("model", folder / "model", bytes_max=ByteCount(100_000))
 
     assert taken.size == 100_000
     assert taken.digest == hashlib.sha256(b"m" * 100_000).digest()
-    assert (tmp_path / "model").read_bytes() == b"m" * 100_000
+    assert (folder / "model").read_bytes() == b"m" * 100_000
 
 
-async def test_a_file_is_taken_after_the_job_has_ended(workshop: Workshop, tmp_path: Path) -> None:
+async def test_a_file_is_taken_after_the_job_has_ended(workshop: Workshop, folder: Path) -> None:
     async with workshop.start("open('/lc/out/model', 'w').write('late')") as run:
         await run.wait()
-        taken = await run.take("model", tmp_path / "model", bytes_max=ByteCount(100))
+        taken = await run.take("model", folder / "model", bytes_max=ByteCount(100))
 
     assert taken.path.read_text() == "late"
 
@@ -286,26 +286,12 @@ async def test_a_file_is_taken_after_the_job_has_ended(workshop: Workshop, tmp_p
     ],
 )
 async def test_a_file_that_is_not_plain_is_not_taken(
-    workshop: Workshop, tmp_path: Path, name: str, code: str
+    workshop: Workshop, folder: Path, name: str, code: str
 ) -> None:
     script = f"import os; os.chdir('/lc/out'); {code}"
     async with workshop.start(script) as run:
         assert (await run.wait()).exit_code == 0
         with pytest.raises(BadOutputFile):
-            await run.take(name, tmp_path / "taken", bytes_max=ByteCount(65_536))
+            await run.take(name, folder / "taken", bytes_max=ByteCount(65_536))
 
-    assert not (tmp_path / "taken").exists()
-
-
-def pids_with(marker: str) -> list[int]:
-    """Return the processes whose command line has a word."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                words = (folder / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if marker.encode() in words:
-                found.append(int(folder.name))
-    return found
+    assert not (folder / "taken").exists()

@@ -1,4 +1,4 @@
-"""What a hostile job tries in the bubblewrap sandbox, and what it gets."""
+"""What a hostile job tries in any sandbox, and what it gets."""
 
 import errno
 import os
@@ -147,7 +147,7 @@ async def test_a_program_that_sets_its_user_id_gains_nothing(workshop: Workshop)
     assert b"Uid:\t65534\t65534\t65534\t65534" in lines
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="another user id needs root")
+@pytest.mark.parametrize("sandbox_name", ["bubblewrap-root"])
 async def test_two_runs_are_different_users_to_the_host(workshop: Workshop) -> None:
     code = "import os, sys; print(os.stat('/proc/self').st_uid, flush=True); sys.stdin.read()"
     async with workshop.start(code) as one, workshop.start(code) as two:
