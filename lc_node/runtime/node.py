@@ -8,14 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final, Self
 
-from lc_node.adapters.blobs import DirectoryBlobStore
-from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
-from lc_node.adapters.oci_image import OciImageStore
 from lc_node.adapters.optuna_search import OptunaSearch
-from lc_node.adapters.sqlite_chain_store import SqliteChainStore
-from lc_node.adapters.sqlite_snapshot_store import SqliteSnapshotStore
-from lc_node.adapters.sqlite_vote_store import SqliteVoteStore
-from lc_node.adapters.sqlite_work_store import SqliteWorkStore
 from lc_node.adapters.system_clock import SystemClock
 from lc_node.adapters.system_surroundings import SystemSurroundings
 from lc_node.adapters.zmq_doorkeeper import raise_descriptor_limit
@@ -26,9 +19,8 @@ from lc_node.api.server import ApiServer
 from lc_node.chain.crypto import digest
 from lc_node.chain.genesis import Genesis, chain_id
 from lc_node.chain.transactions import Body
-from lc_node.chain.types import ByteCount, Epoch, Height, JobId, PublicKey
+from lc_node.chain.types import Height, JobId, PublicKey
 from lc_node.ports.keystore import Keystore
-from lc_node.ports.sandbox import Capabilities, SandboxUnavailable
 from lc_node.runtime.accusing import Accusing
 from lc_node.runtime.agreeing import make_agreement, make_core
 from lc_node.runtime.answers import Answerer, Answers
@@ -43,8 +35,7 @@ from lc_node.runtime.home import Home
 from lc_node.runtime.instruments import serve_metrics
 from lc_node.runtime.job_service import JobService
 from lc_node.runtime.joined import joined
-from lc_node.runtime.ledger import Finalized, Ledger
-from lc_node.runtime.measured_sandbox import MeasuredSandbox
+from lc_node.runtime.ledger import Finalized
 from lc_node.runtime.metrics import Observed
 from lc_node.runtime.network import Network
 from lc_node.runtime.office import Decide, Office
@@ -55,18 +46,17 @@ from lc_node.runtime.reading import View
 from lc_node.runtime.room import Room
 from lc_node.runtime.salts import Salts
 from lc_node.runtime.sender import Sender
+from lc_node.runtime.storeroom import open_stores
 from lc_node.runtime.sync import Parts, Sync
 from lc_node.runtime.validation import Validation
 from lc_node.runtime.vitals import Vitals
 from lc_node.runtime.witness import Witness
+from lc_node.runtime.workplace import Workplace
 from lc_node.runtime.workshop import Tools, Workshop
 from lc_node.wire.topics import Topic
 from lc_node.worker.duties import next_actions
 
 _log = logging.getLogger(__name__)
-
-_IMAGES_SHARE: Final = 2
-"""Unpacked images take about twice what their blobs do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +92,7 @@ class Node:
         self.ledger.hear(self._on_finalized)
         self._agreement = make_agreement(
             self.ledger,
-            self._votes,
+            self._stores.votes,
             settings.keystore,
             network=self.network,
             clock=self._clock,
@@ -145,7 +135,7 @@ class Node:
         """Live until cancelled, then stop: first the work, then the door, then the chain."""
         config = self._settings.config
         try:
-            await self._probe()
+            await self._workplace.probe(is_needed=self._jobs.policy is not None)
             server = self._make_server()
             # A group ends before the one around it: jobs can still tell the door, and the door the chain.
             async with asyncio.TaskGroup() as chain, asyncio.TaskGroup() as door:
@@ -184,34 +174,14 @@ class Node:
         return cls(settings)
 
     def _open_stores(self, home: Home, opened: ExitStack) -> None:
-        settings, chain = self._settings, chain_id(self._settings.genesis)
-        had_votes = home.votes_path.exists()
-        self._votes = SqliteVoteStore.open(home.votes_path)
-        opened.callback(self._votes.close)
-        self._chain = SqliteChainStore.open(home.chain_path, chain)
-        opened.callback(self._chain.close)
-        self._snapshot = SqliteSnapshotStore(home.snapshot_path)
-        opened.callback(self._snapshot.close)
-        self._work = SqliteWorkStore(home.work_path)
-        opened.callback(self._work.close)
-        blobs_max = ByteCount(settings.config.storage.blobs_bytes_max)
-        self._blobs = DirectoryBlobStore(home.blobs_path, bytes_max=blobs_max)
-        self._images = OciImageStore(
-            home.images_path, self._blobs, cache_bytes_max=ByteCount(_IMAGES_SHARE * blobs_max)
-        )
-        links = home.links(settings.keystore)
-        self.ledger = Ledger(genesis=settings.genesis, store=self._chain, me=self._me, links=links)
-        if not had_votes and self.ledger.height:
-            self._votes.sign_from(Epoch(self.ledger.state.meta.epoch + 1))
-            _log.error(
-                "%s is lost: without it this key votes no more in this epoch", home.votes_path
-            )
+        settings = self._settings
+        storage = settings.config.storage
+        self._stores = open_stores(home, settings.genesis, settings.keystore, storage, opened)
+        self.ledger = self._stores.ledger
+        self._workplace = Workplace(home, settings.config, self._stores.blobs, node=self._me)
 
     def _open_doors(self, home: Home, opened: ExitStack) -> None:
         settings = self._settings
-        self._sandbox = MeasuredSandbox(BubblewrapSandbox(self._me.hex()[:16]))
-        self._capabilities: Capabilities | None = None
-        self._sandbox_problem = "the sandbox has not been probed yet"
         raise_descriptor_limit()
         entrance = entrance_of(
             keystore=settings.keystore,
@@ -228,24 +198,14 @@ class Node:
             me=self._me,
             transport=self._transport,
             clock=self._clock,
-            blobs=self._blobs,
+            blobs=self._stores.blobs,
             height=lambda: self.ledger.height,
         )
         self._endpoint: Endpoint = open_endpoint(home.path, os.environ)
         opened.callback(close_endpoint, home.path, self._endpoint)
 
-    async def _probe(self) -> None:
-        """Learn what the sandbox enforces; without one the node still relays and serves notebooks."""
-        try:
-            await self._sandbox.reap()
-            self._capabilities, self._sandbox_problem = await self._sandbox.probe(), ""
-        except SandboxUnavailable as error:
-            if self._jobs.policy is not None:
-                raise
-            self._sandbox_problem = str(error)
-
     def _make_sync(self) -> Sync:
-        ledger, votes, signer = self.ledger, self._votes, self._settings.keystore
+        ledger, votes, signer = self.ledger, self._stores.votes, self._settings.keystore
         return Sync(
             Parts(
                 ledger=ledger,
@@ -253,9 +213,9 @@ class Node:
                 agreement=self._agreement,
                 renew=lambda: make_core(ledger, votes, signer),
                 on_adopted=(self._validation.wake, self._jobs.wake),
-                chain=self._chain,
+                chain=self._stores.chain,
                 votes=votes,
-                snapshot=self._snapshot,
+                snapshot=self._stores.snapshot,
                 clock=self._clock,
                 storage=self._settings.config.storage,
             )
@@ -275,9 +235,9 @@ class Node:
     def _make_workshop(self) -> Workshop:
         return Workshop(
             Tools(
-                sandbox=self._sandbox,
-                images=self._images,
-                blobs=self._blobs,
+                sandbox=self._workplace.sandbox,
+                images=self._workplace.images,
+                blobs=self._stores.blobs,
                 fetcher=self.network,
                 search=_search_of,
                 clock=self._clock,
@@ -294,7 +254,7 @@ class Node:
             chain=self.ledger,
             send=self._send,
             workshop=self._workshop,
-            work=self._work,
+            work=self._stores.work,
             salts=Salts(settings.keystore.salt_seed, chain_id(settings.genesis)),
             clock=self._clock,
             surroundings=SystemSurroundings(),
@@ -311,24 +271,24 @@ class Node:
             network=self.network,
             jobs=self._jobs,
             history=self._history(),
-            blobs=self._blobs,
+            blobs=self._stores.blobs,
             blobs_bytes_max=self._settings.config.storage.blobs_bytes_max,
             clock=self._clock,
             home=self._settings.home.path,
             origin=self._discovery.origin,
-            capabilities=lambda: self._capabilities,
-            sandbox_problem=lambda: self._sandbox_problem,
+            capabilities=self._workplace.capabilities,
+            sandbox_problem=self._workplace.problem,
             vitals=self._vitals,
         )
         counter = Counter(
             me=self._me,
             ledger=self.ledger,
             sender=self._sender,
-            images=self._images,
-            blobs=self._blobs,
+            images=self._workplace.images,
+            blobs=self._stores.blobs,
             workshop=self._workshop,
             clock=self._clock,
-            sandbox_problem=lambda: self._sandbox_problem,
+            sandbox_problem=self._workplace.problem,
         )
         service = NodeService(
             view, counter, home=self._settings.home, work=self._settings.config.work
@@ -337,7 +297,7 @@ class Node:
         return self._server
 
     def _history(self) -> History:
-        history = History(self._chain, self._me, self._publish)
+        history = History(self._stores.chain, self._me, self._publish)
         self.ledger.hear(history.hear)
         return history
 
@@ -355,8 +315,8 @@ class Node:
             network=self.network,
             transport=self._transport,
             jobs=self._jobs,
-            sandbox=self._sandbox,
-            blobs=self._blobs,
+            sandbox=self._workplace.sandbox,
+            blobs=self._stores.blobs,
             vitals=self._vitals,
             discovery=self._discovery,
             accusing=self._accusing,

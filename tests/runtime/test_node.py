@@ -140,7 +140,7 @@ async def test_a_full_disk_ends_the_node_and_is_what_it_ends_with(home: Home) ->
         yield
 
     node = Node.open(settings_of(home))
-    node._votes.batch = batch  # type: ignore[method-assign]  # a disk that fills up now
+    node._stores.votes.batch = batch  # type: ignore[method-assign]  # a disk that fills up now
 
     with pytest.raises(ExceptionGroup) as failure:
         await asyncio.wait_for(node.run(node._agreement.work), 30)
