@@ -36,6 +36,9 @@ FIRST_USER: Final = 231_100
 
 RUNS_MAX: Final = 100
 
+NO_GPUS: Final = "bubblewrap cannot give a run a GPU; use docker with the NVIDIA container runtime"
+"""Device files alone would be half of it: the driver's libraries, which must match it, are not in the image."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Means:
@@ -98,6 +101,8 @@ class BubblewrapSandbox:
             SandboxUnavailable: there is no bubblewrap.
         """
         means = self._ready()
+        if request.gpus:
+            raise SandboxFailed(NO_GPUS)
         slot = self._lend_slot()
         name = f"{self._life}-{next(self._runs)}"
         try:

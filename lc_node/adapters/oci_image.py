@@ -113,6 +113,7 @@ class OciImageStore:
                 rootfs=self._cache.tree(manifest),
                 argv=record.argv,
                 environment=record.environment,
+                manifest=manifest,
             )
             self._held[manifest] = image
             await asyncio.to_thread(self._cache.make_room, set(self._held))

@@ -29,6 +29,8 @@ class PreparedImage:
     argv: tuple[str, ...]
     """Entrypoint and command of its configuration; the contract's argument follows."""
     environment: Mapping[str, str]
+    manifest: Digest | None = None
+    """What names it; None for one that was never packed."""
 
 
 class ImageStore(Protocol):

@@ -97,6 +97,13 @@ class RunRequest:
     """Where the job starts; / if the image has no such folder, or only behind a link."""
     is_background: bool = False
     """Whether other runs, and where possible all others on the machine, come first for the processors."""
+    gpus: tuple[str, ...] = ()
+    """The devices that the run may use, by the identifiers of their driver (``GPU-...``); no other is visible.
+
+    A sandbox that cannot give them raises ``SandboxFailed``: a run never goes without what it was promised.
+    """
+    manifest: Digest | None = None
+    """What the image is called, for sandboxes that keep unpacked images of their own; None: it has no name."""
 
 
 class Status(StrEnum):

@@ -160,6 +160,7 @@ def run_request(
         inputs={"job.json": document, **inputs},
         limits=limits,
         is_background=role is Role.TRAIN,  # others wait for an evaluation
+        manifest=image.manifest,
     )
 
 
