@@ -19,6 +19,7 @@ from lc_node.cli import (
     joining_cmd,
     light_cmd,
     node_cmd,
+    policy_cmd,
     run_cmd,
     simulate_cmd,
 )
@@ -31,6 +32,7 @@ _MODULES: Final = (
     run_cmd,
     demo_cmd,
     node_cmd,
+    policy_cmd,
     job_cmd,
     credits_cmd,
     simulate_cmd,

@@ -1,24 +1,15 @@
-"""``lc-node status``, ``peers``, ``policy``: the node that runs."""
+"""``lc-node status``, ``peers``: the node that runs."""
 
 from pathlib import Path
 from typing import Final
 
 import click
-import msgspec
 
 from lc_node.api import schema
-from lc_node.api.calls import GetPeers, GetPolicy, GetStatus, SetPolicy
+from lc_node.api.calls import GetPeers, GetStatus
 from lc_node.cli.options import connect, home_option, json_option
 from lc_node.cli.output import print_finding, print_json, print_pairs, print_table
-from lc_node.cli.wording import (
-    CREDITS,
-    LIST,
-    SPAN,
-    credits_text,
-    short_address,
-    short_id,
-    span_text,
-)
+from lc_node.cli.wording import credits_text, short_address, short_id, span_text
 
 
 @click.command()
@@ -58,77 +49,6 @@ def peers(home: Path | None, *, as_json: bool) -> None:
     for peer in answer:
         if peer.remedy:
             print_finding(short_address(peer.address), peer.software, peer.remedy)
-
-
-@click.group()
-def policy() -> None:
-    """Which jobs this node takes."""
-
-
-@policy.command()
-@home_option
-@json_option
-def show(home: Path | None, *, as_json: bool) -> None:
-    """Show the policy that holds."""
-    with connect(home) as client:
-        _show_policy(client.call(GetPolicy()), as_json=as_json)
-
-
-@policy.command(name="set")
-@click.option("--work/--no-work", default=None, help="Whether to take jobs at all.")
-@click.option("--bounty-min", type=CREDITS, help="In credits.")
-@click.option("--time-left-min", type=SPAN)
-@click.option("--trial-time-max", type=SPAN)
-@click.option("--jobs-at-once", type=click.IntRange(1, 256))
-@click.option("--image-bytes-max", type=click.IntRange(1))
-@click.option("--allow", type=LIST, help="Submitters' addresses, with commas; '' is everybody.")
-@click.option("--deny", type=LIST, help="Submitters' addresses, with commas; '' is nobody.")
-@click.option("--hours", type=LIST, help="Such as 22:00-07:30, with commas; '' is at any time.")
-@click.option("--pause-on-battery/--no-pause-on-battery", default=None)
-@click.option(
-    "--others-percent-max",
-    type=click.IntRange(0, 100),
-    help="Begin nothing while others use more of the processors; 100: whatever they use.",
-)
-@home_option
-@json_option
-def set_(  # noqa: PLR0913  # one argument an option
-    *,
-    home: Path | None,
-    bounty_min: schema.MicroCredits | None,
-    time_left_min: int | None,
-    trial_time_max: int | None,
-    jobs_at_once: int | None,
-    image_bytes_max: int | None,
-    allow: tuple[str, ...] | None,
-    deny: tuple[str, ...] | None,
-    hours: tuple[str, ...] | None,
-    pause_on_battery: bool | None,
-    others_percent_max: int | None,
-    work: bool | None,
-    as_json: bool,
-) -> None:
-    """Change the policy while the node runs; what is not named stays."""
-    wished = {
-        "work": work,
-        "bounty_min": bounty_min,
-        "time_left_min_seconds": time_left_min,
-        "trial_seconds_max": trial_time_max,
-        "jobs_at_once": jobs_at_once,
-        "image_bytes_max": image_bytes_max,
-        "allow": allow,
-        "deny": deny,
-        "hours": hours,
-        "pause_on_battery": pause_on_battery,
-        "others_percent_max": others_percent_max,
-    }
-    changes = {name: value for name, value in wished.items() if value is not None}
-    if not changes:
-        message = "Say what to change, as in `lc-node policy set --jobs-at-once 2`."
-        raise click.UsageError(message)
-    with connect(home) as client:
-        changed = msgspec.structs.replace(client.call(GetPolicy()), **changes)
-        _show_policy(client.call(SetPolicy(policy=changed)), as_json=as_json)
 
 
 def _status_pairs(answer: schema.Status) -> tuple[tuple[str, str], ...]:
@@ -177,33 +97,7 @@ def _activity_rows(answer: schema.Status) -> list[tuple[str, ...]]:
     return [(f"{short_id(one.job)} {one.title}", one.kind, one.step) for one in answer.activities]
 
 
-def _show_policy(answer: schema.Policy, *, as_json: bool) -> None:
-    if as_json:
-        print_json(answer)
-        return
-    offered = answer.offered
-    print_pairs(
-        (
-            ("takes jobs", "yes" if answer.work else "no"),
-            ("bounty at least", f"{credits_text(answer.bounty_min)} credits"),
-            ("time left at least", span_text(1000 * answer.time_left_min_seconds)),
-            ("trials at most", span_text(1000 * answer.trial_seconds_max)),
-            ("jobs at once", str(answer.jobs_at_once)),
-            ("image at most", f"{answer.image_bytes_max:,} bytes"),
-            ("processors", f"{offered.millicpus / 1000:g}"),
-            ("memory", f"{offered.memory_bytes:,} bytes"),
-            ("disk", f"{offered.disk_bytes:,} bytes"),
-            ("GPUs", str(offered.gpus)),
-            ("only from", ", ".join(answer.allow)),
-            ("never from", ", ".join(answer.deny)),
-            ("hours", ", ".join(answer.hours) or "any"),
-            ("on battery", "begins nothing" if answer.pause_on_battery else "goes on"),
-            ("others' load", f"up to {answer.others_percent_max} % of the processors"),
-        )
-    )
-
-
-COMMANDS: Final[tuple[click.Command, ...]] = (status, peers, policy)
+COMMANDS: Final[tuple[click.Command, ...]] = (status, peers)
 
 
 def _kept(status: schema.Status) -> str:

@@ -1,6 +1,7 @@
 """How quantities read in a terminal, and how they are typed there."""
 
 import re
+from decimal import Decimal
 from typing import Final
 
 import click
@@ -10,6 +11,8 @@ from lc_node.api.schema import MicroCredits, NanoLoss
 _MICRO: Final = 1_000_000
 _NANO: Final = 1_000_000_000
 _CREDITS: Final = re.compile(r"(\d{1,12})(?:\.(\d{1,6}))?")
+_SIZE: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([KMGT]?)B?")
+_BYTES: Final = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _SPAN: Final = re.compile(r"(\d{1,9})([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _ADDRESS_SHOWN: Final = 12
@@ -89,6 +92,24 @@ class SpanType(click.ParamType[int, str]):
         return int(found[1]) * _SECONDS[found[2]]
 
 
+class SizeType(click.ParamType[int, str]):
+    """A number of bytes: a number, and perhaps one of K, M, G, T, which are powers of 1024."""
+
+    name = "size"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return the size in bytes."""
+        if isinstance(value, int):
+            return value
+        found = _SIZE.fullmatch(value.upper())
+        size = 0 if found is None else int(Decimal(found[1]) * _BYTES[found[2]])
+        if not size:
+            self.fail(f"{value!r} is not a size, such as 500M or 20G.", param, ctx)
+        return size
+
+
 class ListType(click.ParamType[tuple[str, ...], str]):
     """Texts with commas between them; an empty text is none of them."""
 
@@ -109,4 +130,5 @@ class ListType(click.ParamType[tuple[str, ...], str]):
 
 CREDITS: Final = CreditsType()
 LIST: Final = ListType()
+SIZE: Final = SizeType()
 SPAN: Final = SpanType()

@@ -29,7 +29,9 @@ _Natural = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 _UNKNOWN_KEY: Final = re.compile(r"unknown field `(\w+)`")
 BLOCKS_KEPT_MIN: Final = 2_000
 """Who is less than 1,000 blocks behind fetches blocks, not a snapshot."""
-_RESERVED_MEMORY: Final = 4  # of the machine's memory a quarter stays with its owner
+JOBS_AT_ONCE_MAX: Final = 256
+_OFFERED_MEMORY: Final = (3, 8)
+"""The share of the machine's memory that is offered; evaluations may use as much once more, a quarter is the owner's."""
 
 
 class BadConfig(LearningChainError):
@@ -105,14 +107,14 @@ class WorkConfig(Section):
     """Jobs that expire sooner are not taken."""
     trial_seconds_max: _Positive = 3600
     """Jobs whose trials may take longer are not taken."""
-    jobs_at_once: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
+    jobs_at_once: Annotated[int, msgspec.Meta(ge=1, le=JOBS_AT_ONCE_MAX)] = 1
     """How many jobs are trained at the same time."""
     image_bytes_max: _Positive = 20_000_000_000
     """Jobs with a larger image are not taken."""
     millicpus: _Natural = 0
     """Processor time for all jobs together, 1000 = one core; 0: all of this machine's cores."""
     memory_bytes: _Natural = 0
-    """Memory for all jobs together; 0: three quarters of this machine's."""
+    """Memory for all trainings together, and once more for evaluations; 0: three eighths of this machine's."""
     disk_bytes: _Positive = 20_000_000_000
     """Disk for the outputs of all running jobs together."""
     gpus: _Natural = 0
@@ -138,7 +140,7 @@ class WorkConfig(Section):
         """What all jobs together may use, zeros replaced by what this machine has."""
         return Resources(
             millicpus=self.millicpus or 1000 * (os.cpu_count() or 1),
-            memory_bytes=ByteCount(self.memory_bytes or _machine_memory()),
+            memory_bytes=ByteCount(self.memory_bytes or _offered_memory()),
             disk_bytes=ByteCount(self.disk_bytes),
             gpus=self.gpus,
         )
@@ -256,6 +258,11 @@ def _explained(message: str) -> str:
     return f"{message}; did you mean `{close[0]}`?" if close else message
 
 
-def _machine_memory() -> int:
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return total - total // _RESERVED_MEMORY
+def machine_memory() -> int:
+    """Return the bytes of memory that this machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _offered_memory() -> int:
+    part, whole = _OFFERED_MEMORY
+    return part * machine_memory() // whole

@@ -44,7 +44,7 @@ DEFAULT_CONFIG_TEXT: Final = """\
 #: image_bytes_max = 20_000_000_000
 # Processor time for all jobs together, 1000 = one core; 0: all cores of this machine.
 #: millicpus = 0
-# Memory for all jobs together; 0: three quarters of this machine's.
+# Memory for all trainings together, and once more for evaluations; 0: three eighths of this machine's.
 #: memory_bytes = 0
 # Disk for the outputs of all running jobs together.
 #: disk_bytes = 20_000_000_000

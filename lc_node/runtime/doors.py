@@ -4,7 +4,12 @@ from lc_node.api import calls, schema
 from lc_node.runtime.blob_door import BlobDoor
 from lc_node.runtime.config import WorkConfig
 from lc_node.runtime.home import Home
-from lc_node.runtime.policy_file import job_policy, read_policy, write_policy
+from lc_node.runtime.policy_file import (
+    job_policy,
+    read_policy,
+    validate_policy,
+    write_policy,
+)
 from lc_node.runtime.posting import Counter, Posting, find_job
 from lc_node.runtime.reading import Reading, View
 
@@ -31,7 +36,9 @@ class NodeService(Reading, Posting, BlobDoor):
         Raises:
             BadAddress: a submitter's is mistyped.
             BadHours: the hours are none.
+            BadPolicy: a number cannot be meant, or the machine has less than is offered.
         """
+        validate_policy(call.policy)
         policy = job_policy(call.policy)
         write_policy(self._home.policy_path, call.policy)
         self._view.jobs.policy = policy if call.policy.work else None

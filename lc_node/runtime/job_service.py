@@ -7,6 +7,7 @@ from typing import Final
 
 from lc_node.chain.errors import LearningChainError
 from lc_node.chain.job import Job, Phase, Verdict
+from lc_node.chain.transactions import JobSpec
 from lc_node.chain.types import Digest, JobId, Millis
 from lc_node.ports.images import ImageRefused
 from lc_node.runtime.desk import Desk
@@ -46,19 +47,31 @@ class JobService:
 
     def __init__(self, office: Office, policy: JobPolicy | None) -> None:
         """Serve under a policy; None: begin no training, but still evaluate when drawn."""
-        self.policy = policy
         self._office = office
+        self.policy = policy
         self._desks: dict[JobId, Desk] = {}
         self._prefetching: set[JobId] = set()
         self._wake = asyncio.Event()
         self._pausing: Reason | None = None
 
     @property
+    def policy(self) -> JobPolicy | None:
+        """The owner's terms; None: begin no training."""
+        return self._policy
+
+    @policy.setter
+    def policy(self, policy: JobPolicy | None) -> None:
+        """Serve under other terms from the next look on."""
+        self._policy = policy
+        if policy is not None:
+            self._office.workshop.evaluations.limit = policy.offer.memory_bytes
+
+    @property
     def no_jobs_now(self) -> str:
         """Why no job is taken at the moment, whichever it is; empty if one would be."""
         if self.policy is None:
             return "no: `lc-node policy set --work` changes it"
-        is_busy = self._running() >= self.policy.jobs_at_once_max
+        is_busy = len(self._running()) >= self.policy.jobs_at_once_max
         return str(self._pausing or (Reason.BUSY if is_busy else ""))
 
     @property
@@ -174,8 +187,11 @@ class JobService:
             self._office.work.put_choice(job.id, wanted=True, why="")
             _log.info("job %s: taken: %s", _short(job.id), job.spec.title, extra=_of(job.id))
 
-    def _running(self) -> int:
-        return sum(desk.is_taking_a_place for desk in self._desks.values())
+    def _running(self) -> list[JobSpec]:
+        """Return the jobs that take a place here."""
+        job_of = self._office.chain.state.job
+        taking = (job_of(desk.job) for desk in self._desks.values() if desk.is_taking_a_place)
+        return [job.spec for job in taking if job is not None]
 
     def _mine(self, desk: Desk, job: Job) -> Mine:
         trains = self.policy is not None and self._pausing is None  # what is under way goes on

@@ -17,8 +17,10 @@ from lc_node.ports.sandbox import Sandbox
 from lc_node.ports.search import Search
 from lc_node.ports.stores import BlobStore, Naming
 from lc_node.runtime.evaluator import Evaluation, evaluate
+from lc_node.runtime.memory_share import MemoryShare
 from lc_node.runtime.trainer import Assignment, Company, TakenModel, Training, train
 from lc_node.worker.exchange import Leader
+from lc_node.worker.limits import memory_limit
 
 Progress = Callable[[ByteCount, ByteCount], None]
 """Told bytes here and bytes in all."""
@@ -61,6 +63,7 @@ class Workshop:
     def __init__(self, tools: Tools) -> None:
         """Work with these tools."""
         self._tools = tools
+        self.evaluations = MemoryShare()
         self._held: dict[JobId, frozenset[Digest]] = {}
 
     async def image(
@@ -139,14 +142,15 @@ class Workshop:
         return await train(assignment, until=Millis(job.expiry), company=company)
 
     async def evaluate(self, job: Job, image: PreparedImage, model: Path) -> Evaluation:
-        """Evaluate one model in a fresh sandbox.
+        """Evaluate one model in a fresh sandbox, once the evaluations before it leave room for it.
 
         Raises:
             SandboxFailed: the sandbox itself failed; not the job's fault.
         """
         log = Log(self.folder(job.id) / "evaluate.log")
         assignment = self._assignment(job, image)
-        return await evaluate(assignment, model, sandbox=self._tools.sandbox, on_log=log.write)
+        async with self.evaluations.lend(memory_limit(job.spec)):
+            return await evaluate(assignment, model, sandbox=self._tools.sandbox, on_log=log.write)
 
     async def keep_model(self, taken: TakenModel) -> tuple[Digest, ByteCount]:
         """Store a taken model under the root of its chunks, and return its name and size."""

@@ -1,10 +1,11 @@
 """Which jobs a node takes: its owner's terms, and the named reason why a job does not meet them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from lc_node.chain.job import Job, Phase
-from lc_node.chain.transactions import ModelFormat, Resources
+from lc_node.chain.transactions import JobSpec, ModelFormat, Resources
 from lc_node.chain.types import ByteCount, MicroCredits, Millis, MillisSpan, PublicKey, Seconds
 from lc_node.worker.hours import Hours, Minute
 from lc_node.worker.limits import memory_limit
@@ -22,7 +23,10 @@ class JobPolicy:
     image_bytes_max: ByteCount
     jobs_at_once_max: int
     offer: Resources
-    """What the owner gives to all jobs together; the gpus may be 0."""
+    """What the owner gives to all trainings together; the gpus may be 0.
+
+    Evaluations, which are duties and short, share as much memory once more (``runtime.memory_share``).
+    """
     allow: frozenset[PublicKey] = frozenset()
     """Submitters whose jobs are taken; empty: everybody's."""
     deny: frozenset[PublicKey] = frozenset()
@@ -63,23 +67,25 @@ class Reason(StrEnum):
     MEMORY = "it wants more memory than is offered"
     DISK = "it wants more disk than is offered"
     BUSY = "as many jobs as jobs_at_once_max are running"
+    FULL = "the jobs that run here leave less of the machine than it wants"
     HOURS = "it is not an hour in which jobs are taken"
     BATTERY = "the machine runs on its battery"
     LOAD = "others use more of the processors than others_percent_max"
 
 
 def reason_to_decline(
-    policy: JobPolicy, job: Job, *, me: PublicKey, now: Millis, running: int
+    policy: JobPolicy, job: Job, *, me: PublicKey, now: Millis, running: Sequence[JobSpec]
 ) -> Reason | None:
     """Return the first term that a job does not meet, None if the node wants it.
 
-    ``running`` counts the other jobs being trained here. What the owner can change comes last.
+    ``running`` are the other jobs being trained here. What the owner can change comes last.
     """
     unmet = (
         *_unmet_by_nature(policy, job, me),
         *_unmet_terms(policy, job, now),
         *_unmet_resources(policy.offer, job),
-        (running >= policy.jobs_at_once_max, Reason.BUSY),
+        (len(running) >= policy.jobs_at_once_max, Reason.BUSY),
+        (not _fits(policy.offer, (*running, job.spec)), Reason.FULL),
     )
     return next((reason for is_unmet, reason in unmet if is_unmet), None)
 
@@ -125,4 +131,15 @@ def _unmet_resources(offer: Resources, job: Job) -> tuple[tuple[bool, Reason], .
         (wanted.millicpus > offer.millicpus, Reason.CPUS),
         (memory_limit(job.spec) > offer.memory_bytes, Reason.MEMORY),
         (wanted.disk_bytes > offer.disk_bytes, Reason.DISK),
+    )
+
+
+def _fits(offer: Resources, specs: Sequence[JobSpec]) -> bool:
+    """Return whether what these jobs want is offered, all together."""
+    wanted = [spec.resources for spec in specs]
+    return (
+        sum(one.gpus for one in wanted) <= offer.gpus
+        and sum(one.millicpus for one in wanted) <= offer.millicpus
+        and sum(memory_limit(spec) for spec in specs) <= offer.memory_bytes
+        and sum(one.disk_bytes for one in wanted) <= offer.disk_bytes
     )

@@ -113,6 +113,21 @@ def test_a_policy_is_changed_in_what_is_named(node: Background, capsys: Capture)
     assert "jobs at once        3" in capsys.readouterr().out
 
 
+def test_an_offer_is_changed_in_what_is_named(node: Background, capsys: Capture) -> None:
+    before = node.service.policy_now.offered
+
+    assert run(["policy", "set", "--cpus", "1.5", "--memory", "2G"]) == Exit.OK
+    after = node.service.policy_now.offered
+    assert after == msgspec.structs.replace(before, millicpus=1500, memory_bytes=2 * 2**30)
+    assert "processors          1.5" in capsys.readouterr().out
+
+
+def test_a_mistyped_size_is_answered_with_an_example(node: Background, capsys: Capture) -> None:
+    assert node.home.exists()
+    assert run(["policy", "set", "--disk", "lots"]) == Exit.USAGE
+    assert "'lots' is not a size, such as 500M or 20G." in capsys.readouterr().err
+
+
 def test_a_policy_s_lists_are_written_with_commas(node: Background, capsys: Capture) -> None:
     words = [
         "--deny",

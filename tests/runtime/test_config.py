@@ -11,10 +11,12 @@ from lc_node.chain.types import PublicKey
 from lc_node.runtime.config import BadConfig, Config, WorkConfig, read_config
 from lc_node.runtime.config_file import DEFAULT_CONFIG_TEXT
 from lc_node.runtime.policy_file import (
+    BadPolicy,
     BadPolicyFile,
     job_policy,
     policy_of,
     read_policy,
+    validate_policy,
     write_policy,
 )
 from lc_node.worker.hours import Hours, Minute
@@ -151,3 +153,27 @@ def test_blocks_may_be_pruned(path: Path) -> None:
     path.write_text("[storage]\nblocks_kept = 2000\n")
 
     assert read_config(path).storage.blocks_kept == 2_000
+
+
+def test_the_policy_of_untouched_settings_can_hold() -> None:
+    validate_policy(policy_of(WorkConfig()))
+
+
+@pytest.mark.parametrize(
+    ("settings", "term"),
+    [
+        (WorkConfig(millicpus=1_000_000_000), "offered.millicpus"),
+        (WorkConfig(memory_bytes=2**60), "offered.memory_bytes"),
+        (WorkConfig(gpus=65), "offered.gpus"),
+    ],
+)
+def test_no_more_is_offered_than_the_machine_has(settings: WorkConfig, term: str) -> None:
+    with pytest.raises(BadPolicy, match=f"{term} is .*on this machine it may be"):
+        validate_policy(policy_of(settings))
+
+
+def test_a_number_that_nobody_can_mean_is_named() -> None:
+    policy = msgspec.structs.replace(policy_of(WorkConfig()), jobs_at_once=-1)
+
+    with pytest.raises(BadPolicy, match="jobs_at_once is -1"):
+        validate_policy(policy)

@@ -40,7 +40,7 @@ def offer(**terms: object) -> Resources:
 
 
 def test_a_job_that_meets_every_term_is_taken() -> None:
-    assert reason_to_decline(POLICY, OPEN, me=ME, now=NOW, running=0) is None
+    assert reason_to_decline(POLICY, OPEN, me=ME, now=NOW, running=()) is None
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,27 @@ def test_a_job_that_meets_every_term_is_taken() -> None:
     ],
 )
 def test_a_term_that_is_not_met_is_named(policy: Callable[[], JobPolicy], reason: Reason) -> None:
-    assert reason_to_decline(policy(), OPEN, me=ME, now=NOW, running=0) is reason
+    assert reason_to_decline(policy(), OPEN, me=ME, now=NOW, running=()) is reason
+
+
+def test_a_job_is_taken_beside_another_while_both_fit() -> None:
+    roomy = replace(
+        POLICY,
+        jobs_at_once_max=2,
+        offer=offer(millicpus=2_000, memory_bytes=2_600, disk_bytes=200),
+    )
+
+    assert reason_to_decline(roomy, OPEN, me=ME, now=NOW, running=(SPEC,)) is None
+
+
+@pytest.mark.parametrize(
+    "short", [{"millicpus": 1_999}, {"memory_bytes": 2_599}, {"disk_bytes": 199}]
+)
+def test_a_job_that_does_not_fit_beside_another_waits(short: dict[str, int]) -> None:
+    wide = {"millicpus": 2_000, "memory_bytes": 2_600, "disk_bytes": 200} | short
+    policy = replace(POLICY, jobs_at_once_max=2, offer=offer(**wide))
+
+    assert reason_to_decline(policy, OPEN, me=ME, now=NOW, running=(SPEC,)) is Reason.FULL
 
 
 @pytest.mark.parametrize(
@@ -86,7 +106,7 @@ def test_a_term_that_is_not_met_is_named(policy: Callable[[], JobPolicy], reason
     ],
 )
 def test_a_job_that_cannot_be_taken_says_why(job: Job, me: PublicKey, reason: Reason) -> None:
-    assert reason_to_decline(POLICY, job, me=me, now=NOW, running=0) is reason
+    assert reason_to_decline(POLICY, job, me=me, now=NOW, running=()) is reason
 
 
 NIGHT = Hours(begin=Minute(22 * 60), end=Minute(7 * 60))
