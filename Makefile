@@ -24,12 +24,16 @@ setup: $(READY) ## make .venv with everything locked, and see that jobs can be i
 network:
 	@scripts/ensure-network
 
+.PHONY: registry
+registry:
+	@scripts/ensure-registry
+
 .PHONY: demo
 demo: setup ## seven nodes on this machine train a notebook's job and ban a liar (JSON=FILE keeps the figures)
 	@$(BIN)/lc-node demo $(if $(JSON),--json $(JSON))
 
 .PHONY: test
-test: setup network lint ## everything that must hold: lint, types, contracts, tests, coverage of the pure packages
+test: setup network registry lint ## everything that must hold: lint, types, contracts, tests, coverage of the pure packages
 	@$(PYTEST) -n 2 --dist loadgroup -m "not soak" --cov --cov-report=term --durations=8
 
 .PHONY: lint

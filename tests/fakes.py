@@ -185,6 +185,9 @@ class SketchedImages:
             raise ImageRefused(self.refusal)
         return PreparedImage(rootfs=Path("/nowhere"), argv=("job",), environment={})
 
+    async def forget(self, manifest: Digest) -> None:
+        return
+
 
 class Graph:
     """A fetcher of blobs that others have; what is here already is not fetched."""

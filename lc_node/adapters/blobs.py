@@ -132,6 +132,20 @@ class DirectoryBlobStore:
             path.unlink(missing_ok=True)
         return False
 
+    def holds(self, digest: Digest) -> bool:
+        """Tell whether a blob is here and whole; unlike ``path_of`` that is no use of it."""
+        with self._lock:
+            size = self._complete.get(digest)
+            return size is not None and _is_file_of(self._complete_path(digest), size)
+
+    def remove(self, digest: Digest) -> ByteCount:
+        """Delete a blob unless it is pinned; return how many bytes that has freed."""
+        with self._lock:
+            if digest in self._pins or digest not in self._complete:
+                return ByteCount(0)
+            self._complete_path(digest).unlink(missing_ok=True)
+            return self._complete.pop(digest)
+
     def pin(self, digest: Digest) -> None:
         """Keep a blob, present or yet to come, until as many ``unpin`` calls."""
         with self._lock:

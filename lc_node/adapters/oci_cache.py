@@ -82,6 +82,12 @@ class TreeCache:
             raise
         return record
 
+    def remove(self, name: Digest) -> None:
+        """Remove a tree if it is there; may take seconds."""
+        place = self._folder / name.hex()
+        if place.exists():
+            self._discard(place)
+
     def make_room(self, held: Collection[Digest]) -> None:
         """Remove what was used longest ago and is not held, until the rest fits; may take seconds."""
         trees = sorted(self._all())

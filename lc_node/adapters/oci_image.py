@@ -27,6 +27,7 @@ from lc_node.oci.manifest import (
     decode_manifest,
     validate_image,
 )
+from lc_node.oci.platforms import architecture_of
 from lc_node.ports.images import BlobReference, ImageRefused, PreparedImage
 from lc_node.ports.stores import BlobStore
 
@@ -35,7 +36,6 @@ _SCRIPT: Final = (
     "from lc_node.adapters.oci_unpack import main; main()"
 )
 _PACKAGES: Final = Path(lc_node.__file__).parents[1]
-_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +119,12 @@ class OciImageStore:
             await asyncio.to_thread(self._cache.make_room, set(self._held))
             return image
 
+    async def forget(self, manifest: Digest) -> None:
+        """Remove what was unpacked of an image, unless somebody holds it."""
+        async with self._preparing:
+            if manifest not in self._held:
+                await asyncio.to_thread(self._cache.remove, manifest)
+
     def _manifest(self, digest: Digest) -> Manifest:
         data = self._small_blob(digest, MANIFEST_BYTES_MAX, "manifest")
         try:
@@ -138,7 +144,7 @@ class OciImageStore:
         except MalformedImage as error:
             raise ImageRefused(str(error)) from error
         ours = os.uname().machine
-        if config.architecture != _ARCHITECTURES.get(ours, ours):
+        if config.architecture != architecture_of(ours):
             raise ImageRefused(f"it is for {config.architecture}, this machine is {ours}")
         return config
 

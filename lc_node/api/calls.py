@@ -36,6 +36,7 @@ from lc_node.api.schema import (
     Status,
     Wallet,
 )
+from lc_node.api.schema_images import ImageName, ImageView, RemovedImage
 from lc_node.api.schema_jobs import (
     CheckReport,
     FetchedModel,
@@ -248,6 +249,23 @@ class ReadBlob(Call[bytes], tag="read_blob"):
     length: Annotated[int, msgspec.Meta(ge=1, le=CHUNK_BYTES_MAX)]
 
 
+class GetImages(Call[tuple[ImageView, ...]], tag="images"):
+    """The images that the node keeps for its owner, and those of jobs."""
+
+
+class KeepImage(Call[ImageView], tag="keep_image"):
+    """Keep an image, whose blobs were put into the node, until it is removed; under a name, unless that is empty."""
+
+    image: Digest
+    name: ImageName = ""
+
+
+class RemoveImage(LongCall[RemovedImage], tag="remove_image"):
+    """Forget an image and its names, and delete of it what nothing else needs; refused with ``ImageInUse``."""
+
+    image: Digest
+
+
 AnyCall: TypeAlias = (
     Hello
     | GetStatus
@@ -276,6 +294,9 @@ AnyCall: TypeAlias = (
     | PutChunk
     | EndBlob
     | ReadBlob
+    | GetImages
+    | KeepImage
+    | RemoveImage
 )
 
 CALLS: Final[tuple[type[AnyCall], ...]] = get_args(AnyCall)

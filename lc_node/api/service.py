@@ -7,7 +7,7 @@ or any ``LearningChainError``, whose class's name becomes the code that the clie
 
 from typing import Protocol
 
-from lc_node.api import calls, schema, schema_jobs
+from lc_node.api import calls, schema, schema_images, schema_jobs
 
 
 class Reading(Protocol):
@@ -130,5 +130,21 @@ class BlobKeeping(Protocol):
         ...
 
 
-class Service(Reading, Posting, Working, BlobKeeping, Protocol):
+class ImageKeeping(Protocol):
+    """The owner's images."""
+
+    async def images(self) -> tuple[schema_images.ImageView, ...]:
+        """Return the images that are kept, and those of jobs."""
+        ...
+
+    async def keep_image(self, call: calls.KeepImage) -> schema_images.ImageView:
+        """Keep an image whose blobs are here."""
+        ...
+
+    async def remove_image(self, call: calls.RemoveImage) -> schema_images.RemovedImage:
+        """Forget an image."""
+        ...
+
+
+class Service(Reading, Posting, Working, BlobKeeping, ImageKeeping, Protocol):
     """Everything a node answers."""

@@ -15,6 +15,8 @@ _SIZE: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([KMGT]?)B?")
 _BYTES: Final = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _SPAN: Final = re.compile(r"(\d{1,9})([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_KIBI: Final = 1024
+_THOUSAND: Final = 1000
 _ADDRESS_SHOWN: Final = 12
 _ID_SHOWN: Final = 8
 
@@ -29,6 +31,22 @@ def credits_text(micro: int) -> str:
 def loss_text(loss: NanoLoss | None) -> str:
     """Return a loss with as many digits as tell bids apart."""
     return "-" if loss is None else f"{loss / _NANO:.6g}"
+
+
+def bytes_text(count: int) -> str:
+    """Return a size with three digits: ``21.4 MiB``; small ones to the byte."""
+    size, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if size < _KIBI:
+            break
+        size, unit = size / _KIBI, larger
+    return (
+        f"{count} B"
+        if unit == "B"
+        else f"{size:.3g} {unit}"
+        if size < _THOUSAND
+        else f"{size:.0f} {unit}"
+    )
 
 
 def span_text(milliseconds: int) -> str:

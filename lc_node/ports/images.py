@@ -51,3 +51,7 @@ class ImageStore(Protocol):
             ImageRefused: a layer is malformed, hostile, or over a limit.
         """
         ...
+
+    async def forget(self, manifest: Digest) -> None:
+        """Remove what was unpacked of an image, unless somebody holds it."""
+        ...

@@ -330,6 +330,14 @@ class BlobStore(Protocol):
         """Allow a blob to be evicted again."""
         ...
 
+    def holds(self, digest: Digest) -> bool:
+        """Tell whether a blob is here and whole; unlike ``path_of`` that is no use of it."""
+        ...
+
+    def remove(self, digest: Digest) -> ByteCount:
+        """Delete a blob unless it is pinned; return how many bytes that has freed."""
+        ...
+
     @property
     def used(self) -> ByteCount:
         """Bytes of complete and partial blobs."""

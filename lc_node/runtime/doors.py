@@ -4,6 +4,8 @@ from lc_node.api import calls, schema
 from lc_node.runtime.blob_door import BlobDoor
 from lc_node.runtime.config import WorkConfig
 from lc_node.runtime.home import Home
+from lc_node.runtime.image_catalogue import ImageCatalogue
+from lc_node.runtime.image_door import ImageDoor
 from lc_node.runtime.policy_file import (
     job_policy,
     read_policy,
@@ -14,7 +16,7 @@ from lc_node.runtime.posting import Counter, Posting, find_job
 from lc_node.runtime.reading import Reading, View
 
 
-class NodeService(Reading, Posting, BlobDoor):
+class NodeService(Reading, Posting, BlobDoor, ImageDoor):
     """Implements ``api.service.Service``."""
 
     def __init__(self, view: View, counter: Counter, *, home: Home, work: WorkConfig) -> None:
@@ -22,6 +24,13 @@ class NodeService(Reading, Posting, BlobDoor):
         Reading.__init__(self, view)
         Posting.__init__(self, counter)
         BlobDoor.__init__(self, counter.blobs)
+        ImageDoor.__init__(
+            self,
+            ImageCatalogue(home.image_names_path),
+            images=counter.images,
+            blobs=counter.blobs,
+            live_jobs=lambda: tuple(counter.ledger.state.live_jobs()),
+        )
         self._view = view
         self._home = home
         self._work = work

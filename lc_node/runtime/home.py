@@ -139,6 +139,11 @@ class Home:
         return self.path / "images"
 
     @property
+    def image_names_path(self) -> Path:
+        """The images that the owner has brought, and what they are called."""
+        return self.path / "image-names.json"
+
+    @property
     def jobs_path(self) -> Path:
         """Folders of running jobs."""
         return self.path / "jobs"

@@ -6,13 +6,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from lc_node.adapters.blobs import DirectoryBlobStore
+from lc_node.adapters.oci_image import OciImageStore
 from lc_node.api import calls, schema, schema_jobs
 from lc_node.api.endpoint import close_endpoint, open_endpoint
 from lc_node.api.errors import Refused, UnknownThing
 from lc_node.api.server import ApiServer
 from lc_node.chain.errors import InvalidTransaction
+from lc_node.chain.job import Job
 from lc_node.chain.types import ByteCount
 from lc_node.runtime.blob_door import BlobDoor
+from lc_node.runtime.image_catalogue import ImageCatalogue
+from lc_node.runtime.image_door import ImageDoor
 
 ADDRESS = schema.Address("lc1sample")
 CHAIN = schema.Digest("c" * 64)
@@ -77,11 +81,21 @@ def event(code: str, *, job: schema.JobId = JOB) -> schema.Event:
     return schema.Event(time=schema.Millis(1_000), code=code, text=f"{code} happened", job=job)
 
 
-class SampleService(BlobDoor):
+class SampleService(BlobDoor, ImageDoor):
     """Answers every call; ``release`` lets a ``check`` end, ``cancel`` is refused by a rule."""
 
-    def __init__(self, blobs: DirectoryBlobStore) -> None:
-        super().__init__(blobs)
+    def __init__(self, blobs: DirectoryBlobStore, folder: Path) -> None:
+        BlobDoor.__init__(self, blobs)
+        images = OciImageStore(folder / "images", blobs, cache_bytes_max=BLOBS_MAX)
+        catalogue = ImageCatalogue(folder / "image-names.json")
+        ImageDoor.__init__(
+            self, catalogue, images=images, blobs=blobs, live_jobs=lambda: self.live_jobs
+        )
+        self.live_jobs: list[Job] = []
+        self.requests: list[schema_jobs.JobRequest] = []
+        self.report = schema_jobs.CheckReport(
+            problem=schema_jobs.CheckProblem.NONE, text="Fits.", log_tail=""
+        )
         self.release = asyncio.Event()
         self.when_asked: Callable[[], None] = lambda: None
         self.policy_now = POLICY
@@ -191,12 +205,11 @@ class SampleService(BlobDoor):
     async def check(self, call: calls.Check) -> schema_jobs.CheckReport:
         """Work until released."""
         await self.release.wait()
-        return schema_jobs.CheckReport(
-            problem=schema_jobs.CheckProblem.NONE, text="Fits.", log_tail=""
-        )
+        return self.report
 
     async def submit(self, call: calls.Submit) -> schema_jobs.Submitted:
         """Accept the job."""
+        self.requests.append(call.request)
         return schema_jobs.Submitted(
             job=JOB, height=7, time=schema.Millis(1), expiry=schema.Millis(2), price=PRICE
         )
@@ -253,7 +266,7 @@ async def serving(
 ) -> AsyncIterator[tuple[ApiServer, SampleService]]:
     """Run a node's door over ``folder``/home, its sockets under ``folder``/run."""
     home, runtime = _folders(folder)
-    service = kind(DirectoryBlobStore(home / "blobs", bytes_max=BLOBS_MAX))
+    service = kind(DirectoryBlobStore(home / "blobs", bytes_max=BLOBS_MAX), home)
     endpoint = open_endpoint(home, {"XDG_RUNTIME_DIR": str(runtime)})
     server = ApiServer(endpoint, service, beat_seconds=BEAT_SECONDS)
     async with asyncio.TaskGroup() as group:

@@ -36,8 +36,8 @@ GOOD_CHECK = schema_jobs.CheckReport(
 class DeskService(SampleService):
     """Posts what it is asked to post, and keeps it."""
 
-    def __init__(self, blobs: DirectoryBlobStore) -> None:
-        super().__init__(blobs)
+    def __init__(self, blobs: DirectoryBlobStore, folder: Path) -> None:
+        super().__init__(blobs, folder)
         self.posted: list[schema_jobs.JobRequest] = []
         self.asked: list[object] = []
         self.balance = 100_000_000
