@@ -3,6 +3,7 @@
 It is a static executable put together here, so that a probe needs neither an image nor a file of the host.
 """
 
+import asyncio
 import errno
 import struct
 import tempfile
@@ -15,6 +16,7 @@ from typing import Final
 from lc_node.adapters.bubblewrap_command import INSIDE_USER
 from lc_node.adapters.bubblewrap_run import BubblewrapRun
 from lc_node.adapters.oci_unpack import MOUNT_POINTS
+from lc_node.adapters.output_disk import OUT_MEMORY_MAX
 from lc_node.chain.types import ByteCount, MillisSpan, Seconds
 from lc_node.ports.sandbox import (
     Enforced,
@@ -62,6 +64,7 @@ _LIMITS: Final = Limits(
     line_bytes=ByteCount(4096),
     grace=Seconds(0),
 )
+_FILL_SECONDS_MAX: Final = 2.0
 _SPIN_MS: Final = 400
 _SPIN_MILLICPUS: Final = 100
 _CAPABILITY_SETS: Final = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
@@ -101,10 +104,12 @@ class Canary:
         run: Callable[[RunRequest], AbstractAsyncContextManager[BubblewrapRun]],
         *,
         has_cgroups: bool,
+        has_disks: bool = False,
     ) -> None:
         """Test the sandbox whose ``open`` is ``run``."""
         self._run = run
         self._memory = Enforced.MEMORY_HARD if has_cgroups else Enforced.MEMORY_SOFT
+        self._has_disks = has_disks
         self._rootfs = Path()
 
     async def enforced(self) -> frozenset[Enforced]:
@@ -137,6 +142,21 @@ class Canary:
             yield Enforced.DISK
         async for found in self._observations_while_spinning():
             yield found
+        if self._has_disks and await self._has_out_on_disk():
+            yield Enforced.OUT_ON_DISK
+
+    async def _has_out_on_disk(self) -> bool:
+        """Fill a large /lc/out with less memory than that: where it fits, it is no memory."""
+        limits = replace(_LIMITS, out_bytes=ByteCount(OUT_MEMORY_MAX + _MIB))
+        try:
+            async with (
+                asyncio.timeout(_FILL_SECONDS_MAX),
+                self._run(self._request(limits, "w", "/lc/out/full")) as run,
+            ):
+                outcome = await run.wait()
+        except (TimeoutError, SandboxFailed):
+            return False
+        return outcome.exit_code in {errno.ENOSPC, errno.EFBIG}
 
     async def _observations_while_spinning(self) -> AsyncIterator[Enforced]:
         limits = replace(_LIMITS, wall=MillisSpan(_SPIN_MS), millicpus=_SPIN_MILLICPUS)

@@ -96,6 +96,7 @@ def launcher_words(
     *,
     user: int | None,
     cgroups: Sequence[Path],
+    disk: Path | None = None,
 ) -> list[str]:
     """Return what the launcher is to do, without the first word, the node's process id.
 
@@ -104,6 +105,7 @@ def launcher_words(
         bubblewrap: what to run it with.
         user: the host's user id to run as, where we are root; None to stay who we are.
         cgroups: control groups to join; empty where there are none, then softer limits take their place.
+        disk: the file system for /lc/out, in a file; None: it lies in memory.
 
     Raises:
         SandboxFailed: an input has an unsafe name.
@@ -125,7 +127,10 @@ def launcher_words(
         raise SandboxFailed(f"{len(request.inputs)} inputs, at most {INPUTS_MAX} are allowed")
     for name in sorted(request.inputs):
         words += ["bind", str(request.inputs[name]), f"in/{_safe(name)}"]
-    words += ["volume", "out", str(limits.out_bytes), str(limits.inodes)]
+    if disk is None:
+        words += ["volume", "out", str(limits.out_bytes), str(limits.inodes)]
+    else:
+        words += ["disk", "out", str(disk)]
     if request.layout is Layout.APART:
         words += ["volume", "scratch", str(limits.scratch_bytes), str(limits.inodes)]
     return [*words, "--", bubblewrap.program, *_bubblewrap_words(request)]

@@ -33,12 +33,18 @@ _SOFT_LOOK_SECONDS: Final = 0.025
 class BubblewrapRun:
     """A run from its launch to the moment when nothing is left of it; see ``ports.sandbox.Run``."""
 
-    def __init__(self, spawned: Spawned, limits: Limits, cgroup: Cgroup | None) -> None:
-        """Follow a launcher that was just spawned; without a control group, count for ourselves."""
+    def __init__(
+        self, spawned: Spawned, limits: Limits, cgroup: Cgroup | None, *, has_disk: bool = False
+    ) -> None:
+        """Follow a launcher that was just spawned; without a control group, count for ourselves.
+
+        With ``has_disk``, /lc/out is no memory.
+        """
         look_seconds = _SOFT_LOOK_SECONDS if cgroup is None else _HARD_LOOK_SECONDS
         self._pid = spawned.pid
         self._limits = limits
         self._cgroup = cgroup
+        self._has_disk = has_disk
         self._life = Life(spawned, wall_seconds=limits.wall / 1000, look_seconds=look_seconds)
         self._streams = Streams(spawned, limits, self._on_excess)
 
@@ -57,8 +63,9 @@ class BubblewrapRun:
         except SandboxFailed as error:
             self._streams.drain_log()
             raise SandboxFailed(f"{error} {self._streams.log_tail}".strip()) from error
+        in_memory = self._life.volumes[1:] if self._has_disk else self._life.volumes
         meter = self._cgroup or ProcessTree(
-            self._pid, self._life.volumes, memory_bytes=self._limits.memory_bytes
+            self._pid, in_memory, memory_bytes=self._limits.memory_bytes
         )
         self._life.measure_by(meter)
 

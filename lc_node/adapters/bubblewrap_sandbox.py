@@ -7,7 +7,7 @@ import os
 import platform
 import secrets
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -22,9 +22,11 @@ from lc_node.adapters.cgroups import (
     find_tree,
     remove_groups,
 )
+from lc_node.adapters.output_disk import OutputDisks, find_output_disks, needs_disk
 from lc_node.adapters.seccomp import bpf_program, syscall_table
 from lc_node.ports.sandbox import (
     Capabilities,
+    Enforced,
     RunRequest,
     SandboxFailed,
     SandboxUnavailable,
@@ -47,6 +49,7 @@ class _Means:
     bubblewrap: Bubblewrap
     syscall_filter: bytes
     tree: CgroupTree | None
+    disks: OutputDisks | None
     is_root: bool
 
 
@@ -58,7 +61,12 @@ class BubblewrapSandbox:
     """
 
     def __init__(
-        self, owner: str, *, bubblewrap: Bubblewrap | None = None, use_cgroups: bool = True
+        self,
+        owner: str,
+        *,
+        bubblewrap: Bubblewrap | None = None,
+        use_cgroups: bool = True,
+        disks: Path | None = None,
     ) -> None:
         """Prepare to run jobs; nothing is started yet.
 
@@ -66,10 +74,12 @@ class BubblewrapSandbox:
             owner: a name that no other node on this machine has, and that this one keeps over restarts.
             bubblewrap: which to use, if not the one found.
             use_cgroups: False to go without them even where they can be had.
+            disks: the folder for large outputs, on a disk, this node's alone; without it they lie in memory.
         """
         self._owner = owner
         self._bubblewrap = bubblewrap
         self._use_cgroups = use_cgroups
+        self._disks = disks
         self._means: _Means | None = None
         self._slots: set[int] = set()
         self._life = secrets.token_hex(4)
@@ -82,12 +92,16 @@ class BubblewrapSandbox:
             SandboxUnavailable: nothing could be isolated; the message names the remedy.
         """
         means = self._ready()
-        canary = Canary(self.open, has_cgroups=means.tree is not None)
+        canary = Canary(
+            self.open, has_cgroups=means.tree is not None, has_disks=means.disks is not None
+        )
         try:
             async with asyncio.timeout(PROBE_SECONDS_MAX):
                 enforced = await canary.enforced()
         except TimeoutError as error:
             raise SandboxUnavailable("the sandbox's self-test did not end in time") from error
+        if Enforced.OUT_ON_DISK not in enforced:
+            self._means = replace(means, disks=None)  # loop devices may be forbidden
         return Capabilities(
             engine="bubblewrap", version=means.bubblewrap.version, enforced=enforced
         )
@@ -105,9 +119,13 @@ class BubblewrapSandbox:
             raise SandboxFailed(NO_GPUS)
         slot = self._lend_slot()
         name = f"{self._life}-{next(self._runs)}"
+        user = FIRST_USER + slot
+        disk: Path | None = None
         try:
+            if means.disks is not None and needs_disk(request.limits):
+                disk = await asyncio.to_thread(means.disks.make, request.limits, user)
             cgroup = _make_cgroup(means.tree, name, request)
-            run = _spawn(means, request, cgroup, user=FIRST_USER + slot)
+            run = _spawn(means, request, cgroup, user=user, disk=disk)
             try:
                 await run.start()
                 yield run
@@ -115,12 +133,16 @@ class BubblewrapSandbox:
                 await run.close()
         finally:
             self._slots.discard(slot)
+            if disk is not None:
+                disk.unlink(missing_ok=True)  # else the launcher has
             if means.tree is not None:
                 await asyncio.to_thread(_remove, means.tree, name)
 
     async def reap(self) -> None:
         """Kill and remove what is left of an earlier life: mounts and processes die with a node, groups do not."""
-        tree = self._ready().tree
+        tree, disks = self._ready().tree, self._ready().disks
+        if disks is not None:
+            disks.reap()
         if tree is not None:
             for folder in tree.folders():
                 for leftover in _leftovers(folder, self._life):
@@ -143,6 +165,7 @@ class BubblewrapSandbox:
                 bubblewrap=self._bubblewrap or find_bubblewrap(),
                 syscall_filter=bpf_program(table),
                 tree=self._find_tree() if is_root else None,
+                disks=find_output_disks(self._disks) if is_root else None,
                 is_root=is_root,
             )
         return self._means
@@ -195,16 +218,17 @@ def _remove(tree: CgroupTree, name: str) -> None:
 
 
 def _spawn(
-    means: _Means, request: RunRequest, cgroup: Cgroup | None, *, user: int
+    means: _Means, request: RunRequest, cgroup: Cgroup | None, *, user: int, disk: Path | None
 ) -> BubblewrapRun:
     words = launcher_words(
         request,
         means.bubblewrap,
         user=user if means.is_root else None,
         cgroups=() if cgroup is None else cgroup.folders,
+        disk=disk,
     )
     try:
         spawned = spawn_launcher(words, syscall_filter=means.syscall_filter)
     except OSError as error:
         raise SandboxFailed(f"the sandbox cannot be started: {error}") from error
-    return BubblewrapRun(spawned, request.limits, cgroup)
+    return BubblewrapRun(spawned, request.limits, cgroup, has_disk=disk is not None)

@@ -23,6 +23,8 @@ class Enforced(StrEnum):
     DISK = "disk"
     INODES = "inodes"
     WALL_TIME = "wall_time"
+    OUT_ON_DISK = "out_on_disk"
+    """Large outputs lie on a disk of their own; else all that a job puts out lies in memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,7 @@ class Limits:
 
     millicpus: int
     memory_bytes: ByteCount
-    """Of all processes together, and of what they store in /lc/out, /tmp and /dev/shm."""
+    """Of all processes together, and of what they store in /tmp, /dev/shm, and in /lc/out unless it is on a disk."""
     pids: int
     out_bytes: ByteCount
     """Size of the folder that ``take`` reads from, which the layout names."""

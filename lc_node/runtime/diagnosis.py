@@ -1,13 +1,15 @@
 """What ``lc-node doctor`` looks at before a node is started."""
 
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from lc_node.chain.errors import LearningChainError
-from lc_node.ports.sandbox import SandboxUnavailable
+from lc_node.ports.sandbox import Enforced, SandboxUnavailable
 from lc_node.runtime.home import Home
 
 _DISK_WANTED: Final = 5 * 1024**3
@@ -40,12 +42,15 @@ async def diagnose(home: Home | None) -> Diagnosis:
 
 
 async def _sandbox() -> Finding:
-    try:
-        found = await BubblewrapSandbox("doctor").probe()
-    except SandboxUnavailable as error:
-        return Finding(name="sandbox", is_fine=False, text=str(error))
+    with tempfile.TemporaryDirectory(prefix="lc-doctor-") as disks:
+        try:
+            found = await BubblewrapSandbox("doctor", disks=Path(disks)).probe()
+        except SandboxUnavailable as error:
+            return Finding(name="sandbox", is_fine=False, text=str(error))
     enforced = ", ".join(sorted(str(one) for one in found.enforced))
     text = f"{found.engine} {found.version} enforces {enforced}"
+    if Enforced.OUT_ON_DISK not in found.enforced:
+        text += "; large outputs lie in memory: only root can mount disks for them (mke2fs, /dev/loop-control)"
     return Finding(name="sandbox", is_fine=True, text=text)
 
 

@@ -144,6 +144,11 @@ class Home:
         return self.path / "image-names.json"
 
     @property
+    def outputs_path(self) -> Path:
+        """Disks of running jobs, each in a file."""
+        return self.path / "outputs"
+
+    @property
     def jobs_path(self) -> Path:
         """Folders of running jobs."""
         return self.path / "jobs"

@@ -21,7 +21,8 @@ class Workplace:
 
     def __init__(self, home: Home, config: Config, blobs: BlobStore, *, node: PublicKey) -> None:
         """Build both; nothing is started or looked at yet."""
-        self.sandbox: Final = MeasuredSandbox(BubblewrapSandbox(node.hex()[:16]))
+        sandbox = BubblewrapSandbox(node.hex()[:16], disks=home.outputs_path)
+        self.sandbox: Final = MeasuredSandbox(sandbox)
         self.images: Final[ImageStore] = OciImageStore(
             home.images_path,
             blobs,
