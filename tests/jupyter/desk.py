@@ -40,12 +40,17 @@ class DeskService(SampleService):
         super().__init__(blobs, folder)
         self.posted: list[schema_jobs.JobRequest] = []
         self.asked: list[object] = []
+        self.asked_jobs = calls.GetJobs()
         self.balance = 100_000_000
         self.report = GOOD_CHECK
         self.stories: dict[schema.JobId, schema_jobs.JobStory] = {}
         self.peers_now: tuple[schema.Peer, ...] = ()
         self.changes: tuple[schema.CreditChange, ...] = ()
         self.model_format = schema.ModelFormat.RAW
+
+    async def jobs(self, call: calls.GetJobs) -> tuple[schema_jobs.JobSummary, ...]:
+        self.asked_jobs = call
+        return await super().jobs(call)
 
     async def peers(self) -> tuple[schema.Peer, ...]:
         return self.peers_now
