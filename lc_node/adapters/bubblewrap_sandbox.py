@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from lc_node.adapters.bubblewrap_canary import Canary
 from lc_node.adapters.bubblewrap_command import Bubblewrap, find_bubblewrap, launcher_words
 from lc_node.adapters.bubblewrap_process import spawn_launcher
 from lc_node.adapters.bubblewrap_run import BubblewrapRun
@@ -23,6 +22,7 @@ from lc_node.adapters.cgroups import (
     remove_groups,
 )
 from lc_node.adapters.output_disk import OutputDisks, find_output_disks, needs_disk
+from lc_node.adapters.sandbox_canary import Canary
 from lc_node.adapters.seccomp import bpf_program, syscall_table
 from lc_node.ports.sandbox import (
     Capabilities,
@@ -37,6 +37,11 @@ FIRST_USER: Final = 231_100
 """The host's user id of the first run at a time, where the node is root; the next run has the next."""
 
 RUNS_MAX: Final = 100
+
+_REMEDY: Final = (
+    "allow user namespaces: sysctl -w user.max_user_namespaces=10000; on Debian also "
+    "kernel.unprivileged_userns_clone=1, on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0"
+)
 
 NO_GPUS: Final = "bubblewrap cannot give a run a GPU; use docker with the NVIDIA container runtime"
 """Device files alone would be half of it: the driver's libraries, which must match it, are not in the image."""
@@ -98,6 +103,8 @@ class BubblewrapSandbox:
         try:
             async with asyncio.timeout(PROBE_SECONDS_MAX):
                 enforced = await canary.enforced()
+        except SandboxFailed as error:
+            raise SandboxUnavailable(f"bubblewrap cannot run: {error}; {_REMEDY}") from error
         except TimeoutError as error:
             raise SandboxUnavailable("the sandbox's self-test did not end in time") from error
         if Enforced.OUT_ON_DISK not in enforced:

@@ -3,14 +3,13 @@
 import asyncio
 import contextlib
 import os
-import unicodedata
 from collections.abc import Callable
 from typing import Final
 
 from lc_node.adapters.bubblewrap_process import Spawned
+from lc_node.adapters.sandbox_policy import LOG_TAIL_BYTES, for_people
 from lc_node.ports.sandbox import Limits
 
-LOG_TAIL_BYTES: Final = 8 * 1024
 _READ_BYTES: Final = 64 * 1024
 
 
@@ -67,8 +66,7 @@ class Streams:
     @property
     def log_tail(self) -> str:
         """The end of stderr, for people: what could move a cursor or hide text is left out."""
-        text = self._tail.decode(errors="replace")
-        return "".join(c for c in text if c == "\n" or not unicodedata.category(c).startswith("C"))
+        return for_people(self._tail)
 
     def drain_log(self) -> None:
         """Read what stderr still holds, once no process can write to it."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lc_node.adapters.bubblewrap_canary import canary_program
 from lc_node.adapters.cgroups import FAMILY, remove_groups
+from lc_node.adapters.sandbox_canary import canary_program
 from tests.adapters.jobs import SANDBOXES, Workshop, sandbox_called
 from tests.adapters.plain_user import plain_user
 from tests.adapters.rootfs import build_python_rootfs

@@ -1,11 +1,7 @@
-"""A canary for the sandbox: a program of a few hundred bytes that tries what the sandbox must refuse.
-
-It is a static executable put together here, so that a probe needs neither an image nor a file of the host.
-"""
+"""A canary for any sandbox: a program of a few hundred bytes that tries what a sandbox must refuse."""
 
 import asyncio
 import errno
-import struct
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -13,15 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from lc_node.adapters.bubblewrap_command import INSIDE_USER
-from lc_node.adapters.bubblewrap_run import BubblewrapRun
+from lc_node.adapters.elf_program import elf_program
 from lc_node.adapters.oci_unpack import MOUNT_POINTS
 from lc_node.adapters.output_disk import OUT_MEMORY_MAX
+from lc_node.adapters.sandbox_policy import INSIDE_USER
 from lc_node.chain.types import ByteCount, MillisSpan, Seconds
 from lc_node.ports.sandbox import (
     Enforced,
     Limits,
     Outcome,
+    Run,
     RunRequest,
     SandboxFailed,
     SandboxUnavailable,
@@ -30,26 +27,30 @@ from lc_node.ports.sandbox import (
 
 _CODE: Final = bytes.fromhex(
     # take argv[1] and argv[2]; jump by the first letter of argv[1]
-    "488b5c2410488b6c24180fb6033c72741e3c6d74573c700f84880000003c770f84a60000003c730f84cf000000"
+    "488b5c2410488b6c24180fb6033c7274263c6d745f3c700f84900000003c770f84b50000003c730f84de000000"
+    "3c690f84f2000000"
     "ebfe"  # any other letter: spin for ever
-    "31f6e8e2000000"  # r: open argv[2] for reading
-    "4489e7488db42400f0ffffba0008000031c00f054885c00f8ed8000000"  # read, done at the end
+    "31f6e821010000"  # r: open argv[2] for reading
+    "4489e7488db42400f0ffffba0008000031c00f054885c00f8e17010000"  # read, done at the end
     "bf01000000488db42400f0ffff4889c2b8010000000f05ebca"  # write that to stdout, read on
     "41bd00010000"  # m: 256 times
     "31ffbe00001000ba0300000041ba2280000049c7c0ffffffff4531c9b8090000000f05"  # map a MiB, filled
-    "4885c00f888d00000041ffcd75cfeb1d"  # done if refused; after the last one wait
+    "4885c00f88cc00000041ffcd75cfeb24"  # done if refused; after the last one wait
     "41bd40000000"  # p: 64 times
-    "b8390000000f054885c0740b787241ffcd75ed31c0eb69"  # fork; a child waits; done if refused
+    "b8390000000f054885c074120f88ad000000"  # fork; a child waits; done if refused
+    "41ffcd75e931c0e9a1000000"  # done with them all
     "b8220000000f05ebf7"  # wait: pause for ever
-    "be41020000e843000000"  # w: open argv[2] for writing
+    "be41020000e87b000000"  # w: open argv[2] for writing
     "4489e74889e64881e600f0ffff4881ee00100000ba00100000b8010000000f05"  # write a page
-    "4885c07fdbeb2f"  # again until refused
-    "bf28000000be0100000031d2b8290000000f054885c0781731c0eb13"  # s: socket(AF_VSOCK, STREAM, 0)
+    "4885c07fdbeb67"  # again until refused
+    "bf28000000be0100000031d2b8290000000f054885c0784f31c0eb4b"  # s: socket(AF_VSOCK, STREAM, 0)
+    "4889ef488b6c242041bd00100000"  # i: argv[2] and argv[3]; 4,096 times
+    "b8500000000f054885c07831"  # go there; done if refused
+    "4889efbec0010000b8530000000f054885c0781d"  # make a folder argv[3]; done if refused
+    "4889ef41ffcd75d8eb13"  # go there, and so on
     "4889efbab6010000b8020000000f054989c4c3"  # open(argv[2], flags, 0666)
     "4889c748f7dfb83c0000000f05"  # done: exit with the error's number, 0 if all went well
 )
-_BASE: Final = 0x400000
-_HEADERS: Final = 64 + 56
 _MIB: Final = 1024 * 1024
 
 _LIMITS: Final = Limits(
@@ -78,22 +79,11 @@ _MUST_HOLD: Final = frozenset(
         Enforced.WALL_TIME,
     }
 )
-_REMEDY: Final = (
-    "allow user namespaces: sysctl -w user.max_user_namespaces=10000; on Debian also "
-    "kernel.unprivileged_userns_clone=1, on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0"
-)
 
 
 def canary_program() -> bytes:
-    """Return the canary: an x86-64 ELF file of one loaded segment."""
-    size = _HEADERS + len(_CODE)
-    identification = b"\x7fELF\x02\x01\x01"
-    entry = _BASE + _HEADERS
-    header = struct.pack(
-        "<16sHHIQQQIHHHHHH", identification, 2, 62, 1, entry, 64, 0, 0, 64, 56, 1, 0, 0, 0
-    )
-    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, _BASE, _BASE, size, size, 4096)
-    return header + segment + _CODE
+    """Return the canary."""
+    return elf_program(_CODE)
 
 
 class Canary:
@@ -101,7 +91,7 @@ class Canary:
 
     def __init__(
         self,
-        run: Callable[[RunRequest], AbstractAsyncContextManager[BubblewrapRun]],
+        run: Callable[[RunRequest], AbstractAsyncContextManager[Run]],
         *,
         has_cgroups: bool,
         has_disks: bool = False,
@@ -117,13 +107,11 @@ class Canary:
 
         Raises:
             SandboxUnavailable: something that must hold did not.
+            SandboxFailed: the canary could not be run.
         """
         with tempfile.TemporaryDirectory(prefix="lc-canary-") as folder:
             self._rootfs = _build_rootfs(Path(folder) / "rootfs")
-            try:
-                held = {found async for found in self._observations()}
-            except SandboxFailed as error:
-                raise SandboxUnavailable(f"bubblewrap cannot run: {error}; {_REMEDY}") from error
+            held = {found async for found in self._observations()}
         if missing := {*_MUST_HOLD, self._memory} - held:
             names = ", ".join(sorted(missing))
             raise SandboxUnavailable(f"the sandbox does not enforce {names} on this machine")
@@ -140,6 +128,8 @@ class Canary:
             yield Enforced.PIDS
         if (await self._outcome("w", "/lc/out/full")).exit_code == errno.ENOSPC:
             yield Enforced.DISK
+        if (await self._outcome("i", "/lc/out", "a")).exit_code == errno.ENOSPC:
+            yield Enforced.INODES
         async for found in self._observations_while_spinning():
             yield found
         if self._has_disks and await self._has_out_on_disk():
@@ -161,8 +151,6 @@ class Canary:
     async def _observations_while_spinning(self) -> AsyncIterator[Enforced]:
         limits = replace(_LIMITS, wall=MillisSpan(_SPIN_MS), millicpus=_SPIN_MILLICPUS)
         async with self._run(self._request(limits, "x")) as run:
-            if run.inodes == limits.inodes:
-                yield Enforced.INODES
             outcome = await run.wait()
         if outcome.status is Status.TIMED_OUT:
             yield Enforced.WALL_TIME
@@ -179,7 +167,7 @@ class Canary:
             and all(int(fields[which][0], 16) == 0 for which in _CAPABILITY_SETS)
             and fields["NoNewPrivs"] == ["1"]
             and fields["Seccomp"] == ["2"]
-            and fields["Pid"] == ["2"]
+            and fields["PPid"] == ["1"]  # the first process of a process namespace of its own
         )
 
     async def _has_no_network(self) -> bool:
