@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 import weakref
 from collections.abc import Mapping
@@ -230,6 +231,9 @@ async def _unpack_apart(plan: Mapping[str, Any]) -> int:
         if process.returncode is None:
             process.kill()
             await process.wait()
+    if process.returncode == -signal.SIGXCPU:
+        seconds = plan["limits"]["cpu_seconds"]
+        raise ImageRefused(f"unpacking it takes more than {seconds} s of a processor")
     if process.returncode:
         raise ImageRefused(_last_line(log) or f"unpacking it ended with {process.returncode}")
     result = json.loads(answer)

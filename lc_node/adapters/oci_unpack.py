@@ -7,7 +7,6 @@ who may execute. Owners, times, devices and extended attributes are not the imag
 
 import ctypes
 import errno
-import hashlib
 import json
 import os
 import resource
@@ -16,10 +15,10 @@ import signal
 import stat
 import struct
 import sys
-import zlib
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, BinaryIO, Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
+from lc_node.adapters.layer_stream import READ_BYTES, LayerStream
 from lc_node.adapters.tar_entries import (
     DEPTH_MAX,
     Entry,
@@ -37,10 +36,6 @@ HARD_LINKS_MAX: Final = 1_000
 """Hard links that an image may make to one file, which other images may share; a file system has so many only."""
 
 _BLOCK: Final = 4096
-_READ_BYTES: Final = 256 * 1024
-_INFLATE_BYTES: Final = 1024 * 1024
-_FREE_OF_RATIO_BYTES: Final = 16 * 1024 * 1024
-_GZIP_WINDOW: Final = 31
 _OUR_FAULT: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE})
 
 _SYS_OPENAT2: Final = 437
@@ -53,73 +48,6 @@ _WHITEOUT: Final = b".wh."
 _OPAQUE: Final = b".wh..wh..opq"
 
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-class LayerStream:
-    """The bytes of a layer as its author wrote them: inflated if need be, hashed, and no more than allowed."""
-
-    def __init__(self, file: BinaryIO, *, gzip: bool, bytes_max: int, ratio_max: int) -> None:
-        """Read ``file``; refuse to yield more than ``bytes_max``, or ``ratio_max`` times what was read."""
-        self._file = file
-        self._bytes_max = bytes_max
-        self._ratio_max = ratio_max
-        self._read_bytes = 0
-        self._yielded_bytes = 0
-        self._buffer = b""
-        self._digest = hashlib.sha256()
-        self._pieces = self._inflated() if gzip else self._plain()
-
-    def read(self, count: int) -> bytes:
-        """Return ``count`` bytes, fewer at the end only.
-
-        Raises:
-            Refused: too many bytes, or a malformed compression.
-        """
-        parts, missing = [self._buffer], count - len(self._buffer)
-        while missing > 0 and (piece := next(self._pieces, b"")):
-            self._account(piece)
-            parts.append(piece)
-            missing -= len(piece)
-        joined = b"".join(parts)
-        self._buffer = joined[count:]
-        return joined[:count]
-
-    def finish(self) -> str:
-        """Read to the end and return the digest of all that there was."""
-        while self.read(_READ_BYTES):
-            continue
-        return "sha256:" + self._digest.hexdigest()
-
-    def _account(self, piece: bytes) -> None:
-        self._yielded_bytes += len(piece)
-        self._digest.update(piece)
-        if self._yielded_bytes > self._bytes_max:
-            raise Refused(f"a layer of more than {self._bytes_max} bytes")
-        if self._yielded_bytes > _FREE_OF_RATIO_BYTES + self._ratio_max * self._read_bytes:
-            raise Refused(f"a layer compressed more than {self._ratio_max} times")
-
-    def _plain(self) -> Iterator[bytes]:
-        while data := self._file.read(_READ_BYTES):
-            self._read_bytes += len(data)
-            yield data
-
-    def _inflated(self) -> Iterator[bytes]:
-        """Inflate; a gzip file may have several members, RFC 1952 section 2.2."""
-        decoder = None
-        for data in self._plain():
-            rest = data
-            while rest:
-                decoder = decoder or zlib.decompressobj(_GZIP_WINDOW)
-                try:
-                    piece = decoder.decompress(rest, _INFLATE_BYTES)
-                except zlib.error as error:
-                    raise Refused(f"a malformed compression: {error}") from error
-                rest = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
-                decoder = None if decoder.eof else decoder
-                if piece:
-                    yield piece
-        if decoder is not None:
-            raise Refused("a compression that ends early")
 
 
 class Tree:
@@ -138,6 +66,8 @@ class Tree:
         self.bytes = 0
         """What was written, in whole blocks of a disk; what a later layer removes counts too."""
         self._of_this_layer: set[Parts] = set()
+        self._opaque: set[int] = set()
+        """Inodes of the folders that this layer has made opaque."""
         self._links: dict[int, int] = {}
         """By inode, how many hard links were asked for."""
         self._copies: dict[int, str] = {}
@@ -156,7 +86,7 @@ class Tree:
             Refused: an entry is not allowed.
             OSError: an entry cannot be made where it says.
         """
-        self._of_this_layer = set()
+        self._of_this_layer, self._opaque = set(), set()
         reader = TarReader(read)
         for entry in reader.entries():
             self._count(entry)
@@ -173,14 +103,15 @@ class Tree:
             os.close(self._open(b"/".join(parts), _RESOLVE_NO_SYMLINKS))
 
     def _count(self, entry: Entry) -> None:
-        self._entries_left -= 1
-        if self._entries_left < 0:
-            raise Refused("too many entries")
         if entry.size > self._file_bytes_max:
             raise Refused(f"a file of {entry.size} bytes")
         self._spend(entry.size)
 
     def _spend(self, size: int) -> None:
+        """Account for something that takes an inode, and blocks."""
+        self._entries_left -= 1
+        if self._entries_left < 0:
+            raise Refused("too many entries")
         self.bytes += max(_BLOCK, -(-size // _BLOCK) * _BLOCK)
         if self.bytes > self._bytes_max:
             raise Refused(f"more than {self._bytes_max} bytes when unpacked")
@@ -229,6 +160,9 @@ class Tree:
     def _white_out(self, parent: int, above: Parts, name: bytes) -> None:
         """Remove what lower layers made: image-spec, ``layer.md``, Whiteouts."""
         if name == _OPAQUE:
+            if (inode := os.fstat(parent).st_ino) in self._opaque:
+                return  # what is there now is this layer's own
+            self._opaque.add(inode)
             for child in os.listdir(parent):
                 if (*above, os.fsencode(child)) not in self._of_this_layer:
                     _remove(parent, os.fsencode(child))
@@ -266,7 +200,7 @@ class Tree:
             self._spend(found.st_size)
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
             with os.fdopen(os.open(name, flags, dir_fd=folder), "rb", 0) as file:
-                pieces = iter(lambda: file.read(_READ_BYTES), b"")
+                pieces = iter(lambda: file.read(READ_BYTES), b"")
                 _write_file(parent, new, pieces, is_program=bool(found.st_mode & 0o100))
 
     def _open_parent(self, parts: Parts) -> int:
@@ -276,6 +210,7 @@ class Tree:
         except FileNotFoundError:
             parent = self._open_parent(parts[:-1])
         try:
+            self._spend(0)  # no entry names this folder, only a path below it
             self._make_folder(parent, parts[-2])
         finally:
             os.close(parent)
@@ -390,10 +325,13 @@ def main() -> None:
     limits = plan["limits"]
     for number, value in (
         (resource.RLIMIT_AS, limits["memory_bytes"]),
-        (resource.RLIMIT_CPU, limits["cpu_seconds"]),
         (resource.RLIMIT_FSIZE, limits["file_bytes"]),
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(number, (value, value))
+    seconds = limits["cpu_seconds"]
+    resource.setrlimit(
+        resource.RLIMIT_CPU, (seconds, seconds + 1)
+    )  # a signal first, that says why
     os.umask(0o022)
     json.dump(unpack(plan), sys.stdout)

@@ -14,6 +14,8 @@ PATH_BYTES_MAX: Final = 1024
 DEPTH_MAX: Final = 64
 LINK_BYTES_MAX: Final = 4095
 EXTENSION_BYTES_MAX: Final = 1024 * 1024
+EXTENSIONS_MAX: Final = 8
+"""Extension headers before one entry; writers need two, a long name and a long link."""
 _PIECE_BYTES: Final = 1024 * 1024
 _NUMBER_DIGITS_MAX: Final = 19
 _BASE_256: Final = 0x80
@@ -88,16 +90,20 @@ class TarReader:
             Refused: a header is malformed, of a kind that we do not make, or over a limit.
         """
         extension = _Extension()
+        extensions = 0
         while (header := self._next_header()) is not None:
             kind, size = header[156:157], _number(header[124:136])
             if kind in {b"x", b"g", b"L", b"K"}:
+                extensions += 1
+                if extensions > EXTENSIONS_MAX:
+                    raise Refused(f"more than {EXTENSIONS_MAX} extension headers before an entry")
                 self._extend(extension, kind, self._extension_bytes(size))
                 continue
             entry = _entry(header, extension)
             self._left = entry.size
             self._padding = -entry.size % BLOCK
             yield entry
-            extension = _Extension()
+            extension, extensions = _Extension(), 0
 
     def content(self) -> Iterator[bytes]:
         """Yield the bytes of the file that was yielded last.
@@ -218,18 +224,18 @@ def _text(field: bytes) -> bytes:
 
 def _read_pax(data: bytes, extension: _Extension, *, is_global: bool) -> None:
     """Read records ``LENGTH KEY=VALUE`` and a newline; only three keys change what an entry is."""
-    while data:
-        length_text, space, _ = data.partition(b" ")
-        if not space or not length_text.isdigit() or len(length_text) > _NUMBER_DIGITS_MAX:
+    at = 0
+    while at < len(data):
+        length_text, space, _ = data[at : at + _NUMBER_DIGITS_MAX + 1].partition(b" ")
+        if not space or not length_text.isdigit():
             raise Refused("a malformed pax header")
-        length = int(length_text)
-        if length > len(data):
-            raise Refused("a malformed pax header")
-        record, data = data[len(length_text) + 1 : length], data[length:]
+        end = at + int(length_text)
+        record = data[at + len(length_text) + 1 : end]
         key, equals, value = record.partition(b"=")
-        if not equals or not value.endswith(b"\n"):
+        if end > len(data) or not equals or not value.endswith(b"\n"):
             raise Refused("a malformed pax header")
         _set(extension, key, value[:-1], is_global=is_global)
+        at = end
 
 
 def _set(extension: _Extension, key: bytes, value: bytes, *, is_global: bool) -> None:

@@ -5,6 +5,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from lc_node.adapters.oci_unpack import unpack
+
 BLOCK = 512
 END = bytes(2 * BLOCK)
 
@@ -86,6 +88,17 @@ def plan(root: Path, *layers: bytes, compress: bool = False, **limits: int) -> d
         "layers": described,
         "limits": allowed,
     }
+
+
+def prepared(root: Path, *layers: bytes, **options: Any) -> dict[str, Any]:
+    """Make the folder that an image's root lies in, and return the plan of these layers."""
+    root.parent.mkdir()
+    return plan(root, *layers, **options)
+
+
+def unpacked(root: Path, *layers: bytes, **options: Any) -> dict[str, Any]:
+    """Unpack layers and return what the unpacker says."""
+    return unpack(prepared(root, *layers, **options))
 
 
 def _record(key: str, value: str) -> bytes:

@@ -68,3 +68,11 @@ def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="lc-folder-") as name:
         Path(name).chmod(0o755)
         yield Path(name)
+
+
+@pytest.fixture
+def image_root(tmp_path: Path) -> Path:
+    """Where an image is unpacked to; beside it lies a file that no image may reach."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "file").write_text("ours")
+    return tmp_path / "image" / "rootfs"

@@ -169,7 +169,7 @@ async def test_an_image_of_an_earlier_boot_is_unpacked_anew(shelf: Shelf) -> Non
 
 async def test_the_image_used_longest_ago_makes_room(shelf: Shelf) -> None:
     names = [shelf.put(member(f"f{number}", bytes(100_000)) + END) for number in range(3)]
-    store = shelf.store(cache_bytes_max=250_000)
+    store = shelf.store(cache_bytes_max=300_000)
     for age, name in enumerate(names[:2]):
         await store.prepare(name)
         os.utime(shelf.folder / name.hex() / "image.json", (age, age))
@@ -181,7 +181,7 @@ async def test_the_image_used_longest_ago_makes_room(shelf: Shelf) -> None:
 
 async def test_an_image_that_is_held_is_not_removed(shelf: Shelf) -> None:
     names = [shelf.put(member(f"f{number}", bytes(100_000)) + END) for number in range(3)]
-    store = shelf.store(cache_bytes_max=250_000)
+    store = shelf.store(cache_bytes_max=300_000)
     held = await store.prepare(names[0])
     await store.prepare(names[1])
 

@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from lc_node.adapters.oci_unpack import LayerStream, unpack
+from lc_node.adapters.layer_stream import LayerStream
+from lc_node.adapters.oci_unpack import unpack
 from lc_node.adapters.tar_entries import Refused, TarReader
 from tests.adapters.archives import BLOCK, sha256_name
 
