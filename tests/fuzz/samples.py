@@ -186,7 +186,9 @@ def archives() -> Sequence[bytes]:
         symlink("lib", "usr/lib") + member("lib/x", b"y" * 600, mode=0o755) + END,
         pax({"path": "p" * 150, "size": "3"}) + member("short", b"abc") + END,
         member("long", b"g" * 150 + b"\0", kind=b"L") + member("short", b"abc") + END,
-        folder("d") + member("d/.wh..wh..opq") + member("d/.wh.gone") + END,
+        folder("d") + member("d/.wh..wh..opq") * 2 + member("d/.wh.gone") + END,
+        pax({"path": "/".join("abcdefgh"), "linkpath": "b"}) + symlink("a", "") + END,
+        pax({"comment": "c"}, kind=b"g") + pax({"uid": "0"}) + member("x") * 2 + END,
     ]
 
 
