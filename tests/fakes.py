@@ -14,6 +14,7 @@ from lc_node.ports.images import BlobReference, ImageRefused, PreparedImage
 from lc_node.ports.sandbox import (
     BadOutputFile,
     Capabilities,
+    Layout,
     Outcome,
     RunRequest,
     SandboxFailed,
@@ -148,7 +149,7 @@ class ScriptedSandbox:
 
     @asynccontextmanager
     async def open(self, request: RunRequest) -> AsyncIterator[ScriptedRun]:
-        role = str(request.argv[-1])
+        role = _role_of(request)
         self.started.append(role)
         if self.failures:
             self.failures -= 1
@@ -165,6 +166,12 @@ class ScriptedSandbox:
 
     async def reap(self) -> None:
         return
+
+
+def _role_of(request: RunRequest) -> str:
+    if request.layout is Layout.APART:
+        return str(request.argv[-1])
+    return "evaluate" if "VALIDATION" in request.environment else "train"
 
 
 class SketchedImages:

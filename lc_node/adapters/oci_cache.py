@@ -26,6 +26,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """A tree of an earlier boot is made anew: who knows what of it had reached the disk."""
     argv: tuple[str, ...] = ()
     environment: Mapping[str, str] = msgspec.field(default_factory=dict)
+    working_folder: str = "/"
 
 
 class TreeCache:
@@ -64,6 +65,7 @@ class TreeCache:
         *,
         argv: tuple[str, ...] = (),
         environment: Mapping[str, str] | None = None,
+        working_folder: str = "/",
     ) -> Record:
         """Let ``fill`` write into an empty tree and return its bytes; publish it if that succeeds."""
         place = self._new_place()
@@ -74,6 +76,7 @@ class TreeCache:
                 boot_id=self._boot_id,
                 argv=argv,
                 environment=environment or {},
+                working_folder=working_folder,
             )
             (place / _RECORD).write_bytes(msgspec.json.encode(record))
             place.rename(self._folder / name.hex())

@@ -115,6 +115,7 @@ class OciImageStore:
                 argv=record.argv,
                 environment=record.environment,
                 manifest=manifest,
+                working_folder=record.working_folder,
             )
             self._held[manifest] = image
             await asyncio.to_thread(self._cache.make_room, set(self._held))
@@ -176,6 +177,7 @@ class OciImageStore:
             lambda root: self._fill(root, layers, below),
             argv=config.argv,
             environment=config.environment,
+            working_folder=config.working_folder,
         )
 
     def _layers(self, document: Manifest, config: ImageConfig) -> list[_Layer]:

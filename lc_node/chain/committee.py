@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from lc_node.chain.agreement import Ballot, find_reference
 from lc_node.chain.context import BlockContext
+from lc_node.chain.contracts import can_model_execute
 from lc_node.chain.draw import Urn, compute_next_size, draw
 from lc_node.chain.job import Examination, Job, Label, Outcome, PlacedBid, Seat
 from lc_node.chain.params import ProtocolParams
@@ -118,7 +119,7 @@ def get_label(params: ProtocolParams, job: Job, examination: Examination) -> Lab
 
     A vector that is too short to judge by makes it weak, once the committee's is known.
     """
-    if not examination.pool or job.spec.model_format.can_execute:
+    if not examination.pool or can_model_execute(job.spec):
         return Label.UNVERIFIED
     reference = find_reference(get_ballots(examination), job.spec.tolerance)
     is_short = reference is not None and (len(reference.verdict.losses) < params.strong_losses_min)

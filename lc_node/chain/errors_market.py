@@ -97,9 +97,11 @@ class ImageNowhere(InvalidTransaction):
 class ContractUnknown(InvalidTransaction):
     """The image is run under a contract that nodes do not know."""
 
-    def __init__(self, expected: str, found: str) -> None:
-        """Name both contracts."""
-        super().__init__(f"contract {found!r} is unknown: build the image for {expected!r}")
+    def __init__(self, expected: tuple[str, ...], found: str) -> None:
+        """Name the contracts that there are, and the one asked for."""
+        super().__init__(
+            f"contract {found!r} is unknown: build the image for one of {', '.join(expected)}"
+        )
         self.expected = expected
         self.found = found
 

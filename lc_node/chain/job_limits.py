@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from lc_node.chain.contracts import Contract
 from lc_node.chain.errors_market import (
     BountyTooSmall,
     ContractUnknown,
@@ -14,8 +15,7 @@ from lc_node.chain.params import ProtocolParams
 from lc_node.chain.transactions import ImageReference, JobSpec
 from lc_node.chain.types import Millis, MillisSpan
 
-CONTRACT: Final = "lc/1"
-"""The contract between a node and an image (docs/CONTRACT.md)."""
+CONTRACTS: Final = tuple(str(contract) for contract in Contract)
 
 
 def validate_spec(params: ProtocolParams, spec: JobSpec, time: Millis) -> None:
@@ -28,8 +28,8 @@ def validate_spec(params: ProtocolParams, spec: JobSpec, time: Millis) -> None:
     _validate_options(spec)
     if spec.bounty < params.bounty_min:
         raise BountyTooSmall(params.bounty_min, spec.bounty)
-    if spec.contract != CONTRACT:
-        raise ContractUnknown(CONTRACT, spec.contract)
+    if spec.contract not in CONTRACTS:
+        raise ContractUnknown(CONTRACTS, spec.contract)
     if not _is_somewhere(spec.image):
         raise ImageNowhere
     _validate_numbers(params, spec)

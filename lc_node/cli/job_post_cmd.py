@@ -18,6 +18,7 @@ from lc_node.api.schema_jobs import (
     Price,
     Tolerance,
 )
+from lc_node.cli.contracts import CONTRACTS, NEGATE_HELP, contract_of
 from lc_node.cli.images import find_image, is_file, put_image
 from lc_node.cli.job_cmd import job
 from lc_node.cli.options import connect, home_option, json_option
@@ -63,10 +64,12 @@ _MILLI: Final = 1000
 )
 @click.option(
     "--contract",
-    default="lc/1",
+    type=click.Choice(CONTRACTS),
+    default=CONTRACTS[0],
     show_default=True,
     help="How node and image talk (docs/CONTRACT.md).",
 )
+@click.option("--negate", is_flag=True, help=NEGATE_HELP)
 @click.option(
     "--trial-time", type=SPAN, default="10m", show_default=True, help="The longest trial."
 )
@@ -156,7 +159,7 @@ def _request(image: ImageView, terms: Mapping[str, Any]) -> JobRequest:
         bounty=terms["bounty"],
         expiry_seconds=terms["expires"],
         model_format=ModelFormat(terms["model_format"]),
-        contract=terms["contract"],
+        contract=contract_of(terms["contract"], negate=terms["negate"]),
         resources=Resources(
             millicpus=round(terms["cpus"] * _MILLI),
             memory_bytes=terms["memory"],

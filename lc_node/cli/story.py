@@ -48,6 +48,7 @@ def _head(story: JobStory) -> tuple[tuple[str, str], ...]:
         ("phase", summary.phase.value),
         ("bounty", f"{credits_text(summary.bounty)} credits"),
         ("fee", f"{credits_text(story.fee)} credits" if story.fee else ""),
+        ("contract", story.request.contract),
         ("model format", summary.model_format.value),
         ("winner", summary.winner or ""),
         ("label", summary.label),

@@ -168,6 +168,11 @@ class ImageConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return (run.entrypoint or ()) + (run.cmd or ())
 
     @property
+    def working_folder(self) -> str:
+        """Where the image asks to be started; / if it does not say."""
+        return (self.config and self.config.working_dir) or "/"
+
+    @property
     def environment(self) -> dict[str, str]:
         """The variables that the image asks for; of a name said twice the last one counts."""
         pairs = (self.config and self.config.env) or ()

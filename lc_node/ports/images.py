@@ -27,10 +27,12 @@ class PreparedImage:
 
     rootfs: Path
     argv: tuple[str, ...]
-    """Entrypoint and command of its configuration; the contract's argument follows."""
+    """Entrypoint and command of its configuration; what else a contract says follows."""
     environment: Mapping[str, str]
     manifest: Digest | None = None
     """What names it; None for one that was never packed."""
+    working_folder: str = "/"
+    """Of its configuration too; contract lc/1 has its own."""
 
 
 class ImageStore(Protocol):

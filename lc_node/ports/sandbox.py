@@ -5,10 +5,13 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from lc_node.chain.errors import LearningChainError
 from lc_node.chain.types import ByteCount, Digest, MillisSpan, Seconds
+
+WORKING_FOLDER: Final = "/lc/work"
+"""Where a job starts that does not ask for another place."""
 
 
 class Enforced(StrEnum):
@@ -95,7 +98,7 @@ class RunRequest:
     """Files that appear read-only, by name, in the folder that the layout says."""
     limits: Limits
     layout: Layout = Layout.APART
-    working_folder: str = "/lc/work"
+    working_folder: str = WORKING_FOLDER
     """Where the job starts; / if the image has no such folder, or only behind a link."""
     is_background: bool = False
     """Whether other runs, and where possible all others on the machine, come first for the processors."""

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from lc_node.api.schema import NanoLoss
 from lc_node.api.schema_jobs import CheckProblem, CheckReport
 from lc_node.chain.agreement import is_matching
+from lc_node.chain.contracts import Contract
 from lc_node.chain.job import Job, Label, Phase
 from lc_node.chain.transactions import Fault, JobSpec
 from lc_node.chain.types import JobId, MicroCredits, Millis, PublicKey
@@ -78,7 +79,7 @@ class Checker:
         training = await self._train(job, image, first)
         if first.model is None:
             assert training is not None, "without a model the training ended by itself"
-            return _without_model(training, (job.expiry - start) // 1000)
+            return _without_model(job.spec, training, (job.expiry - start) // 1000)
         begun = self._clock.now()
         path = first.model.file.path
         found = await self._workshop.evaluate(job, image, path)
@@ -140,17 +141,20 @@ def _draft(spec: JobSpec, me: PublicKey, until: Millis) -> Job:
     )
 
 
-def _without_model(training: Training, seconds: int) -> CheckReport:
+def _without_model(spec: JobSpec, training: Training, seconds: int) -> CheckReport:
+    speaks = spec.contract == Contract.LC_1
     outcome = training.outcome
     tail = _last_words(outcome)
     if outcome.status is Status.OUT_OF_MEMORY:
         return _report(CheckProblem.OUT_OF_MEMORY, "Training ran out of memory.", tail)
     if _MISSING in tail:
         module = tail.rpartition(_MISSING)[2].split("\n", 1)[0].strip("'\" ")
-        text = f"The image lacks the module {module!r}: add --with {module.partition('.')[0]}."
+        remedy = f"add --with {module.partition('.')[0]}" if speaks else "install it in the image"
+        text = f"The image lacks the module {module!r}: {remedy}."
         return _report(CheckProblem.CRASHED, text, tail)
     if training.fault in {Fault.NONE, Fault.TIMED_OUT}:
-        text = f"Not checked: train reported no model within {seconds} s."
+        missed = "train reported no model" if speaks else "no trial ended with a loss and a model"
+        text = f"Not checked: {missed} within {seconds} s."
         return _report(CheckProblem.NO_REPORT, text, tail)
     problem = _FAULTS.get(training.fault, CheckProblem.CRASHED)
     return _report(problem, f"Training failed: {training.text}.", tail)

@@ -2,16 +2,31 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeAlias
 
+from lc_node.chain.contracts import Contract
 from lc_node.chain.transactions import Fault, LossVector
 from lc_node.chain.types import NanoLoss
-from lc_node.ports.sandbox import Limits, Outcome, Run, RunRequest, Sandbox, SandboxFailed, Status
+from lc_node.ports.sandbox import (
+    Limits,
+    Outcome,
+    Run,
+    RunRequest,
+    Sandbox,
+    SandboxFailed,
+    Status,
+)
 from lc_node.runtime.trainer import Assignment, OnLog, fault_of, run_request
 from lc_node.worker.evaluation import EvaluateSession, mean_loss
 from lc_node.worker.exchange import Kill, Log
-from lc_node.worker.limits import evaluate_limits
+from lc_node.worker.last_line import LastLine
+from lc_node.worker.limits import evaluate_limits, plain_evaluate_limits
+from lc_node.worker.lines import BadLine
 from lc_node.worker.request import Role
 from lc_node.worker.seeds import evaluate_seed
+from lc_node.worker.trials import MODEL_FILE
+
+_Session: TypeAlias = EvaluateSession | LastLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +54,8 @@ async def evaluate(
     Raises:
         SandboxFailed: the sandbox itself failed; not the job's fault.
     """
-    session = EvaluateSession()
+    contract = Contract(assignment.spec.contract)
+    session = EvaluateSession() if contract is Contract.LC_1 else LastLine(contract)
     async with sandbox.open(evaluate_request(assignment, model)) as run:
         killed = await _serve(run, session, on_log)
         outcome = await run.wait()
@@ -48,13 +64,15 @@ async def evaluate(
 
 
 def evaluate_request(assignment: Assignment, model: Path) -> RunRequest:
-    """Return the request of one evaluation; writes its job.json."""
-    limits = Limits(**asdict(evaluate_limits(assignment.spec)))
+    """Return the request of one evaluation, which reads the model and cannot change it."""
+    spec = assignment.spec
+    limits = evaluate_limits if spec.contract == Contract.LC_1 else plain_evaluate_limits
     seed = evaluate_seed(assignment.job)
-    return run_request(assignment, Role.EVALUATE, seed, limits, {"model": model})
+    inputs = {MODEL_FILE: model}
+    return run_request(assignment, Role.EVALUATE, seed, Limits(**asdict(limits(spec))), inputs)
 
 
-async def _serve(run: Run, session: EvaluateSession, on_log: OnLog) -> Kill | None:
+async def _serve(run: Run, session: _Session, on_log: OnLog) -> Kill | None:
     killed = None
     while (line := await run.read_line()) is not None:
         said = session.handle(line) if killed is None else None
@@ -67,7 +85,7 @@ async def _serve(run: Run, session: EvaluateSession, on_log: OnLog) -> Kill | No
 
 
 def _found(
-    session: EvaluateSession, outcome: Outcome, killed: Kill | None
+    session: _Session, outcome: Outcome, killed: Kill | None
 ) -> tuple[LossVector, Fault, str]:
     if killed is not None:
         return (), killed.fault, killed.text
@@ -76,6 +94,7 @@ def _found(
     fault, text = fault_of(outcome)
     if fault is not Fault.NONE:
         return (), fault, text
-    if session.losses is None:
-        return (), Fault.BAD_OUTPUT, "it ended without saying 'losses'"
-    return session.losses, Fault.NONE, ""
+    try:
+        return session.result(), Fault.NONE, ""
+    except BadLine as error:
+        return (), Fault.BAD_OUTPUT, str(error)

@@ -8,6 +8,7 @@ from typing import Final
 from lc_node.api import calls, schema, schema_jobs
 from lc_node.api.errors import Refused, UnknownThing
 from lc_node.chain.addresses import decode_address
+from lc_node.chain.contracts import Contract
 from lc_node.chain.fees import compute_fee
 from lc_node.chain.job import Job
 from lc_node.chain.job_limits import validate_spec
@@ -177,7 +178,7 @@ class Posting:
             fee=schema.MicroCredits(fee),
             balance=schema.MicroCredits(balance),
             balance_after=balance - spec.bounty - fee,
-            note=_UNVERIFIED if spec.model_format.can_execute else "",
+            note=_note_on(spec),
         )
 
     def _validate_image(self, spec: JobSpec) -> None:
@@ -203,6 +204,18 @@ class Posting:
         return spec_of(request, self._with.clock.now())
 
 
+def _note_on(spec: JobSpec) -> str:
+    """Return what to know before posting; empty if there is nothing."""
+    if spec.contract != Contract.LC_1:
+        return _UNGUARDED
+    return _UNVERIFIED if spec.model_format.can_execute else ""
+
+
+_UNGUARDED: Final = (
+    "An image of contract stdout/1 says its loss in what it prints, and does not promise to guard itself against a "
+    "model that prints in its place, so nobody can vouch for the loss: the label will be 'unverified', whatever the "
+    "model format. Evaluators check it all the same, and who lies is banned. Images of contract lc/1 can be verified."
+)
 _UNVERIFIED: Final = (
     "The model format is pickle, whose file can run code while it is evaluated, so nobody can vouch for "
     "the loss: the label will be 'unverified'. skops, npz, safetensors, onnx and raw can be verified."

@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final, TypeAlias, assert_never
 
+from lc_node.chain.contracts import Contract
 from lc_node.chain.transactions import Fault, JobSpec
 from lc_node.chain.types import JobId, Millis, MillisSpan, PublicKey
 from lc_node.ports.clock import Clock
 from lc_node.ports.images import PreparedImage
 from lc_node.ports.sandbox import (
+    WORKING_FOLDER,
     BadOutputFile,
+    Layout,
     Limits,
     Outcome,
     Run,
@@ -54,7 +57,7 @@ from lc_node.worker.exchange import (
     Tick,
 )
 from lc_node.worker.limits import GRACE, SECOND_MS, train_limits
-from lc_node.worker.request import Role, environment, job_document
+from lc_node.worker.request import Role, environment, job_document, plain_environment
 from lc_node.worker.seeds import train_seed
 from lc_node.worker.session import Terms, TrainSession
 
@@ -127,8 +130,7 @@ async def train(assignment: Assignment, *, until: Millis, company: Company) -> T
     Raises:
         SandboxFailed: the sandbox itself failed; not the job's fault.
     """
-    for leftover in assignment.folder.glob("model-*"):
-        leftover.unlink()  # of a training that was cut off: its models were stored or are lost
+    remove_leftovers(assignment)
     now = company.clock.now()
     request = train_request(assignment, MillisSpan(max(0, until - now)))
     async with company.sandbox.open(request) as run:
@@ -137,6 +139,12 @@ async def train(assignment: Assignment, *, until: Millis, company: Company) -> T
         outcome = await run.wait()
     fault, text = _ending(outcome, killed)
     return Training(fault=fault, text=text, models=driver.models, outcome=outcome)
+
+
+def remove_leftovers(assignment: Assignment) -> None:
+    """Remove models of a training that was cut off: they were stored or are lost."""
+    for leftover in assignment.folder.glob("model-*"):
+        leftover.unlink()
 
 
 def train_request(assignment: Assignment, span: MillisSpan) -> RunRequest:
@@ -149,18 +157,30 @@ def train_request(assignment: Assignment, span: MillisSpan) -> RunRequest:
 def run_request(
     assignment: Assignment, role: Role, seed: int, limits: Limits, inputs: dict[str, Path]
 ) -> RunRequest:
-    """Return the request of one run of the job in a role; writes its job.json."""
-    document = assignment.folder / f"{role}.json"
-    document.write_bytes(job_document(assignment.job, assignment.spec, role, seed))
-    image = assignment.image
-    return RunRequest(
+    """Return the request of one run of the job in a role; writes its job.json, where the contract has one."""
+    image, spec = assignment.image, assignment.spec
+    plain = RunRequest(
         rootfs=image.rootfs,
-        argv=(*image.argv, role),
-        environment=environment(assignment.spec, image.environment, seed),
-        inputs={"job.json": document, **inputs},
+        argv=image.argv,
+        environment=plain_environment(spec, image.environment, seed, role),
+        inputs=inputs,
         limits=limits,
+        layout=Layout.TMP,
+        working_folder=image.working_folder,
         is_background=role is Role.TRAIN,  # others wait for an evaluation
         manifest=image.manifest,
+    )
+    if spec.contract != Contract.LC_1:
+        return plain
+    document = assignment.folder / f"{role}.json"
+    document.write_bytes(job_document(assignment.job, spec, role, seed))
+    return replace(
+        plain,
+        argv=(*image.argv, role),
+        environment=environment(spec, image.environment, seed),
+        inputs={"job.json": document, **inputs},
+        layout=Layout.APART,
+        working_folder=WORKING_FOLDER,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from lc_node.chain.contracts import Contract
 from lc_node.chain.job import Job
 from lc_node.chain.types import ByteCount, Digest, JobId, Millis, PublicKey
 from lc_node.oci.manifest import MANIFEST_BYTES_MAX
@@ -19,6 +20,7 @@ from lc_node.ports.stores import BlobStore, Naming
 from lc_node.runtime.evaluator import Evaluation, evaluate
 from lc_node.runtime.memory_share import MemoryShare
 from lc_node.runtime.trainer import Assignment, Company, TakenModel, Training, train
+from lc_node.runtime.trial_runner import run_trials
 from lc_node.worker.exchange import Leader
 from lc_node.worker.limits import memory_limit
 
@@ -139,7 +141,8 @@ class Workshop:
             on_log=log.write,
         )
         assignment = self._assignment(job, image)
-        return await train(assignment, until=Millis(job.expiry), company=company)
+        run = train if job.spec.contract == Contract.LC_1 else run_trials
+        return await run(assignment, until=Millis(job.expiry), company=company)
 
     async def evaluate(self, job: Job, image: PreparedImage, model: Path) -> Evaluation:
         """Evaluate one model in a fresh sandbox, once the evaluations before it leave room for it.

@@ -31,9 +31,14 @@ class EvaluateSession:
         self._losses = message.values
         return None
 
-    @property
-    def losses(self) -> LossVector | None:
-        """What was said so far; final once the run has exited with 0."""
+    def result(self) -> LossVector:
+        """Return what was said, once the run has exited with 0.
+
+        Raises:
+            BadLine: nothing was.
+        """
+        if self._losses is None:
+            raise BadLine("it ended without saying 'losses'")
         return self._losses
 
 

@@ -1,6 +1,6 @@
 """How much of the machine one run of a job may use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from lc_node.chain.transactions import JobSpec
@@ -15,6 +15,9 @@ GRACE: Final = Seconds(10)
 _EVALUATE_PATIENCE: Final = 3
 """A machine that does much else gets this many times an evaluation's declared time, as many as the window for
 verdicts has room for (``ProtocolParams.commit_evaluations``): being busy is no fault of the model."""
+
+STDOUT_LINE_BYTES_MAX: Final = MEBIBYTE
+"""Of programs that know nothing of us: a bar of progress may be one line of some hundred kilobytes."""
 
 _EVALUATE_OUT_BYTES: Final = 1 * MEBIBYTE
 _LOG_BYTES: Final = 64 * MEBIBYTE
@@ -55,6 +58,29 @@ def evaluate_limits(spec: JobSpec) -> RunLimits:
         spec,
         out_bytes=ByteCount(_EVALUATE_OUT_BYTES),
         wall=MillisSpan(_EVALUATE_PATIENCE * spec.evaluate_seconds * SECOND_MS),
+        grace=Seconds(0),
+    )
+
+
+def trial_limits(spec: JobSpec, span: MillisSpan) -> RunLimits:
+    """Return the limits of one trial under contract stdout/1, whose /tmp holds the model beside all else."""
+    out_bytes = spec.resources.disk_bytes + spec.model_bytes_max + MEBIBYTE
+    return _in_tmp(train_limits(spec, span), ByteCount(out_bytes), span)
+
+
+def plain_evaluate_limits(spec: JobSpec) -> RunLimits:
+    """Return the limits of one evaluation under contract stdout/1."""
+    limits = evaluate_limits(spec)
+    return _in_tmp(limits, spec.resources.disk_bytes, limits.wall)
+
+
+def _in_tmp(limits: RunLimits, out_bytes: ByteCount, wall: MillisSpan) -> RunLimits:
+    return replace(
+        limits,
+        out_bytes=out_bytes,
+        scratch_bytes=ByteCount(0),
+        wall=wall,
+        line_bytes=ByteCount(STDOUT_LINE_BYTES_MAX),
         grace=Seconds(0),
     )
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lc_node.chain.job import Job, Phase
+from lc_node.chain.job_limits import CONTRACTS
 from lc_node.chain.transactions import JobSpec, ModelFormat, Resources
 from lc_node.chain.types import ByteCount, MicroCredits, Millis, MillisSpan, PublicKey, Seconds
 from lc_node.worker.hours import Hours, Minute
 from lc_node.worker.limits import memory_limit
-from lc_node.worker.request import CONTRACT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ def _unmet_by_nature(
     return (
         (job.phase is not Phase.OPEN, Reason.NOT_OPEN),
         (job.submitter == me, Reason.OWN_JOB),
-        (job.spec.contract != CONTRACT, Reason.CONTRACT),
+        (job.spec.contract not in CONTRACTS, Reason.CONTRACT),
         (job.submitter in policy.deny, Reason.DENIED),
         (not allowed, Reason.NOT_ALLOWED),
     )

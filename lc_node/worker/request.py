@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
+from lc_node.chain.contracts import Contract
 from lc_node.chain.transactions import JobSpec
 from lc_node.chain.types import JobId
 
-CONTRACT: Final = "lc/1"
 _MILLI: Final = 1_000
 _THREAD_VARIABLES: Final = (
     "OMP_NUM_THREADS",
@@ -31,7 +31,7 @@ def job_document(job: JobId, spec: JobSpec, role: Role, seed: int) -> bytes:
     resources = spec.resources
     seconds = spec.trial_seconds if role is Role.TRAIN else spec.evaluate_seconds
     document = {
-        "contract": CONTRACT,
+        "contract": str(Contract.LC_1),
         "cpus": cpu_count(spec),
         "gpus": resources.gpus,
         "job": job.hex(),
@@ -52,6 +52,17 @@ def environment(spec: JobSpec, image: Mapping[str, str], seed: int) -> dict[str,
     """Return the environment of a run: the image's, with the node's thread counts and hash seed."""
     threads = dict.fromkeys(_THREAD_VARIABLES, str(cpu_count(spec)))
     return {**image, **threads, "PYTHONHASHSEED": str(seed)}
+
+
+def plain_environment(
+    spec: JobSpec, image: Mapping[str, str], seed: int, role: Role
+) -> dict[str, str]:
+    """Return the environment of a run under contract stdout/1, which knows nothing else of us."""
+    wished = {"HOME": "/tmp", **image}  # noqa: S108 - the job's; many a library writes to its home
+    task = {"VALIDATION": "VALIDATION"} if role is Role.EVALUATE else {}
+    seeds = {"LC_SEED": str(seed)}
+    wished.pop("VALIDATION", None)
+    return {**environment(spec, wished, seed), **seeds, **task}
 
 
 def cpu_count(spec: JobSpec) -> int:

@@ -63,7 +63,10 @@ class Shelf:
                     diff_ids=tuple(diff_ids) or tuple(sha256_name(tar) for tar in layers),
                 ),
                 config=RunConfig(
-                    entrypoint=("/bin/job",), cmd=("fast",), env=("A=1", "PATH=/bin", "A=2")
+                    entrypoint=("/bin/job",),
+                    cmd=("fast",),
+                    env=("A=1", "PATH=/bin", "A=2"),
+                    working_dir=changes.get("working_dir", ""),
                 ),
             )
         )
@@ -111,6 +114,7 @@ async def test_an_image_is_unpacked_with_what_it_says_of_its_start(
     image = await shelf.store().prepare(manifest)
 
     assert image.argv == ("/bin/job", "fast")
+    assert image.working_folder == "/"
     assert image.environment == {"A": "2", "PATH": "/bin"}
     assert (image.rootfs / "a").read_text() + (image.rootfs / "b").read_text() == "12"
 
@@ -252,6 +256,15 @@ def test_a_layer_larger_than_allowed_is_refused_before_it_is_fetched(shelf: Shel
 
     with pytest.raises(ImageRefused, match="a layer of"):
         shelf.store(limits=UnpackLimits(blob_bytes=5000)).blobs_of(manifest)
+
+
+async def test_an_image_says_where_it_is_to_start(shelf: Shelf) -> None:
+    manifest = shelf.put(member("a", b"1") + END, working_dir="/app")
+    await shelf.store().prepare(manifest)
+
+    image = await shelf.store().prepare(manifest)  # from the record beside the tree
+
+    assert image.working_folder == "/app"
 
 
 async def test_an_unpacker_that_wants_too_much_memory_is_refused_it(shelf: Shelf) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from lc_node.chain.contracts import Contract
 from lc_node.chain.job import Label
 from lc_node.chain.params import CREDIT, DEVNET
 from lc_node.chain.transactions import Resources
@@ -49,6 +50,19 @@ def test_a_format_that_can_execute_code_stays_unverified_though_it_is_evaluated(
     market.auction(job, {"bob": LOSS})
 
     market.judge(job, flat(LOSS))
+
+    assert (market.job(job).winner, market.job(job).label) == ((key("bob"),), Label.UNVERIFIED)
+
+
+@pytest.mark.parametrize("contract", [Contract.STDOUT_1, Contract.STDOUT_1_NEGATE])
+def test_whatever_its_format_an_image_that_knows_nothing_of_us_stays_unverified(
+    market: Market, contract: Contract
+) -> None:
+    spec = replace(SPEC, contract=contract.value, model_format=SPEC.model_format.SAFETENSORS)
+    job = market.post("sue", spec)
+    market.auction(job, {"bob": LOSS})
+
+    market.judge(job, flat(LOSS, 1))
 
     assert (market.job(job).winner, market.job(job).label) == ((key("bob"),), Label.UNVERIFIED)
 

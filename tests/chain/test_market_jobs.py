@@ -75,6 +75,7 @@ REFUSED: list[tuple[dict[str, Any], type[InvalidTransaction]]] = [
     ({"private": True}, OptionUnsupported),
     ({"bounty": MicroCredits(CREDIT - 1)}, BountyTooSmall),
     ({"contract": "lc/2"}, ContractUnknown),
+    ({"contract": "stdout/1:"}, ContractUnknown),
     ({"image": replace(SPEC.image, on_graph=False)}, ImageNowhere),
     ({"image": replace(SPEC.image, total_bytes=ByteCount(0))}, LimitOutOfRange),
     ({"image": replace(SPEC.image, total_bytes=ByteCount(10**12 + 1))}, LimitOutOfRange),
@@ -101,6 +102,13 @@ def test_a_spec_out_of_bounds_is_refused_by_name(
 
     with pytest.raises(error):
         market.send("sue", PostJob(spec=spec))
+
+
+@pytest.mark.parametrize("contract", ["lc/1", "stdout/1", "stdout/1:negate"])
+def test_a_job_may_be_posted_under_each_contract(market: Market, contract: str) -> None:
+    job = market.post("sue", replace(SPEC, contract=contract))
+
+    assert market.job(job).spec.contract == contract
 
 
 @pytest.mark.parametrize("span", [20 * SECOND_MS, 7 * DAY_MS])

@@ -6,14 +6,16 @@ from contextlib import suppress
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec.structs import replace
 
+from lc_node.chain.contracts import Contract
 from lc_node.chain.duties import Duty, get_duty
 from lc_node.chain.errors import InvalidTransaction
-from lc_node.chain.job import Job, Phase, Verdict
+from lc_node.chain.job import Job, Label, Phase, Verdict
 from lc_node.chain.params import CREDIT
 from lc_node.chain.transactions import Body, Cancel, Fault, TopUp, Transfer
 from lc_node.chain.types import JobId, MicroCredits
-from tests.chain.market import Market, fault, flat, key
+from tests.chain.market import SPEC, Market, fault, flat, key
 
 START = 1_000 * CREDIT
 TRUTH = {"honest": 500_000_000, "second": 500_400_000, "slow": 700_000_000}
@@ -36,9 +38,20 @@ class Trading(RuleBasedStateMachine):
     # What people do.
 
     @precondition(lambda self: len(self.evaluation) < 4)
-    @rule(who=st.sampled_from(SUBMITTERS), kind=st.sampled_from(["fair", "fair", "crash", "dice"]))
-    def post(self, who: str, kind: str) -> None:
-        self.evaluation[self.market.post(who)] = kind
+    @rule(
+        who=st.sampled_from(SUBMITTERS),
+        kind=st.sampled_from(["fair", "fair", "crash", "dice"]),
+        contract=st.sampled_from(list(Contract)),
+    )
+    def post(self, who: str, kind: str, contract: Contract) -> None:
+        job = self.market.post(who, replace(SPEC, contract=contract.value))
+        self.evaluation[job] = kind
+
+    @invariant()
+    def only_what_guards_itself_is_trusted(self) -> None:
+        trusted = {Label.WEAK, Label.STRONG}
+        for job in self.market.state.jobs():
+            assert job.label not in trusted or job.spec.contract == Contract.LC_1
 
     @precondition(lambda self: self.evaluation)
     @rule(data=st.data(), who=st.sampled_from(BIDDERS), better=st.integers(0, 3))
@@ -147,7 +160,7 @@ TestTrading = Trading.TestCase
 
 def test_a_market_that_runs_its_usual_course_settles() -> None:
     trading = Trading()
-    trading.post("sue", "fair")
+    trading.post("sue", "fair", Contract.LC_1)
     (job,) = trading.evaluation
     for who in BIDDERS:
         trading.market.bid(who, job, (TRUTH | LIARS).get(who, 800_000_000))

@@ -178,6 +178,32 @@ def test_a_job_is_posted_with_an_image_from_anywhere(
     assert request.resources.memory_bytes == 1 << 30
 
 
+@pytest.mark.parametrize(
+    ("options", "contract"),
+    [
+        ("", "lc/1"),
+        ("--contract stdout/1", "stdout/1"),
+        ("--contract stdout/1 --negate", "stdout/1:negate"),
+    ],
+)
+def test_a_job_says_under_which_contract_its_image_runs(
+    options: str, contract: str, node: Background, tmp_path: Path
+) -> None:
+    words = ["--image", layout(tmp_path, IMAGE), "--bounty", "5", "--expires", "10m", "--no-check"]
+
+    assert run(["job", "post", *words, *options.split()]) == Exit.OK
+    (request,) = node.service.requests
+    assert request.contract == contract
+
+
+@pytest.mark.usefixtures("node")
+def test_there_is_nothing_to_negate_under_lc_1(tmp_path: Path, capsys: Capture) -> None:
+    words = ["--image", layout(tmp_path, IMAGE), "--bounty", "5", "--expires", "10m", "--no-check"]
+
+    assert run(["job", "post", *words, "--negate"]) == Exit.USAGE
+    assert "--contract stdout/1" in capsys.readouterr().err
+
+
 def test_a_job_whose_check_fails_is_not_posted(
     node: Background, tmp_path: Path, capsys: Capture
 ) -> None:

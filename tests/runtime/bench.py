@@ -5,7 +5,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from lc_node.adapters.optuna_search import OptunaSearch
+from lc_node.chain.contracts import Contract
 from lc_node.chain.transactions import (
     ImageReference,
     JobSpec,
@@ -28,6 +31,7 @@ from lc_node.ports.images import PreparedImage
 from lc_node.ports.sandbox import Sandbox
 from lc_node.runtime.evaluator import Evaluation, evaluate
 from lc_node.runtime.trainer import Assignment, Company, TakenModel, Training, train
+from lc_node.runtime.trial_runner import run_trials
 from lc_node.worker.exchange import Leader
 from tests.runtime.process_sandbox import ProcessSandbox, cell_image, program_image
 
@@ -89,12 +93,13 @@ class Bench:
     logs: list[bytes] = field(default_factory=list)
     models_wanted: int = 1_000
     """After so many the training is asked to stop."""
+    contract: Contract = Contract.LC_1
 
     @property
     def assignment(self) -> Assignment:
         return Assignment(
             job=JOB,
-            spec=make_spec(self.model_format),
+            spec=replace(make_spec(self.model_format), contract=self.contract.value),
             node=NODE,
             image=self.image,
             folder=self.folder,
@@ -119,7 +124,8 @@ class Bench:
             on_log=self.logs.append,
         )
         async with asyncio.timeout(60):
-            return await train(self.assignment, until=Millis(START + 600_000), company=company)
+            run = train if self.contract is Contract.LC_1 else run_trials
+            return await run(self.assignment, until=Millis(START + 600_000), company=company)
 
     async def evaluate(self, model: Path | bytes) -> Evaluation:
         if isinstance(model, bytes):

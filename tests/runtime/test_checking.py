@@ -31,10 +31,10 @@ def spec_of(worker: Worker) -> JobSpec:
     return replace(SPEC, image=image)
 
 
-async def check(worker: Worker) -> CheckReport:
+async def check(worker: Worker, contract: str = "lc/1") -> CheckReport:
     checker = Checker(worker.workshop, MarketClock(worker.market), key("sue"))
     async with asyncio.timeout(10):
-        return await checker.check(spec_of(worker), seconds=30)
+        return await checker.check(replace(spec_of(worker), contract=contract), seconds=30)
 
 
 def ending(**how: object) -> Program:
@@ -108,6 +108,31 @@ async def test_a_training_without_a_model_is_explained(
     assert report.problem is problem
     assert words in report.text
     assert report.log_tail == how.get("tail", "")
+
+
+@pytest.mark.parametrize(
+    ("how", "problem", "words"),
+    [
+        ({"code": 0}, CheckProblem.BAD_OUTPUT, "it printed nothing"),
+        ({"status": Status.TIMED_OUT}, CheckProblem.NO_REPORT, "no trial ended with a loss"),
+        ({"code": 1, "tail": "boom"}, CheckProblem.CRASHED, "exit code 1"),
+        (
+            {"code": 1, "tail": "ModuleNotFoundError: No module named 'sklearn.tree'\n"},
+            CheckProblem.CRASHED,
+            "install it in the image",
+        ),
+    ],
+    ids=["nothing", "too slow", "crash", "module"],
+)
+async def test_a_program_that_knows_nothing_of_us_and_leaves_no_model_is_explained(
+    worker: Worker, how: dict[str, object], problem: CheckProblem, words: str
+) -> None:
+    worker.sandbox.train = ending(**how)
+
+    report = await check(worker, "stdout/1")
+
+    assert report.problem is problem
+    assert words in report.text
 
 
 async def test_a_training_that_speaks_nonsense_is_explained(worker: Worker) -> None:

@@ -112,6 +112,15 @@ async def test_the_price_of_a_pickle_says_that_nobody_can_vouch_for_it(desk: Des
     assert "unverified" in price.note
 
 
+@pytest.mark.parametrize("contract", ["stdout/1", "stdout/1:negate"])
+async def test_the_price_of_an_image_that_knows_nothing_of_us_says_so_too(
+    desk: Desk, contract: str
+) -> None:
+    price = await desk.posting.price(calls.GetPrice(request=request(contract=contract)))
+
+    assert "the label will be 'unverified', whatever the model format" in price.note
+
+
 @pytest.mark.parametrize(
     ("changed", "cause"),
     [

@@ -5,6 +5,7 @@ import pytest
 from lc_node.chain.transactions import Fault
 from lc_node.worker.evaluation import EvaluateSession
 from lc_node.worker.exchange import Kill, Log
+from lc_node.worker.lines import BadLine
 
 LOSSES = b'{"lc":"losses","values":[1]}'
 
@@ -12,11 +13,12 @@ LOSSES = b'{"lc":"losses","values":[1]}'
 def test_losses_are_kept() -> None:
     session = EvaluateSession()
 
-    assert (session.handle(LOSSES), session.losses) == (None, (10**9,))
+    assert (session.handle(LOSSES), session.result()) == (None, (10**9,))
 
 
 def test_silence_has_no_losses() -> None:
-    assert EvaluateSession().losses is None
+    with pytest.raises(BadLine, match="without saying"):
+        EvaluateSession().result()
 
 
 def test_other_lines_are_logs() -> None:

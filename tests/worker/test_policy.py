@@ -6,6 +6,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from lc_node.chain.contracts import Contract
 from lc_node.chain.job import Job, Phase
 from lc_node.chain.transactions import ModelFormat, Resources
 from lc_node.chain.types import ByteCount, MicroCredits, MillisSpan, PublicKey, Seconds
@@ -81,6 +82,14 @@ def test_a_job_that_does_not_fit_beside_another_waits(short: dict[str, int]) -> 
     policy = replace(POLICY, jobs_at_once_max=2, offer=offer(**wide))
 
     assert reason_to_decline(policy, OPEN, me=ME, now=NOW, running=(SPEC,)) is Reason.FULL
+
+
+@pytest.mark.parametrize("contract", list(Contract))
+def test_a_job_is_taken_under_each_contract(contract: Contract) -> None:
+    spec = msgspec.structs.replace(SPEC, contract=contract.value)
+    job = msgspec.structs.replace(OPEN, spec=spec)
+
+    assert reason_to_decline(POLICY, job, me=ME, now=NOW, running=()) is None
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,20 @@ import msgspec
 from lc_node.chain.params import DEVNET
 from lc_node.chain.types import Digest, JobId, MillisSpan
 from lc_node.worker.evaluation import mean_loss
-from lc_node.worker.limits import evaluate_limits, memory_limit, train_limits
-from lc_node.worker.request import Role, cpu_count, environment, job_document
+from lc_node.worker.limits import (
+    evaluate_limits,
+    memory_limit,
+    plain_evaluate_limits,
+    train_limits,
+    trial_limits,
+)
+from lc_node.worker.request import (
+    Role,
+    cpu_count,
+    environment,
+    job_document,
+    plain_environment,
+)
 from lc_node.worker.seeds import evaluate_seed, train_seed
 from tests.worker.samples import ME, RIVAL, SPEC
 
@@ -78,6 +90,32 @@ def test_the_node_s_environment_wins_over_the_image_s() -> None:
         "C.UTF-8",
         "5",
     )
+
+
+def test_a_program_that_knows_nothing_of_us_is_told_its_seed_and_its_task() -> None:
+    built = plain_environment(SPEC, {"VALIDATION": "x", "HOME": "/app"}, 5, Role.EVALUATE)
+
+    assert (built["LC_SEED"], built["PYTHONHASHSEED"]) == ("5", "5")
+    assert (built["VALIDATION"], built["HOME"]) == ("VALIDATION", "/app")
+
+
+def test_a_program_that_is_to_train_is_not_told_to_evaluate() -> None:
+    built = plain_environment(SPEC, {"VALIDATION": "VALIDATION"}, 5, Role.TRAIN)
+
+    assert ("VALIDATION" in built, built["HOME"]) == (False, "/tmp")  # noqa: S108 - the job's
+
+
+def test_a_program_that_knows_nothing_of_us_has_its_model_and_its_disk_in_tmp() -> None:
+    limits = trial_limits(SPEC, MillisSpan(60_000))
+
+    assert (limits.out_bytes, limits.scratch_bytes) == (100 + 100 + 2**20, 0)
+    assert (limits.wall, limits.line_bytes) == (60_000, 2**20)
+
+
+def test_its_evaluation_has_its_disk_in_tmp_and_as_much_time_as_any() -> None:
+    limits = plain_evaluate_limits(SPEC)
+
+    assert (limits.out_bytes, limits.wall) == (100, evaluate_limits(SPEC).wall)
 
 
 def test_a_share_of_a_processor_is_one_thread() -> None:
