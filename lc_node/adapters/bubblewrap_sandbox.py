@@ -33,6 +33,7 @@ from lc_node.ports.sandbox import (
 )
 
 PROBE_SECONDS_MAX: Final = 5
+DISK_SECONDS_MAX: Final = 10
 FIRST_USER: Final = 231_100
 """The host's user id of the first run at a time, where the node is root; the next run has the next."""
 
@@ -97,9 +98,7 @@ class BubblewrapSandbox:
             SandboxUnavailable: nothing could be isolated; the message names the remedy.
         """
         means = self._ready()
-        canary = Canary(
-            self.open, has_cgroups=means.tree is not None, has_disks=means.disks is not None
-        )
+        canary = Canary(self.open, has_cgroups=means.tree is not None)
         try:
             async with asyncio.timeout(PROBE_SECONDS_MAX):
                 enforced = await canary.enforced()
@@ -107,11 +106,21 @@ class BubblewrapSandbox:
             raise SandboxUnavailable(f"bubblewrap cannot run: {error}; {_REMEDY}") from error
         except TimeoutError as error:
             raise SandboxUnavailable("the sandbox's self-test did not end in time") from error
-        if Enforced.OUT_ON_DISK not in enforced:
+        if await self._has_disks(means, canary):
+            enforced |= {Enforced.OUT_ON_DISK}
+        else:
             self._means = replace(means, disks=None)  # loop devices may be forbidden
         return Capabilities(
             engine="bubblewrap", version=means.bubblewrap.version, enforced=enforced
         )
+
+    async def _has_disks(self, means: _Means, canary: Canary) -> bool:
+        """Try a disk for outputs, for longer than what must hold: without one there is still memory."""
+        try:
+            async with asyncio.timeout(DISK_SECONDS_MAX):
+                return means.disks is not None and await canary.has_out_on_disk()
+        except TimeoutError:
+            return False
 
     @contextlib.asynccontextmanager
     async def open(self, request: RunRequest) -> AsyncIterator[BubblewrapRun]:

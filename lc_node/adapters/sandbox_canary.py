@@ -1,10 +1,9 @@
 """A canary for any sandbox: a program of a few hundred bytes that tries what a sandbox must refuse."""
 
-import asyncio
 import errno
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -65,7 +64,6 @@ _LIMITS: Final = Limits(
     line_bytes=ByteCount(4096),
     grace=Seconds(0),
 )
-_FILL_SECONDS_MAX: Final = 2.0
 _SPIN_MS: Final = 400
 _SPIN_MILLICPUS: Final = 100
 _CAPABILITY_SETS: Final = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
@@ -94,12 +92,10 @@ class Canary:
         run: Callable[[RunRequest], AbstractAsyncContextManager[Run]],
         *,
         has_cgroups: bool,
-        has_disks: bool = False,
     ) -> None:
         """Test the sandbox whose ``open`` is ``run``."""
         self._run = run
         self._memory = Enforced.MEMORY_HARD if has_cgroups else Enforced.MEMORY_SOFT
-        self._has_disks = has_disks
         self._rootfs = Path()
 
     async def enforced(self) -> frozenset[Enforced]:
@@ -109,13 +105,28 @@ class Canary:
             SandboxUnavailable: something that must hold did not.
             SandboxFailed: the canary could not be run.
         """
-        with tempfile.TemporaryDirectory(prefix="lc-canary-") as folder:
-            self._rootfs = _build_rootfs(Path(folder) / "rootfs")
+        with self._at_home():
             held = {found async for found in self._observations()}
         if missing := {*_MUST_HOLD, self._memory} - held:
             names = ", ".join(sorted(missing))
             raise SandboxUnavailable(f"the sandbox does not enforce {names} on this machine")
         return frozenset(held)
+
+    async def has_out_on_disk(self) -> bool:
+        """Return whether a large /lc/out is no memory, as the canary sees it."""
+        limits = replace(_LIMITS, out_bytes=ByteCount(OUT_MEMORY_MAX + _MIB))
+        with self._at_home():
+            try:
+                lines = await self._lines("/proc/self/mounts", limits)
+            except SandboxFailed:
+                return False
+        return ["/lc/out", "ext4"] in [line.split()[1:3] for line in lines]
+
+    @contextmanager
+    def _at_home(self) -> Iterator[None]:
+        with tempfile.TemporaryDirectory(prefix="lc-canary-") as folder:
+            self._rootfs = _build_rootfs(Path(folder) / "rootfs")
+            yield
 
     async def _observations(self) -> AsyncIterator[Enforced]:
         if await self._has_no_rights() and await self._has_no_network():
@@ -132,21 +143,6 @@ class Canary:
             yield Enforced.INODES
         async for found in self._observations_while_spinning():
             yield found
-        if self._has_disks and await self._has_out_on_disk():
-            yield Enforced.OUT_ON_DISK
-
-    async def _has_out_on_disk(self) -> bool:
-        """Fill a large /lc/out with less memory than that: where it fits, it is no memory."""
-        limits = replace(_LIMITS, out_bytes=ByteCount(OUT_MEMORY_MAX + _MIB))
-        try:
-            async with (
-                asyncio.timeout(_FILL_SECONDS_MAX),
-                self._run(self._request(limits, "w", "/lc/out/full")) as run,
-            ):
-                outcome = await run.wait()
-        except (TimeoutError, SandboxFailed):
-            return False
-        return outcome.exit_code in {errno.ENOSPC, errno.EFBIG}
 
     async def _observations_while_spinning(self) -> AsyncIterator[Enforced]:
         limits = replace(_LIMITS, wall=MillisSpan(_SPIN_MS), millicpus=_SPIN_MILLICPUS)
@@ -175,9 +171,9 @@ class Canary:
         interfaces = (await self._lines("/proc/self/net/dev"))[2:]
         return [line.partition(":")[0].strip() for line in interfaces] == ["lo"]
 
-    async def _lines(self, file: str) -> list[str]:
+    async def _lines(self, file: str, limits: Limits = _LIMITS) -> list[str]:
         lines = []
-        async with self._run(self._request(_LIMITS, "r", file)) as run:
+        async with self._run(self._request(limits, "r", file)) as run:
             while (line := await run.read_line()) is not None:
                 lines.append(line.decode())
             await run.wait()
