@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lc_node.adapters.blobs import DirectoryBlobStore
-from lc_node.adapters.bubblewrap_canary import canary_program
 from lc_node.adapters.oci_image import OciImageStore, UnpackLimits
+from lc_node.adapters.sandbox_canary import canary_program
 from lc_node.chain.types import ByteCount, Digest
 from lc_node.oci.manifest import CONFIG_BYTES_MAX, LAYERS_MAX
 from lc_node.ports.images import ImageRefused, PreparedImage
