@@ -41,6 +41,11 @@ class Installed:
     found: metadata.Distribution
 
     @cached_property
+    def has_record(self) -> bool:
+        """Whether it lists its files; what Debian installs does not always."""
+        return bool(self.found.read_text("RECORD"))
+
+    @cached_property
     def files(self) -> tuple[str, ...]:
         """Paths relative to ``site``, of files that exist; bytecode left out."""
         record = self.found.read_text("RECORD")

@@ -3,7 +3,7 @@
 import ast
 import dis
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import CodeType
 from typing import Final
 
@@ -22,7 +22,12 @@ def imported_by_text(text: str) -> frozenset[str]:
         tree = ast.parse("\n".join(lines))
     except (SyntaxError, ValueError):
         return frozenset()
-    return _foreign(name for node in ast.walk(tree) for name in _names_in(node))
+    return imported_by_tree(ast.walk(tree))
+
+
+def imported_by_tree(nodes: Iterable[ast.AST]) -> frozenset[str]:
+    """Return the dotted names of modules that nodes of a parsed source import."""
+    return _foreign(name for node in nodes for name in _names_in(node))
 
 
 def imported_by_code(code: CodeType) -> frozenset[str]:

@@ -7,10 +7,11 @@ from typing import Final
 
 from lc_jupyter.packaging.capture import CAPTURED_BYTES_MAX, Capture, CapturedName, capture
 from lc_jupyter.packaging.distribution_layers import distribution_layers
-from lc_jupyter.packaging.distributions import Catalogue, Installed, normalized
+from lc_jupyter.packaging.distributions import Catalogue, Installed
 from lc_jupyter.packaging.environment import Environment
 from lc_jupyter.packaging.errors import SecretFound
 from lc_jupyter.packaging.files import LayerPlan, SourceFile
+from lc_jupyter.packaging.hidden_requirements import hidden_requirements
 from lc_jupyter.packaging.imports import imported_by_text
 from lc_jupyter.packaging.include import include_layer, scan_files
 from lc_jupyter.packaging.interpreter import (
@@ -117,7 +118,7 @@ def plan_snapshot(
     watch.lap("capture")
     catalogue = Catalogue(environment.site_folders)
     needed = _resolve(request, taken, catalogue, environment)
-    chosen = _distributions(request, catalogue, needed)
+    chosen = _distributions(request, catalogue, needed, cache)
     local = tuple(needed.needed.local.values())
     included = include_layer(request.include, environment.folder, request.exclude)
     findings = _allowed(request, taken, (*local, *(included.files if included else ())))
@@ -164,9 +165,9 @@ def _resolve(
 
 
 def _distributions(
-    request: SnapshotRequest, catalogue: Catalogue, resolver: Resolver
+    request: SnapshotRequest, catalogue: Catalogue, resolver: Resolver, cache: LayerCache
 ) -> tuple[Installed, ...]:
-    """Return the closure of all roots; sources of editable installs in it are resolved on the way."""
+    """Return the closure of all roots; what sources of distributions ask for is resolved on the way."""
     roots = [
         *((name, "every job") for name in ALWAYS_DISTRIBUTIONS),
         *(
@@ -181,12 +182,15 @@ def _distributions(
     while True:
         chosen = catalogue.closure([*roots, *sorted(resolver.needed.distributions)])
         chosen = tuple(found for found in chosen if found.name != OURS)
-        editable = [f for f in chosen if f.source_folder and f.name not in followed]
-        if not editable:
+        fresh = [found for found in chosen if found.name not in followed]
+        if not fresh:
             return chosen
-        for installed in editable:
-            followed.add(normalized(installed.name))
-            resolver.add(installed.source_modules, installed.name)
+        for installed in fresh:
+            followed.add(installed.name)
+            if installed.source_folder:
+                resolver.add(installed.source_modules, installed.name)
+            hidden = hidden_requirements(installed, cache)
+            resolver.add(filter(catalogue.owners, hidden), installed.name)
 
 
 def _allowed(

@@ -10,7 +10,9 @@ import pytest
 from lc_jupyter.packaging.distributions import Catalogue
 from lc_jupyter.packaging.environment import Environment
 from lc_jupyter.packaging.errors import DistributionMissing
+from lc_jupyter.packaging.hidden_requirements import hidden_requirements
 from lc_jupyter.packaging.imports import imported_by_text
+from lc_jupyter.packaging.layer_cache import LayerCache
 from lc_jupyter.packaging.libraries import DRIVER
 from lc_jupyter.packaging.local_modules import Needed, Resolver
 
@@ -185,3 +187,46 @@ def test_a_driver_is_never_bundled(name: str) -> None:
 @pytest.mark.parametrize("name", ["libcudart.so.12", "libnvrtc.so.12", "libcudnn.so.9"])
 def test_a_toolkits_library_is_no_driver(name: str) -> None:
     assert not DRIVER.match(name)
+
+
+def without_record(site: Path, name: str, files: Mapping[str, str], requires: str = "") -> None:
+    """Lay a package into a folder as Debian does: no RECORD, and only optional requirements."""
+    info = f"{name}-1.0.egg-info"
+    texts = {
+        f"{info}/PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+        f"{info}/top_level.txt": f"{name}\n",
+        f"{info}/requires.txt": requires,
+        **files,
+    }
+    for path, text in texts.items():
+        (site / path).parent.mkdir(parents=True, exist_ok=True)
+        (site / path).write_text(text)
+
+
+def hidden_of(site: Path, name: str, cache: Path) -> frozenset[str]:
+    installed = Catalogue([site]).get(name)
+    assert installed
+    return hidden_requirements(installed, LayerCache(cache))
+
+
+def test_a_package_that_names_no_requirements_is_asked_what_it_imports(
+    site: Path, tmp_path: Path
+) -> None:
+    module = "import needed.part\ntry:\n    import faster\nexcept ImportError: pass\n"
+    later = "def plot():\n    import drawing\nclass A:\n    from inner import x\n"
+    files = {
+        "silent/__init__.py": module + later,
+        "silent/tests/test_it.py": "import pytest\n",
+        "silent/broken.py": "print 'Python 2'\n",
+    }
+    without_record(site, "silent", files, requires="\n[docs]\nsphinx\n")
+
+    found = hidden_of(site, "silent", tmp_path)
+
+    assert found == {"needed.part", "faster", "inner", "inner.x"}
+
+
+def test_a_package_that_lists_its_files_is_believed(site: Path, tmp_path: Path) -> None:
+    install(site, "modern", {"modern.py": "import undeclared\n"})
+
+    assert hidden_of(site, "modern", tmp_path) == frozenset()
