@@ -14,7 +14,7 @@ from lc_jupyter.packaging.pickling import (
     is_by_value,
     pickle_by_value,
 )
-from lc_jupyter.packaging.secret_scan import scan_text, scan_value
+from lc_node.oci.secret_scan import scan_text, scan_value
 
 CAPTURED_BYTES_MAX: Final = 64 * 1024 * 1024
 """Larger data belongs into a file: a layer of its own moves in chunks, a pickle moves whole."""

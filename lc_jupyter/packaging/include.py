@@ -7,8 +7,8 @@ from typing import Final
 
 from lc_jupyter.packaging.errors import IncludeRefused
 from lc_jupyter.packaging.files import LayerPlan, SourceFile, source_file, walk
-from lc_jupyter.packaging.secret_scan import scan_text
 from lc_jupyter.runner.layout import PAYLOAD, WORK
+from lc_node.oci.secret_scan import scan_text
 
 SCANNED_BYTES_MAX: Final = 1024 * 1024
 """Larger files are data; keys and passwords live in small ones."""

@@ -29,8 +29,7 @@ from lc_node.oci.manifest import (
     validate_image,
 )
 from lc_node.oci.platforms import architecture_of
-from lc_node.ports.images import BlobReference, ImageRefused, PreparedImage
-from lc_node.ports.stores import BlobStore
+from lc_node.ports.images import BlobPlaces, BlobReference, ImageRefused, PreparedImage
 
 _SCRIPT: Final = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
@@ -75,7 +74,7 @@ class OciImageStore:
     def __init__(
         self,
         folder: Path,
-        blobs: BlobStore,
+        blobs: BlobPlaces,
         *,
         cache_bytes_max: ByteCount,
         limits: UnpackLimits | None = None,

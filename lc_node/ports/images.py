@@ -13,6 +13,14 @@ class ImageRefused(LearningChainError):
     """An image is malformed, hostile, or larger than allowed; the message says which rule it broke."""
 
 
+class BlobPlaces(Protocol):
+    """Verified blobs as files: all that is needed to read an image."""
+
+    def path_of(self, digest: Digest) -> Path | None:
+        """Return where a complete, verified blob lies, None if we lack it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobReference:
     """A blob that an image consists of."""

@@ -11,7 +11,7 @@ import pytest
 
 from lc_jupyter.packaging.capture import Capture, capture
 from lc_jupyter.packaging.errors import CapturedTooLarge, UnpicklableCapture
-from lc_jupyter.packaging.secret_scan import scan_text, scan_value
+from lc_node.oci.secret_scan import scan_text, scan_value
 from tests.jupyter.cells import Function, run_cell
 
 PLAIN = """

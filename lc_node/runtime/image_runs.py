@@ -1,0 +1,196 @@
+"""Runs an image as a node would, without a graph: to see what it does before it costs anything."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from lc_node.adapters.oci_image import OciImageStore
+from lc_node.adapters.optuna_search import OptunaSearch
+from lc_node.adapters.system_clock import SystemClock
+from lc_node.chain.contracts import Contract
+from lc_node.chain.transactions import (
+    ImageReference,
+    JobSpec,
+    ModelFormat,
+    Resources,
+    Tolerance,
+)
+from lc_node.chain.types import (
+    ByteCount,
+    Digest,
+    JobId,
+    MicroCredits,
+    Millis,
+    MillisSpan,
+    NanoLoss,
+    PartsPerMillion,
+    PublicKey,
+    Seconds,
+)
+from lc_node.ports.images import BlobPlaces, PreparedImage
+from lc_node.ports.sandbox import Run, Sandbox
+from lc_node.ports.search import Search, Space, TrialState, Value
+from lc_node.runtime.evaluator import Evaluation, evaluate
+from lc_node.runtime.overheard_sandbox import Hear, OverheardSandbox
+from lc_node.runtime.trainer import Assignment, Company, TakenModel, Training, train, train_request
+from lc_node.runtime.trial_runner import run_trials
+from lc_node.worker.exchange import Leader
+
+NODE: Final = PublicKey(bytes(32))
+"""The node that runs it: none of any graph."""
+
+_NO_LIMIT: Final = ByteCount(1 << 60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTerms:
+    """What a run may use: what a job's poster would declare."""
+
+    seconds: Seconds
+    """For the training, or for the evaluation."""
+    millicpus: int = 1000
+    memory_bytes: ByteCount = ByteCount(2 << 30)  # noqa: RUF009 - an int by another name
+    disk_bytes: ByteCount = ByteCount(1 << 30)  # noqa: RUF009 - the same
+    model_bytes_max: ByteCount = ByteCount(100 << 20)  # noqa: RUF009 - the same
+    model_format: ModelFormat = ModelFormat.RAW
+    contract: Contract = Contract.LC_1
+
+
+class ImageRuns:
+    """An unpacked image and a sandbox, for as long as its context is open."""
+
+    def __init__(self, image: PreparedImage, sandbox: Sandbox, folder: Path, job: JobId) -> None:
+        self.image = image
+        self._sandbox = sandbox
+        self._folder = folder
+        self._job = job
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(
+        cls, manifest: Digest, blobs: BlobPlaces, hear: Hear
+    ) -> AsyncIterator["ImageRuns"]:
+        """Unpack an image into a folder of its own, which goes at the end.
+
+        Raises:
+            ImageRefused: it is malformed, hostile, or not for this machine.
+        """
+        with tempfile.TemporaryDirectory(prefix="lc-image-") as name:
+            folder = _prepared(Path(name))
+            store = OciImageStore(folder / "images", blobs, cache_bytes_max=_NO_LIMIT)
+            image = await store.prepare(manifest)
+            sandbox = OverheardSandbox(BubblewrapSandbox(f"image-{folder.name}"), hear)
+            yield cls(image, sandbox, folder / "job", JobId(manifest))
+
+    async def train(self, terms: RunTerms, *, trials: int) -> tuple[Training, Path | None]:
+        """Train for some trials; return how it ended and the last model, if there is one."""
+        stop = asyncio.Event()
+        models: list[TakenModel] = []
+
+        is_plain = terms.contract is not Contract.LC_1
+
+        async def keep(taken: TakenModel) -> None:
+            """Remember a model; a contract without messages is stopped by it."""
+            models.append(taken)
+            if is_plain and len(models) == trials:
+                stop.set()
+
+        loop = asyncio.get_running_loop()
+        search = _CountedSearch(trials, lambda: loop.call_soon_threadsafe(stop.set))
+        clock = SystemClock()
+        company = Company(
+            sandbox=self._sandbox,
+            search=search,
+            clock=clock,
+            stop=stop,
+            leader=lambda: Leader(best=None, bar=None),
+            is_paused=lambda: False,
+            on_model=keep,
+            on_log=lambda _line: None,
+        )
+        until = Millis(clock.now() + terms.seconds * 1000)
+        run = run_trials if is_plain else train
+        training = await run(self._assignment(terms), until=until, company=company)
+        return training, models[-1].file.path if models else None
+
+    async def evaluate(self, terms: RunTerms, model: Path) -> Evaluation:
+        """Evaluate a model file."""
+        return await evaluate(
+            self._assignment(terms), model, sandbox=self._sandbox, on_log=lambda _line: None
+        )
+
+    def started(self, terms: RunTerms) -> AbstractAsyncContextManager[Run]:
+        """Start a training that nobody answers."""
+        span = MillisSpan(terms.seconds * 1000)
+        return self._sandbox.open(train_request(self._assignment(terms), span))
+
+    def _assignment(self, terms: RunTerms) -> Assignment:
+        return Assignment(
+            job=self._job,
+            spec=_spec(terms, Digest(self._job)),
+            node=NODE,
+            image=self.image,
+            folder=self._folder,
+        )
+
+
+def _prepared(folder: Path) -> Path:
+    folder.chmod(0o711)  # a job's user id has to reach its root
+    (folder / "job").mkdir(mode=0o700)
+    return folder
+
+
+class _CountedSearch:
+    """A search that says when so many trials have ended."""
+
+    def __init__(self, trials: int, done: Callable[[], object]) -> None:
+        self._inside: Search = OptunaSearch(seed=0)
+        self._left = trials
+        self._done = done
+
+    def begin(self, trial: int) -> None:
+        self._inside.begin(trial)
+
+    def ask(self, trial: int, name: str, space: Space) -> Value:
+        return self._inside.ask(trial, name, space)
+
+    def report(self, trial: int, step: int, loss: float) -> bool:
+        return self._inside.report(trial, step, loss)
+
+    def end(self, trial: int, state: TrialState, loss: float | None) -> None:
+        self._inside.end(trial, state, loss)
+        self._left -= 1
+        if self._left == 0:
+            self._done()
+
+
+def _spec(terms: RunTerms, manifest: Digest) -> JobSpec:
+    """Return the job that such a run would be part of; what it pays and to whom does not matter here."""
+    return JobSpec(
+        title="",
+        image=ImageReference(
+            manifest=manifest, total_bytes=ByteCount(0), references=(), on_graph=False
+        ),
+        contract=terms.contract,
+        model_format=terms.model_format,
+        resources=Resources(
+            millicpus=terms.millicpus,
+            memory_bytes=terms.memory_bytes,
+            disk_bytes=terms.disk_bytes,
+            gpus=0,
+        ),
+        trial_seconds=terms.seconds,
+        evaluate_seconds=terms.seconds,
+        model_bytes_max=terms.model_bytes_max,
+        bounty=MicroCredits(0),
+        expiry=Millis(0),
+        tolerance=Tolerance(absolute=NanoLoss(0), relative=PartsPerMillion(0)),
+        open_to_newcomers=False,
+        hidden_root=(),
+        private=False,
+    )
