@@ -31,7 +31,9 @@ from lc_node.chain.types import ChainId, MicroCredits, Nonce
 from lc_node.ports.transport import Channel, PeerAddress, TransportKey
 from lc_node.runtime.devnet import Devnet, Place, Role, prepare
 from lc_node.runtime.genesis_builder import Founder
-from lc_node.wire.messages import TransactionFrame, encode_message
+from lc_node.wire.gossip import message_id
+from lc_node.wire.messages import Transactions, encode_message
+from lc_node.wire.together import together
 
 ACCOUNTS: Final = 4_000
 """Each pays once a wave, so that no order among payments matters."""
@@ -106,8 +108,9 @@ class _Door:
 
     async def hand_over(self, transactions: Sequence[SignedTransaction]) -> None:
         """Send transactions as fast as the connection takes them."""
-        for signed in transactions:
-            frame = encode_message(TransactionFrame(raw=encode(signed)))
+        raws = (encode(signed) for signed in transactions)
+        for batch in together((message_id(raw), raw) for raw in raws):
+            frame = encode_message(Transactions(raws=tuple(raw for _, raw in batch)))
             while not self._transport.send(self._to, Channel.BULK, frame):  # noqa: ASYNC110  # nobody signals room
                 await asyncio.sleep(_LOOK_SECONDS)
 

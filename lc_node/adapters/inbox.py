@@ -38,6 +38,10 @@ class Inbox(Generic[Item]):
             await self._filled.wait()
         return taken
 
+    def next(self) -> tuple[PublicKey, Item] | None:
+        """Return the next item and who sent it, None if there is none now."""
+        return self._queue.pop()
+
     def forget(self, peer: PublicKey) -> None:
         """Drop what a peer has here: nobody wants to hear it any more."""
         self._queue.forget(peer)

@@ -19,7 +19,8 @@ from lc_node.ports.transport import Channel, Inbound, Refusal, Transport
 from lc_node.runtime.blob_exchange import BlobExchange, BlobUnavailable, Progress
 from lc_node.runtime.peer_accounts import PeerAccounts
 from lc_node.runtime.questions import PeerSilent, Questions
-from lc_node.runtime.spreading import Judge, Spreading
+from lc_node.runtime.spreading import Gossip, Judge, Spreading
+from lc_node.wire.kinds import Kind
 from lc_node.wire.limits import LIMITS, QUESTIONS
 from lc_node.wire.messages import (
     Announce,
@@ -34,7 +35,7 @@ from lc_node.wire.messages import (
     Request,
     Response,
     Status,
-    TransactionFrame,
+    Transactions,
     Want,
     decode_message,
     encode_message,
@@ -291,8 +292,8 @@ class Network:
             self._blobs.heard(peer, message)
         elif isinstance(message, GetBlob | GetChunk):
             self._blobs.asked(peer, message)
-        elif isinstance(message, TransactionFrame | Announce | Want | Prune):
-            self._spreading.hear(peer, message, handlers)
+        elif isinstance(message, Transactions | Announce | Want | Prune):
+            self._hear_gossip(peer, message, handlers)
         elif isinstance(message, Request):
             self._requests.put(peer, message, len(message.payload))
         elif isinstance(message, Response):
@@ -302,6 +303,15 @@ class Network:
             self._accounts.note_height(peer, message.height, self._clock.now())
         else:
             self.offend(peer, Offence.GREETED_AGAIN)
+
+    def _hear_gossip(self, peer: PublicKey, message: Gossip, handlers: Handlers) -> None:
+        """Hear of transactions; each of several in a frame counts, the first was admitted with the frame."""
+        if isinstance(message, Transactions):
+            others, now = len(message.raws) - 1, self._clock.now()
+            if not self._accounts.admits_more(peer, Kind.TRANSACTIONS, others, now):
+                self.offend(peer, Offence.OVER_LIMIT)
+                return
+        self._spreading.hear(peer, message, handlers)
 
     def _judge(self, peer: PublicKey, verdict: Verdict) -> None:
         self.verdicts[verdict] += 1

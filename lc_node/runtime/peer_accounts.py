@@ -52,6 +52,11 @@ class PeerAccounts:
         self.bytes[kind] += size
         return True
 
+    def admits_more(self, peer: PublicKey, kind: Kind, messages: int, now: Millis) -> bool:
+        """Count what shared a frame with a message that was admitted."""
+        limiter = self._account(peer, now).limiter
+        return limiter.admits(kind, ByteCount(0), now, messages=messages)
+
     def offend(self, peer: PublicKey, offence: Offence, now: Millis) -> bool:
         """Count an offence; return whether it is one too many, which bans the peer for a while."""
         account = self._account(peer, now)

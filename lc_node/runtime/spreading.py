@@ -1,8 +1,8 @@
 """Transactions between us and our peers: what ``wire.mesh`` decides is done here, as time goes by."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Final, Protocol, TypeAlias, assert_never
 
 from lc_node.adapters.inbox import Inbox
@@ -16,7 +16,7 @@ from lc_node.wire.messages import (
     Announce,
     Message,
     Prune,
-    TransactionFrame,
+    Transactions,
     Want,
     encode_message,
 )
@@ -24,11 +24,14 @@ from lc_node.wire.neighbours import Draw
 from lc_node.wire.rate import Pace
 from lc_node.wire.recent import Recent
 from lc_node.wire.score import Offence, Verdict
+from lc_node.wire.together import Named, together
 
 _OWN_PERCENT: Final = 75
 """Of what a peer admits, as much is sent: what is held up on the way and comes together is no flood."""
+_AT_ONCE_MAX: Final = 32
+"""Transactions judged before others in the event loop have their turn; what is to be pushed of them goes together."""
 
-Gossip: TypeAlias = TransactionFrame | Announce | Want | Prune
+Gossip: TypeAlias = Transactions | Announce | Want | Prune
 
 
 class Judge(Protocol):
@@ -76,7 +79,7 @@ class Spreading:
         self._clock = clock
         self._mesh: Final = Mesh(me, draw, speaker.is_bad)
         self._recent: Final = Recent(RECENT)
-        self._waiting: Final = Inbox[bytes](TRANSACTIONS)
+        self._waiting: Final = Inbox[Named](TRANSACTIONS)
         self._paces: dict[PublicKey, Pace] = {}
         self.verdicts: Final[Counter[Verdict]] = Counter()
         """What became of peers' transactions, for the metrics."""
@@ -99,7 +102,7 @@ class Spreading:
     def joined(self, peer: PublicKey, *, is_dialed: bool, pending: Iterable[Digest]) -> None:
         """Take up a peer, and announce to it what it cannot have heard of."""
         now = self._clock.now()
-        self._paces[peer] = Pace(Kind.TRANSACTION, now, percent=_OWN_PERCENT)
+        self._paces[peer] = Pace(Kind.TRANSACTIONS, now, percent=_OWN_PERCENT)
         self._mesh.joined(peer, is_dialed=is_dialed, now=now)
         self._mesh.offer(peer, pending)
 
@@ -122,8 +125,9 @@ class Spreading:
         """Take what a peer says about transactions."""
         now = self._clock.now()
         match message:
-            case TransactionFrame(raw=raw):
-                self._hear_transaction(peer, raw, now)
+            case Transactions(raws=raws):
+                for raw in raws:
+                    self._hear_transaction(peer, raw, now)
             case Announce(messages=names):
                 self._perform(self._mesh.announced(peer, names, now))
             case Want(messages=names):
@@ -136,29 +140,45 @@ class Spreading:
         name = message_id(raw)
         is_new, outputs = self._mesh.received(peer, name, now)
         self._perform(outputs)
-        if is_new and not self._waiting.put(peer, raw, len(raw)):
+        if is_new and not self._waiting.put(peer, (name, raw), len(raw)):
             self._mesh.dropped(name, now)
 
     def _deliver(self, peer: PublicKey, names: Iterable[Digest], judge: Judge) -> None:
-        for name in names:
-            raw = self._recent.get(name) or judge.transaction(name)
-            if raw is not None:
-                self._send(peer, name, encode_message(TransactionFrame(raw=raw)))
+        found = ((name, self._recent.get(name) or judge.transaction(name)) for name in names)
+        self._send(peer, [(name, raw) for name, raw in found if raw is not None])
 
     async def _judge_all(self, judge: Judge) -> None:
         while True:
-            peer, raw = await self._waiting.take()
-            verdict = await judge.on_transaction(peer, raw)
-            self.verdicts[verdict] += 1
-            name, now = message_id(raw), self._clock.now()
-            match verdict:
-                case Verdict.ACCEPT:
-                    self._recent.keep(name, raw)
-                    self._perform(self._mesh.accepted(name, now))
-                case Verdict.IGNORE:
-                    self._mesh.ignored(name, now)
-                case Verdict.REJECT:
-                    self._speaker.offend(peer, Offence.REJECTED)
+            await self._judge_some(judge)
+            await asyncio.sleep(0)
+
+    async def _judge_some(self, judge: Judge) -> None:
+        """Wait for a transaction, and judge it and what else is there; then pass on what was found good."""
+        outputs: list[Output] = []
+        peer, message = await self._waiting.take()
+        for _ in range(_AT_ONCE_MAX - 1):
+            outputs += await self._judge(judge, peer, message)
+            if (taken := self._waiting.next()) is None:
+                break
+            peer, message = taken
+        else:
+            outputs += await self._judge(judge, peer, message)
+        self._perform(outputs)
+
+    async def _judge(self, judge: Judge, peer: PublicKey, message: Named) -> tuple[Output, ...]:
+        name, raw = message
+        verdict = await judge.on_transaction(peer, raw)
+        self.verdicts[verdict] += 1
+        now = self._clock.now()
+        match verdict:
+            case Verdict.ACCEPT:
+                self._recent.keep(name, raw)
+                return self._mesh.accepted(name, now)
+            case Verdict.IGNORE:
+                self._mesh.ignored(name, now)
+            case Verdict.REJECT:
+                self._speaker.offend(peer, Offence.REJECTED)
+        return ()
 
     async def _beat(self, judge: Judge) -> None:
         while True:
@@ -166,36 +186,38 @@ class Spreading:
             self._perform(self._mesh.heartbeat(self._clock.now(), judge.pending))
 
     def _perform(self, outputs: Iterable[Output]) -> int:
-        """Do what the mesh wants; return to how many peers a transaction was sent."""
-        return sum(self._do(output) for output in outputs)
+        """Do what the mesh wants; return how often a transaction was sent to a peer."""
+        pushed: defaultdict[PublicKey, list[Named]] = defaultdict(list)
+        for output in outputs:
+            match output:
+                case Push(peers=peers, message=name):
+                    raw = self._recent.get(name)
+                    assert raw is not None, "what is pushed was kept the moment before"
+                    for peer in peers:
+                        pushed[peer].append((name, raw))
+                case Tell(peer=peer, messages=names):
+                    self._speaker.tell(peer, Announce(messages=names))
+                case Ask(peer=peer, messages=names):
+                    self._speaker.tell(peer, Want(messages=names))
+                case Quieten(peer=peer):
+                    self._speaker.tell(peer, Prune())
+                case Blame(peer=peer, offence=offence):
+                    self._speaker.offend(peer, offence)
+                case _:
+                    assert_never(output)
+        return sum(self._send(peer, messages) for peer, messages in pushed.items())
 
-    def _do(self, output: Output) -> int:
-        match output:
-            case Push(peers=peers, message=name):
-                return self._push(peers, name)
-            case Tell(peer=peer, messages=names):
-                self._speaker.tell(peer, Announce(messages=names))
-            case Ask(peer=peer, messages=names):
-                self._speaker.tell(peer, Want(messages=names))
-            case Quieten(peer=peer):
-                self._speaker.tell(peer, Prune())
-            case Blame(peer=peer, offence=offence):
-                self._speaker.offend(peer, offence)
-            case _:
-                assert_never(output)
-        return 0
+    def _send(self, peer: PublicKey, messages: Sequence[Named]) -> int:
+        """Send transactions, several in a frame; return how many of them went."""
+        return sum(self._send_frame(peer, batch) for batch in together(messages))
 
-    def _push(self, peers: Iterable[PublicKey], name: Digest) -> int:
-        raw = self._recent.get(name)
-        assert raw is not None, "what is pushed was kept the moment before"
-        frame = encode_message(TransactionFrame(raw=raw))
-        return sum(self._send(peer, name, frame) for peer in peers)
-
-    def _send(self, peer: PublicKey, name: Digest, frame: bytes) -> bool:
-        """Send a transaction, unless that is too much at a time: then it is announced (again) later."""
-        pace = self._paces.get(peer)
-        may_send = pace is not None and pace.admits(ByteCount(len(frame)), self._clock.now())
-        is_sent = may_send and self._speaker.send_frame(peer, frame)
-        if not is_sent:
+    def _send_frame(self, peer: PublicKey, batch: Sequence[Named]) -> int:
+        """Send a frame, unless that is too much at a time: then it is announced (again) later."""
+        frame = encode_message(Transactions(raws=tuple(raw for _, raw in batch)))
+        pace, size = self._paces.get(peer), ByteCount(len(frame))
+        may_send = pace is not None and pace.admits(size, self._clock.now(), messages=len(batch))
+        if may_send and self._speaker.send_frame(peer, frame):
+            return len(batch)
+        for name, _ in batch:
             self._mesh.not_sent(name, peer)
-        return is_sent
+        return 0

@@ -25,8 +25,8 @@ class Kind(IntEnum):
     """How far the sender's chain has come."""
     CONSENSUS = 6
     """A message of the agreement, opaque here."""
-    TRANSACTION = 7
-    """A signed transaction: pushed, or sent because it was asked for."""
+    TRANSACTIONS = 7
+    """Signed transactions: pushed, or sent because they were asked for."""
     REQUEST = 8
     """A question on a topic: blocks, certificates, snapshots."""
     RESPONSE = 9

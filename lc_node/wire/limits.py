@@ -46,6 +46,10 @@ SEEN_MAX: Final = 20_000
 """Transactions remembered so that each is handled and forwarded once."""
 ANNOUNCE_MAX: Final = 512
 """Transactions named in one announcement."""
+TOGETHER_MAX: Final = 64
+"""Transactions that travel in one frame."""
+TOGETHER_BYTES: Final = ByteCount(15 * KIB)
+"""What a sender puts into one frame with others; a larger transaction travels alone."""
 WANT_MAX: Final = 256
 """Transactions that a peer is asked for at a time."""
 ANNOUNCED_MAX: Final = 1_024
@@ -65,7 +69,7 @@ class Limit:
     bytes_max: ByteCount
     """The longest frame, kind byte included."""
     messages: int
-    """Frames in a window."""
+    """Frames in a window; of transactions, each one counts, however many share a frame."""
     bytes: ByteCount
     """Bytes in a window."""
 
@@ -90,7 +94,7 @@ LIMITS: Final[Mapping[Kind, Limit]] = MappingProxyType(
         Kind.STATUS: _limit(Channel.CONSENSUS, 64, 200, 16 * KIB),
         # A proposal carries a block and the certificates that justify its parent.
         Kind.CONSENSUS: _limit(Channel.CONSENSUS, 2 * BLOCK_BYTES_MAX + 1, 20_000, 128 * MIB),
-        Kind.TRANSACTION: _limit(Channel.BULK, TRANSACTION_BYTES_MAX + 1, 5_000, 32 * MIB),
+        Kind.TRANSACTIONS: _limit(Channel.BULK, TRANSACTION_BYTES_MAX + 16, 5_000, 32 * MIB),
         Kind.REQUEST: _limit(Channel.BULK, 16 * KIB, 1_000, 4 * MIB),
         Kind.RESPONSE: _limit(Channel.BULK, MIB, 1_000, 512 * MIB),
         Kind.GET_BLOB: _limit(Channel.BULK, 64, 500, 32 * KIB),

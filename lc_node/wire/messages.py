@@ -12,9 +12,16 @@ from lc_node.chain.errors import MalformedBytes
 from lc_node.chain.types import ByteCount, ChainId, Digest, Height, PublicKey, Signature
 from lc_node.wire.invitations import Ticket
 from lc_node.wire.kinds import Channel, Kind
-from lc_node.wire.limits import ANNOUNCE_MAX, CHUNK_HEADER_BYTES, CHUNKS_MAX, LIMITS, WANT_MAX
+from lc_node.wire.limits import (
+    ANNOUNCE_MAX,
+    CHUNK_HEADER_BYTES,
+    CHUNKS_MAX,
+    LIMITS,
+    TOGETHER_MAX,
+    WANT_MAX,
+)
 
-PROTOCOL_VERSION: Final = 1
+PROTOCOL_VERSION: Final = 2
 
 _U32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 Tickets = Annotated[tuple[Ticket, ...], msgspec.Meta(max_length=1)]
@@ -102,10 +109,10 @@ class ConsensusFrame(Record):
     payload: bytes
 
 
-class TransactionFrame(Record):
-    """A signed transaction; lc_node.chain reads it."""
+class Transactions(Record):
+    """Signed transactions, each in bytes of its own; lc_node.chain reads them."""
 
-    raw: bytes
+    raws: Annotated[tuple[bytes, ...], msgspec.Meta(min_length=1, max_length=TOGETHER_MAX)]
 
 
 class Request(Record):
@@ -183,7 +190,7 @@ Message: TypeAlias = (
     | Keepalive
     | Status
     | ConsensusFrame
-    | TransactionFrame
+    | Transactions
     | Request
     | Response
     | GetBlob
@@ -204,7 +211,7 @@ RECORDS: Final[Mapping[Kind, type[Record]]] = MappingProxyType(
         Kind.KEEPALIVE: Keepalive,
         Kind.STATUS: Status,
         Kind.CONSENSUS: ConsensusFrame,
-        Kind.TRANSACTION: TransactionFrame,
+        Kind.TRANSACTIONS: Transactions,
         Kind.REQUEST: Request,
         Kind.RESPONSE: Response,
         Kind.GET_BLOB: GetBlob,
@@ -228,7 +235,7 @@ def _decoder(kind: Kind, record: type[Record]) -> Decoder[Record]:
 _DECODERS: Final = {
     kind: _decoder(kind, record)
     for kind, record in RECORDS.items()
-    if kind not in {Kind.CONSENSUS, Kind.TRANSACTION, Kind.CHUNK}
+    if kind not in {Kind.CONSENSUS, Kind.CHUNK}
 }
 
 
@@ -252,8 +259,6 @@ def encode_message(message: Message) -> bytes:
     head = bytes((kind,))
     if isinstance(message, ConsensusFrame):
         return head + message.payload
-    if isinstance(message, TransactionFrame):
-        return head + message.raw
     if isinstance(message, Chunk):
         return chunk_header(message.digest, message.index) + message.data
     return head + encode(message)
@@ -268,8 +273,6 @@ def decode_message(frame: bytes) -> Message:
     kind = kind_of(frame)
     if kind is Kind.CONSENSUS:
         return ConsensusFrame(payload=frame[1:])
-    if kind is Kind.TRANSACTION:
-        return TransactionFrame(raw=frame[1:])
     if kind is Kind.CHUNK:
         return _decode_chunk(frame)
     # The table pairs each kind with its own record, which the type checker cannot follow.

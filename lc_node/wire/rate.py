@@ -33,21 +33,21 @@ class Bucket:
 
 
 class Pace:
-    """The frames and bytes of one kind that may pass between two peers."""
+    """The messages and bytes of one kind that may pass between two peers."""
 
     def __init__(self, kind: Kind, now: Millis, *, percent: int = 100) -> None:
         """Start with the whole allowance, or with a part of it."""
         limit = LIMITS[kind]
-        self._frames = Bucket(limit.messages * percent // 100, now)
+        self._messages = Bucket(limit.messages * percent // 100, now)
         self._bytes = Bucket(limit.bytes * percent // 100, now)
 
-    def admits(self, size: ByteCount, now: Millis) -> bool:
-        """Count a frame and return True, or return False and count nothing."""
-        self._frames.refill(now)
+    def admits(self, size: ByteCount, now: Millis, *, messages: int = 1) -> bool:
+        """Count messages of ``size`` bytes together and return True, or return False and count nothing."""
+        self._messages.refill(now)
         self._bytes.refill(now)
-        if not (self._frames.has(1) and self._bytes.has(size)):
+        if not (self._messages.has(messages) and self._bytes.has(size)):
             return False
-        self._frames.take(1)
+        self._messages.take(messages)
         self._bytes.take(size)
         return True
 
@@ -59,6 +59,6 @@ class RateLimiter:
         """Start with every allowance whole."""
         self._paces = {kind: Pace(kind, now) for kind in LIMITS}
 
-    def admits(self, kind: Kind, size: ByteCount, now: Millis) -> bool:
-        """Count a frame and return True, or return False and count nothing."""
-        return self._paces[kind].admits(size, now)
+    def admits(self, kind: Kind, size: ByteCount, now: Millis, *, messages: int = 1) -> bool:
+        """Count messages of ``size`` bytes together and return True, or return False and count nothing."""
+        return self._paces[kind].admits(size, now, messages=messages)

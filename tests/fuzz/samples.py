@@ -106,7 +106,7 @@ def conversations() -> Sequence[bytes]:
     refused, alive = Refused(reason=Refusal.FULL), Keepalive()
     return [
         b"\x00" + _spoken(Hello(**said), alive, message(Kind.STATUS, _seeded(0)), refused),
-        b"\xff" + _spoken(alive, Welcome(**said), message(Kind.TRANSACTION, _seeded(1))),
+        b"\xff" + _spoken(alive, Welcome(**said), message(Kind.TRANSACTIONS, _seeded(1))),
         b"\xff" + _spoken(refused, alive),
     ]
 

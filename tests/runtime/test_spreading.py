@@ -12,14 +12,14 @@ from lc_node.chain.types import Digest, Millis, PublicKey
 from lc_node.ports.transport import Channel
 from lc_node.wire.gossip import message_id
 from lc_node.wire.kinds import Kind
-from lc_node.wire.limits import LIMITS, TRANSACTIONS, WINDOW
+from lc_node.wire.limits import LIMITS, TOGETHER_MAX, TRANSACTIONS, WINDOW
 from lc_node.wire.mesh import PUSHERS_MAX, TOLD
 from lc_node.wire.messages import (
     Announce,
     Keepalive,
     Message,
     Prune,
-    TransactionFrame,
+    Transactions,
     Want,
     decode_message,
     encode_message,
@@ -144,7 +144,7 @@ async def test_what_a_liar_does_not_deliver_is_got_from_another_announcer(tmp_pa
         await liar.hears(Want)
         honest.say(Announce(messages=(M,)))
         assert await honest.hears(Want) == Want(messages=(M,))
-        honest.say(TransactionFrame(raw=b"transfer"))
+        honest.say(Transactions(raws=(b"transfer",)))
 
         await until(lambda: a.heard.transactions == [(bob.key, b"transfer")])
 
@@ -163,7 +163,7 @@ async def test_a_peer_that_asks_for_quiet_is_told_and_not_pushed_to(tmp_path: Pa
         assert await quiet.hears(Announce) == Announce(messages=(M,))
         quiet.say(Want(messages=(M,)))
 
-        assert await quiet.hears(TransactionFrame) == TransactionFrame(raw=b"transfer")
+        assert await quiet.hears(Transactions) == Transactions(raws=(b"transfer",))
 
 
 async def test_who_pushes_beyond_need_is_asked_for_quiet(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ async def test_who_pushes_beyond_need_is_asked_for_quiet(tmp_path: Path) -> None
         a = await stack.enter_async_context(node(ann, tmp_path))
         pushers = [await stack.enter_async_context(stranger(who, a)) for who in others]
         for pusher in pushers:
-            pusher.say(TransactionFrame(raw=b"transfer"))
+            pusher.say(Transactions(raws=(b"transfer",)))
             await until(lambda: a.heard.transactions != [])
         # Each of them has pushed what all others push too; who was last is one too many.
         await until(lambda: len(a.network._spreading._mesh._pruned) == 1)
@@ -181,7 +181,7 @@ async def test_who_pushes_beyond_need_is_asked_for_quiet(tmp_path: Path) -> None
 async def test_the_same_transaction_over_and_over_ends_in_a_ban(tmp_path: Path) -> None:
     ann, eve = people(2)
     async with node(ann, tmp_path) as a, stranger(eve, a) as flooder:
-        flooder.say(TransactionFrame(raw=b"transfer"), BAN_POINTS // POINTS[Offence.REPEATED] + 20)
+        flooder.say(Transactions(raws=(b"transfer",)), BAN_POINTS // POINTS[Offence.REPEATED] + 20)
 
         await until(lambda: a.transport.peers == ())
         assert a.heard.transactions == [(eve.key, b"transfer")]
@@ -198,12 +198,37 @@ async def test_a_flood_of_announcements_is_cut_at_the_limit_of_its_kind(tmp_path
         assert len(a.network._spreading._mesh._pulls) == limit
 
 
+async def test_what_comes_together_goes_on_together(tmp_path: Path) -> None:
+    ann, bob, eve = people(3)
+    several = Transactions(raws=(b"first", b"second", b"third"))
+    async with (
+        node(ann, tmp_path) as a,
+        stranger(eve, a) as pusher,
+        stranger(bob, a) as hearer,
+    ):
+        pusher.say(several)
+
+        assert await hearer.hears(Transactions) == several
+        assert a.heard.transactions == [(eve.key, raw) for raw in several.raws]
+
+
+async def test_each_transaction_counts_however_many_share_a_frame(tmp_path: Path) -> None:
+    ann, eve = people(2)
+    frames: Final = LIMITS[Kind.TRANSACTIONS].messages // TOGETHER_MAX
+    async with node(ann, tmp_path, clock=HandClock()) as a, stranger(eve, a) as flooder:
+        for frame in range(frames + 2):
+            some = range(frame * TOGETHER_MAX, (frame + 1) * TOGETHER_MAX)
+            flooder.say(Transactions(raws=tuple(number.to_bytes(4, "big") for number in some)))
+
+        await until(lambda: score_of(a, eve.key) == 2 * POINTS[Offence.OVER_LIMIT])
+
+
 async def test_who_has_more_to_send_than_its_peer_admits_announces_it_and_is_not_blamed(
     tmp_path: Path,
 ) -> None:
     ann, bob = people(2)
     clock = HandClock()
-    frames: Final = LIMITS[Kind.TRANSACTION].bytes * 3 // 4 // LARGE
+    frames: Final = LIMITS[Kind.TRANSACTIONS].bytes * 3 // 4 // LARGE
     async with (
         node(ann, tmp_path, clock=clock) as a,
         node(bob, tmp_path, peers=[a.address], port=None, clock=clock) as b,
@@ -230,9 +255,9 @@ async def test_what_found_no_room_is_taken_when_it_comes_again(tmp_path: Path) -
         stranger(bob, a) as second,
     ):
         for raw in many:
-            first.say(TransactionFrame(raw=raw))
+            first.say(Transactions(raws=(raw,)))
         await until(lambda: a.network._spreading._waiting.dropped == len(many) - ROOM - 1)
-        second.say(TransactionFrame(raw=many[-1]))
+        second.say(Transactions(raws=(many[-1],)))
         await until(lambda: len(a.network._spreading) == ROOM + 1)
         busy.is_free.set()
 

@@ -18,6 +18,7 @@ from lc_node.wire.limits import (
     WANT_MAX,
 )
 from lc_node.wire.messages import (
+    PROTOCOL_VERSION,
     RECORDS,
     Absence,
     Announce,
@@ -36,7 +37,7 @@ from lc_node.wire.messages import (
     Request,
     Response,
     Status,
-    TransactionFrame,
+    Transactions,
     Want,
     Welcome,
     decode_message,
@@ -59,7 +60,7 @@ TICKET = Ticket(
 
 def greeting(kind: type[Hello] | type[Welcome]) -> Hello | Welcome:
     return kind(
-        version=1,
+        version=PROTOCOL_VERSION,
         chain_id=ChainId(DIGEST),
         channel=Channel.BULK,
         node_key=PublicKey(bytes(32)),
@@ -75,7 +76,7 @@ ONE_OF_EACH: tuple[Message, ...] = (
     Keepalive(),
     Status(height=Height(5)),
     ConsensusFrame(payload=b"vote"),
-    TransactionFrame(raw=b"transfer"),
+    Transactions(raws=(b"transfer",)),
     Request(number=1, topic=2, payload=b"from 5"),
     Response(number=1, found=True, payload=b"blocks"),
     GetBlob(digest=DIGEST),

@@ -104,3 +104,12 @@ def test_a_part_of_an_allowance_is_a_part_of_its_frames() -> None:
     admitted = sum(pace.admits(ByteCount(1), T0) for _ in range(limit.messages))
 
     assert admitted == limit.messages * 75 // 100
+
+
+def test_what_comes_together_is_admitted_whole_or_not_at_all() -> None:
+    limit = LIMITS[Kind.TRANSACTIONS].messages
+    limiter = RateLimiter(T0)
+
+    assert limiter.admits(Kind.TRANSACTIONS, ByteCount(1), T0, messages=limit - 1)
+    assert not limiter.admits(Kind.TRANSACTIONS, ByteCount(1), T0, messages=2)
+    assert limiter.admits(Kind.TRANSACTIONS, ByteCount(1), T0)

@@ -10,6 +10,7 @@ from lc_node.chain.types import ChainId, Millis, PublicKey
 from lc_node.wire.invitations import Ticket, claim, invite
 from lc_node.wire.kinds import Channel
 from lc_node.wire.messages import (
+    PROTOCOL_VERSION,
     Hello,
     Keepalive,
     Refusal,
@@ -75,7 +76,7 @@ def dialer(expected: PublicKey = ANN.public_key) -> Session:
     )
 
 
-def hello(identity: Identity = BOB_IDENTITY, version: int = 1) -> bytes:
+def hello(identity: Identity = BOB_IDENTITY, version: int = PROTOCOL_VERSION) -> bytes:
     return encode_message(
         Hello(
             version=version,
@@ -163,7 +164,7 @@ def test_another_chain_is_refused() -> None:
 
 
 def test_another_version_is_refused() -> None:
-    assert refusal_to(listener(), hello(version=2)) is Refusal.OTHER_VERSION
+    assert refusal_to(listener(), hello(version=PROTOCOL_VERSION + 1)) is Refusal.OTHER_VERSION
 
 
 def test_our_own_key_is_refused() -> None:
