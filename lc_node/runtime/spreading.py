@@ -10,7 +10,7 @@ from lc_node.chain.types import ByteCount, Digest, Millis, PublicKey
 from lc_node.ports.clock import Clock
 from lc_node.wire.gossip import message_id
 from lc_node.wire.kinds import Kind
-from lc_node.wire.limits import RECENT, TRANSACTIONS
+from lc_node.wire.limits import RECENT_BYTES, RECENT_MESSAGES, TRANSACTIONS
 from lc_node.wire.mesh import HEARTBEAT, Ask, Blame, Mesh, Output, Push, Quieten, Tell
 from lc_node.wire.messages import (
     Announce,
@@ -78,7 +78,7 @@ class Spreading:
         self._speaker = speaker
         self._clock = clock
         self._mesh: Final = Mesh(me, draw, speaker.is_bad)
-        self._recent: Final = Recent(RECENT)
+        self._recent: Final = Recent(RECENT_MESSAGES, RECENT_BYTES)
         self._waiting: Final = Inbox[Named](TRANSACTIONS)
         self._paces: dict[PublicKey, Pace] = {}
         self.verdicts: Final[Counter[Verdict]] = Counter()

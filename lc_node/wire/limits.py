@@ -118,22 +118,32 @@ class QueueLimit:
     """Entries of one peer."""
     bytes: ByteCount
     """Bytes of one peer."""
+    bytes_all: ByteCount
+    """Bytes of all peers: nobody may hold more than is left free, so that there is always room for others.
+
+    Beyond it goes only a peer's single entry."""
+
+
+def _queue(frames: int, bytes_one: int, bytes_all: int) -> QueueLimit:
+    return QueueLimit(frames=frames, bytes=ByteCount(bytes_one), bytes_all=ByteCount(bytes_all))
 
 
 INBOX: Final[Mapping[Channel, QueueLimit]] = MappingProxyType(
     {
-        Channel.CONSENSUS: QueueLimit(frames=4_000, bytes=ByteCount(16 * MIB)),
-        Channel.BULK: QueueLimit(frames=2_000, bytes=ByteCount(48 * MIB)),
+        Channel.CONSENSUS: _queue(4_000, 16 * MIB, 64 * MIB),
+        Channel.BULK: _queue(2_000, 48 * MIB, 192 * MIB),
     }
 )
-"""Received frames of one peer that nobody has taken yet."""
+"""Received frames of peers that nobody has taken yet."""
 
-RECENT: Final = QueueLimit(frames=10_000, bytes=ByteCount(8 * MIB))
+TRANSACTIONS: Final = _queue(1_000, 8 * MIB, 32 * MIB)
+"""Received transactions of peers that wait for the mempool's word."""
+QUESTIONS: Final = _queue(256, MIB, 16 * MIB)
+"""Requests of peers that wait for their answer; the same again for blobs and for chunks."""
+RECENT_MESSAGES: Final = 10_000
 """Transactions kept, though perhaps final by now, for those to whom they were announced."""
-TRANSACTIONS: Final = QueueLimit(frames=1_000, bytes=ByteCount(8 * MIB))
-"""Received transactions of one peer that wait for the mempool's word."""
-QUESTIONS: Final = QueueLimit(frames=256, bytes=ByteCount(MIB))
-"""Requests of one peer that wait for their answer; the same again for blobs and for chunks."""
+RECENT_BYTES: Final = ByteCount(8 * MIB)
+"""What these may take."""
 SENDING_BYTES: Final = ByteCount(32 * MIB)
 """Bytes of large frames on their way to one peer; more are refused to the sender."""
 SENDING_FRAMES: Final = 1_000

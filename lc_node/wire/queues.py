@@ -1,4 +1,9 @@
-"""A bounded queue that takes turns between peers, so that none can crowd out the others."""
+"""A bounded queue that takes turns between peers, so that none can crowd out the others.
+
+The bound over all peers is that of shared-memory switches (Choudhury and Hahne, "Dynamic queue length
+thresholds for shared-memory packet switches", 1998): a line may grow while it is not larger than what is
+left free. Of k peers that send without end each gets a (k+1)th, and as much stays free for who comes next.
+"""
 
 from collections import deque
 from typing import Generic, TypeVar
@@ -19,12 +24,16 @@ class FairQueue(Generic[Item]):
         self._bytes: dict[PublicKey, int] = {}
         self._turns: deque[PublicKey] = deque()
         self._length = 0
+        self._bytes_all = 0
 
     def __len__(self) -> int:
         return self._length
 
     def push(self, peer: PublicKey, item: Item, size: int) -> bool:
-        """Append an item of ``size`` bytes; return False and drop it if the peer's share is full."""
+        """Append an item of ``size`` bytes; return False and drop it if the peer's share is full.
+
+        A first item always finds room: there are not many peers.
+        """
         line = self._lines.get(peer)
         if line is None:
             line = self._lines[peer] = deque()
@@ -34,6 +43,7 @@ class FairQueue(Generic[Item]):
             return False
         line.append((item, size))
         self._bytes[peer] += size
+        self._bytes_all += size
         self._length += 1
         return True
 
@@ -44,6 +54,7 @@ class FairQueue(Generic[Item]):
         peer = self._turns.popleft()
         item, size = self._lines[peer].popleft()
         self._bytes[peer] -= size
+        self._bytes_all -= size
         self._length -= 1
         if self._lines[peer]:
             self._turns.append(peer)
@@ -57,9 +68,10 @@ class FairQueue(Generic[Item]):
         if line is None:
             return
         self._length -= len(line)
-        del self._bytes[peer]
+        self._bytes_all -= self._bytes.pop(peer)
         self._turns.remove(peer)
 
     def _is_full(self, peer: PublicKey, size: int) -> bool:
-        too_many = len(self._lines[peer]) >= self._limit.frames
-        return too_many or self._bytes[peer] + size > self._limit.bytes
+        limit, bytes_own = self._limit, self._bytes[peer] + size
+        free = limit.bytes_all - self._bytes_all
+        return len(self._lines[peer]) >= limit.frames or bytes_own > min(limit.bytes, free)

@@ -1,15 +1,15 @@
 """Messages kept for a little while, so that what has been announced can be delivered."""
 
-from lc_node.chain.types import Digest
-from lc_node.wire.limits import QueueLimit
+from lc_node.chain.types import ByteCount, Digest
 
 
 class Recent:
     """The latest messages by name; the oldest go when there are too many, or too many bytes."""
 
-    def __init__(self, limit: QueueLimit) -> None:
+    def __init__(self, messages_max: int, bytes_max: ByteCount) -> None:
         """Keep nothing yet."""
-        self._limit = limit
+        self._messages_max = messages_max
+        self._bytes_max = bytes_max
         self._messages: dict[Digest, bytes] = {}
         self._bytes = 0
 
@@ -22,7 +22,7 @@ class Recent:
             return
         self._messages[name] = raw
         self._bytes += len(raw)
-        while len(self._messages) > self._limit.frames or self._bytes > self._limit.bytes:
+        while len(self._messages) > self._messages_max or self._bytes > self._bytes_max:
             self._bytes -= len(self._messages.pop(next(iter(self._messages))))
 
     def get(self, name: Digest) -> bytes | None:

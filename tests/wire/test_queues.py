@@ -8,7 +8,8 @@ from lc_node.wire.limits import QueueLimit
 from lc_node.wire.queues import FairQueue
 
 ANN, BOB = (PublicKey(bytes((n,)) * 32) for n in range(2))
-LIMIT = QueueLimit(frames=3, bytes=ByteCount(100))
+LIMIT = QueueLimit(frames=3, bytes=ByteCount(100), bytes_all=ByteCount(1_000))
+SHARED = QueueLimit(frames=1_000, bytes=ByteCount(400), bytes_all=ByteCount(600))
 
 
 def drained(queue: FairQueue[int]) -> list[tuple[PublicKey, int]]:
@@ -43,6 +44,41 @@ def test_a_share_is_bounded_in_bytes() -> None:
 
 def test_one_item_always_fits() -> None:
     assert FairQueue[int](LIMIT).push(ANN, 0, 1_000)
+
+
+def crowd(queue: FairQueue[int], peers: range) -> dict[int, int]:
+    """Return how many bytes of each peer find room when all of them send without end, in turn."""
+    held = dict.fromkeys(peers, 0)
+    for _ in range(1 + SHARED.bytes_all):
+        for peer in peers:
+            held[peer] += queue.push(PublicKey(peer.to_bytes(32, "big")), 0, 1)
+    return held
+
+
+def test_a_single_peer_gets_what_one_may_have() -> None:
+    assert crowd(FairQueue(SHARED), range(1)) == {0: SHARED.bytes_all // 2}
+
+
+def test_of_a_crowd_each_gets_as_much_and_all_together_no_more_than_all_may_have() -> None:
+    held = crowd(FairQueue(SHARED), range(64))
+
+    assert sum(held.values()) <= SHARED.bytes_all
+    assert set(held.values()) <= {SHARED.bytes_all // 65, SHARED.bytes_all // 65 + 1}
+
+
+def test_who_comes_after_a_crowd_still_finds_room() -> None:
+    queue = FairQueue[int](SHARED)
+    crowd(queue, range(5))
+
+    assert crowd(queue, range(5, 6))[5] == SHARED.bytes_all // 6 // 2
+
+
+def test_whoever_leaves_makes_room_for_the_others() -> None:
+    queue = FairQueue[int](SHARED)
+    before = crowd(queue, range(2))[0]
+    queue.forget(PublicKey((1).to_bytes(32, "big")))
+
+    assert crowd(queue, range(1))[0] == SHARED.bytes_all // 2 - before
 
 
 def test_room_comes_back_as_items_are_taken() -> None:

@@ -2,13 +2,12 @@
 
 from lc_node.chain.types import ByteCount
 from lc_node.wire.gossip import message_id
-from lc_node.wire.limits import QueueLimit
 from lc_node.wire.recent import Recent
 
 
 def kept(*messages: bytes, frames: int = 10, size: int = 100) -> Recent:
     """Return a store to which these were given one after the other."""
-    recent = Recent(QueueLimit(frames=frames, bytes=ByteCount(size)))
+    recent = Recent(frames, ByteCount(size))
     for raw in messages:
         recent.keep(message_id(raw), raw)
     return recent
