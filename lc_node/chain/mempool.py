@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, insort
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NewType
 
@@ -24,7 +24,8 @@ from lc_node.chain.transition import apply_transaction, get_block_context
 from lc_node.chain.types import ByteCount, Digest, Height, Millis, Nonce, PublicKey
 from lc_node.merkle import leaf_hash
 
-RECHECKS_PER_BLOCK: Final = 256
+RECHECKS_PER_BLOCK: Final = 64
+"""Of a full mempool each is looked at again within 80 blocks; until then it costs a proposer a vain attempt."""
 
 Source = NewType("Source", bytes)
 """Who handed a transaction to us: a peer's key, or empty for our own user."""
@@ -55,6 +56,11 @@ class Pending:
         """Its place among the sender's transactions."""
         return self.signed.transaction.nonce
 
+    @property
+    def valid_until(self) -> Height:
+        """The last height that can take it."""
+        return self.signed.transaction.valid_until
+
 
 class Mempool:
     """The waiting transactions of one node; every limit is the parameters'."""
@@ -64,6 +70,8 @@ class Mempool:
         self._params = params
         self._by_hash: dict[bytes, Pending] = {}
         self._by_sender: dict[PublicKey, dict[Nonce, Pending]] = {}
+        self._by_end: dict[Height, dict[Digest, Pending]] = {}
+        """By the last height that can take them."""
         self._ranking: list[Entitlement] = []
         self._turns: OrderedDict[Digest, Pending] = OrderedDict()
         self._bytes = 0
@@ -108,9 +116,7 @@ class Mempool:
 
     def candidates(self) -> Iterator[Pending]:
         """Yield all, one of each source in turn; each sender's in the order of its nonces."""
-        waiting = {
-            sender: iter(sorted(entries.items())) for sender, entries in self._by_sender.items()
-        }
+        waiting: dict[PublicKey, Iterator[tuple[Nonce, Pending]]] = {}
         queues: dict[Source, list[PublicKey]] = {}
         for pending in self._by_hash.values():
             queues.setdefault(pending.source, []).append(pending.sender)
@@ -120,6 +126,8 @@ class Mempool:
             for turn in turns:
                 sender = next(turn, None)
                 if sender is not None:
+                    if sender not in waiting:
+                        waiting[sender] = iter(sorted(self._by_sender[sender].items()))
                     yield next(waiting[sender])[1]
                     still.append(turn)
             turns = still
@@ -133,17 +141,22 @@ class Mempool:
             for entry in entries.values()
         )
 
-    def refresh(self, state: State, now: Millis) -> None:
+    def refresh(
+        self, state: State, now: Millis, senders: Iterable[PublicKey] | None = None
+    ) -> None:
         """Drop what a newly finalised state includes or makes too late, and some that it forbids.
 
+        Only who has sent something since has used up nonces: ``senders``, or all if that is not known.
         To ask all rules takes time, so they are asked of a few each time, in turn.
         """
-        height = state.meta.height
-        for sender, entries in tuple(self._by_sender.items()):
+        for sender in tuple(self._by_sender) if senders is None else senders:
             nonce = state.account(sender).nonce
-            for entry in tuple(entries.values()):
-                if not _is_timely(entry, nonce, height):
+            for entry in tuple(self._by_sender.get(sender, {}).values()):
+                if entry.nonce <= nonce:
                     self._remove(entry)
+        for until in [until for until in self._by_end if until <= state.meta.height]:
+            for entry in tuple(self._by_end[until].values()):
+                self._remove(entry)
         for _ in range(min(RECHECKS_PER_BLOCK, len(self._turns))):
             name, entry = next(iter(self._turns.items()))
             self._turns.move_to_end(name)
@@ -211,6 +224,7 @@ class Mempool:
         """Enter a transaction everywhere."""
         self._by_hash[pending.digest] = pending
         self._by_sender.setdefault(pending.sender, {})[pending.nonce] = pending
+        self._by_end.setdefault(pending.valid_until, {})[pending.digest] = pending
         insort(self._ranking, pending.entitlement)
         self._turns[pending.digest] = pending
         self._bytes += pending.size
@@ -222,6 +236,10 @@ class Mempool:
         del entries[pending.nonce]
         if not entries:
             del self._by_sender[pending.sender]
+        ending = self._by_end[pending.valid_until]
+        del ending[pending.digest]
+        if not ending:
+            del self._by_end[pending.valid_until]
         del self._ranking[bisect_left(self._ranking, pending.entitlement)]
         del self._turns[pending.digest]
         self._bytes -= pending.size
@@ -229,4 +247,4 @@ class Mempool:
 
 def _is_timely(entry: Pending, nonce: Nonce, height: Height) -> bool:
     """Return whether a block above this height could take it from an account with this nonce."""
-    return entry.nonce > nonce and entry.signed.transaction.valid_until > height
+    return entry.nonce > nonce and entry.valid_until > height

@@ -274,7 +274,8 @@ class Ledger:
         self.state, self.tip, self._tip_id = applied.state, block.header, name
         self._trials = self._descendants(name)
         self._work_since.clear()
-        self.mempool.refresh(self.state, block.header.time)
+        senders = {signed.transaction.sender for signed in block.transactions}
+        self.mempool.refresh(self.state, block.header.time, senders)
         finalized = Finalized(block=block, events=applied.events, state=self.state)
         for hearer in self._hearers:
             hearer(finalized)

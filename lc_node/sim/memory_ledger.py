@@ -172,7 +172,8 @@ class InMemoryLedger:
         self._sets.setdefault(self._state.validators.epoch, self._state.validators)
         self._trials = self._descendants(name)
         self._work_since.clear()
-        self._mempool.refresh(self._state, block.header.time)
+        senders = {signed.transaction.sender for signed in block.transactions}
+        self._mempool.refresh(self._state, block.header.time, senders)
 
     def _descendants(self, name: BlockId) -> dict[BlockId, tuple[Block, Applied]]:
         """Return the trials that stand on a block; heights rise from parent to child."""

@@ -191,6 +191,15 @@ def test_what_was_included_or_jumped_over_is_dropped(state: State) -> None:
     assert waiting(mempool) == transactions[2:]
 
 
+def test_what_its_sender_has_not_used_up_is_kept(state: State) -> None:
+    transactions = [pay(state, ANNA, nonce=1), pay(state, BERT, nonce=1)]
+    mempool = filled(state, *transactions)
+
+    mempool.refresh(included(state, ANNA, nonce=1), START, [ANNA.public_key, CLEO.public_key])
+
+    assert waiting(mempool) == transactions[1:]
+
+
 def test_what_has_expired_is_dropped(state: State) -> None:
     lasting = pay(state, ANNA, nonce=2, valid_until=6)
     mempool = filled(state, pay(state, ANNA, valid_until=5), lasting)
