@@ -161,7 +161,7 @@ NETWORK: Final = (
     ),
     Metric(
         name="lc_queue_length",
-        meaning="What waits in each queue between peers and the node; each is bounded per peer.",
+        meaning="What waits in each queue between peers and the node; each is bounded, per peer and over all.",
         labels=("queue",),
         read=_queues,
     ),

@@ -211,7 +211,7 @@ class Network:
         )
 
     def queues(self) -> Mapping[str, int]:
-        """Return the lengths of the queues, for the metrics; each is bounded per peer."""
+        """Return the lengths of the queues, for the metrics; each is bounded, per peer and over all."""
         return {
             "transactions": len(self._spreading),
             "requests": len(self._requests),
