@@ -46,7 +46,7 @@ which_option = click.option(
 @json_option
 def inspect(image: str, which: str, home: Path | None, *, as_json: bool) -> None:
     """Show of IMAGE (a file, or one of the node's) the layers, the start, the packages, and what tells of people."""
-    with _opened(image, which, home) as found:
+    with opened_locally(image, which, home) as found:
         report = report_on(found)
     if as_json:
         print_json(report)
@@ -76,7 +76,7 @@ def check(image: str, which: str, seconds: int, home: Path | None, *, as_json: b
 
     The first words are those of contract lc/1; an image for stdout/1 is tried by `lc-node image run`.
     """
-    with _opened(image, which, home) as found:
+    with opened_locally(image, which, home) as found:
         terms = RunTerms(seconds=Seconds(seconds))
         findings = asyncio.run(check_image(found, terms, lambda _who, _line: None))
     if as_json:
@@ -152,7 +152,7 @@ def run_(  # noqa: PLR0913  # one argument an option
         model_format=ModelFormat(model_format),
         contract=Contract(contract),
     )
-    with _opened(image, which, home) as found:
+    with opened_locally(image, which, home) as found:
         if role == "train":
             return asyncio.run(_train(found, terms, trials, model))
         assert model is not None, "seen above"
@@ -197,7 +197,7 @@ def _hear(who: str, line: bytes) -> None:
 
 
 @contextmanager
-def _opened(image: str, which: str, home: Path | None) -> Iterator[LocalImage]:
+def opened_locally(image: str, which: str, home: Path | None) -> Iterator[LocalImage]:
     """Bring an image of a file or of the node into a folder of ours, for as long as the body runs.
 
     Raises:

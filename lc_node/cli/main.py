@@ -10,6 +10,7 @@ import click
 
 from lc_node.cli import (
     audit_cmd,
+    contract_cmd,
     credits_cmd,
     culprits_cmd,
     demo_cmd,
@@ -38,6 +39,7 @@ _MODULES: Final = (
     job_cmd,
     job_post_cmd,
     image_cmd,
+    contract_cmd,
     credits_cmd,
     simulate_cmd,
     audit_cmd,

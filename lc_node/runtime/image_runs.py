@@ -35,6 +35,7 @@ from lc_node.chain.types import (
 from lc_node.ports.images import BlobPlaces, PreparedImage
 from lc_node.ports.sandbox import Run, Sandbox
 from lc_node.ports.search import Search, Space, TrialState, Value
+from lc_node.runtime.contract_plain import PlainTrial, run_plain_trial
 from lc_node.runtime.evaluator import Evaluation, evaluate
 from lc_node.runtime.overheard_sandbox import Hear, OverheardSandbox
 from lc_node.runtime.trainer import Assignment, Company, TakenModel, Training, train, train_request
@@ -87,17 +88,23 @@ class ImageRuns:
             sandbox = OverheardSandbox(BubblewrapSandbox(f"image-{folder.name}"), hear)
             yield cls(image, sandbox, folder / "job", JobId(manifest))
 
-    async def train(self, terms: RunTerms, *, trials: int) -> tuple[Training, Path | None]:
-        """Train for some trials; return how it ended and the last model, if there is one."""
+    async def train(
+        self, terms: RunTerms, *, trials: int, stops_at_model: bool = False
+    ) -> tuple[Training, Path | None]:
+        """Train for some trials; return how it ended and the last model, if there is one.
+
+        ``stops_at_model``: for as many models instead, however many trials that takes.
+        """
         stop = asyncio.Event()
         models: list[TakenModel] = []
 
         is_plain = terms.contract is not Contract.LC_1
+        counts_models = is_plain or stops_at_model
 
         async def keep(taken: TakenModel) -> None:
             """Remember a model; a contract without messages is stopped by it."""
             models.append(taken)
-            if is_plain and len(models) == trials:
+            if counts_models and len(models) == trials:
                 stop.set()
 
         loop = asyncio.get_running_loop()
@@ -123,6 +130,14 @@ class ImageRuns:
         return await evaluate(
             self._assignment(terms), model, sandbox=self._sandbox, on_log=lambda _line: None
         )
+
+    async def plain_trial(self, terms: RunTerms, number: int) -> PlainTrial:
+        """Run one trial of an image of contract stdout/1."""
+        return await run_plain_trial(self._assignment(terms), self._sandbox, number)
+
+    def spec(self, terms: RunTerms) -> JobSpec:
+        """Return the job that such a run would be part of."""
+        return self._assignment(terms).spec
 
     def started(self, terms: RunTerms) -> AbstractAsyncContextManager[Run]:
         """Start a training that nobody answers."""
