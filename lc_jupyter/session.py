@@ -1,5 +1,6 @@
 """A node as a data scientist sees it: post jobs, look at them, take their models."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Unpack
 
@@ -8,8 +9,17 @@ from lc_jupyter.functions import Function, JobFunctions, validate_format
 from lc_jupyter.jobs import Job, Origin, find_job, get_last_job, note_posted
 from lc_jupyter.live import Live
 from lc_jupyter.stopwatch import Stopwatch
-from lc_jupyter.submit import Proposal, post, propose, snapshot_of, validate_terms
-from lc_jupyter.terms import Options, terms_of, with_defaults
+from lc_jupyter.submit import (
+    PlainChoice,
+    Proposal,
+    post,
+    propose,
+    propose_image,
+    propose_program,
+    snapshot_of,
+    validate_terms,
+)
+from lc_jupyter.terms import Options, Terms, plain_contract, terms_of, with_defaults
 from lc_jupyter.units import Written
 from lc_node.api.calls import GetAccount, GetJobs, GetPeers, GetStatus, GetWallet
 from lc_node.api.client import Client
@@ -55,6 +65,73 @@ class LearningChain:
         """
         functions = JobFunctions(train=train, evaluate=evaluate, save=save, load=load)
         return self.submit_functions(functions, bounty, expires, options)
+
+    def submit_program(
+        self,
+        program: str | Path,
+        data: Sequence[str | Path] = (),
+        *,
+        bounty: Written,
+        expires: str,
+        negate: bool = False,
+        **options: Unpack[Options],
+    ) -> Job:
+        """Package a program in Python as it lies here, check it, and post it under contract stdout/1.
+
+        It trains, prints its loss as the last line and writes /tmp/model; where the variable VALIDATION is
+        set, it evaluates /tmp/model (docs/CONTRACT.md). Its result will be labelled ``unverified``.
+
+        Args:
+            program: its file, which is run with this interpreter.
+            data: files that lie beside it when it runs.
+            bounty: credits for the best model.
+            expires: how long bidding lasts, such as ``10m``.
+            negate: what it prints is a score, more is better.
+            options: as ``lc_jupyter.terms.Options`` explains them; the model format is ``raw`` if none is named.
+
+        Raises:
+            UserError: something has to be changed first; nothing was posted.
+            ApiError: the node refused, by name; nothing was posted.
+        """
+        choice = PlainChoice(
+            what=str(program),
+            contract=plain_contract(negate=negate),
+            model_format=options.get("model_format") or _SAFE_FORMAT,
+            data=data,
+            with_distributions=options.get("with_distributions", ()),
+        )
+        return self._post_plain(propose_program, choice, bounty, expires, options)
+
+    def submit_image(
+        self,
+        image: str,
+        *,
+        bounty: Written,
+        expires: str,
+        contract: str = "lc/1",
+        negate: bool = False,
+        **options: Unpack[Options],
+    ) -> Job:
+        """Check an image that the own node has, and post it as a job.
+
+        Args:
+            image: its name or digest, as ``lc-node image list`` shows it.
+            bounty: credits for the best model.
+            expires: how long bidding lasts, such as ``10m``.
+            contract: ``lc/1``, or ``stdout/1`` for an image that knows nothing of us (docs/CONTRACT.md).
+            negate: with ``stdout/1``: what it prints is a score, more is better.
+            options: as ``lc_jupyter.terms.Options`` explains them; the model format is ``raw`` if none is named.
+
+        Raises:
+            UserError: something has to be changed first; nothing was posted.
+            ApiError: the node refused, by name; nothing was posted.
+        """
+        choice = PlainChoice(
+            what=image,
+            contract=plain_contract(contract, negate=negate),
+            model_format=options.get("model_format") or _SAFE_FORMAT,
+        )
+        return self._post_plain(propose_image, choice, bounty, expires, options)
 
     def submit_functions(
         self, functions: JobFunctions, bounty: Written, expires: str, options: Options
@@ -127,6 +204,23 @@ class LearningChain:
     def close(self) -> None:
         """Close the connection; jobs that came from it can no longer be asked."""
         self._client.close()
+
+    def _post_plain(
+        self,
+        propose_it: Callable[[Client, PlainChoice, Terms, Live], Proposal],
+        choice: PlainChoice,
+        bounty: Written,
+        expires: str,
+        options: Options,
+    ) -> Job:
+        self.validate(bounty, expires, options)
+        terms = terms_of(bounty, expires, with_defaults(options))
+        with Live() as live:
+            proposal = propose_it(self._client, choice, terms, live)
+            submitted = post(self._client, proposal, live)
+        job = Job(self._client, submitted.job, Origin(load=None, seconds=proposal.seconds))
+        note_posted(job)
+        return job
 
     def _propose(
         self,

@@ -1,7 +1,7 @@
 """From functions in a kernel to a posted job: package, price, send, check, post."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,15 +12,17 @@ from lc_jupyter.display import Shown, paragraph, stack
 from lc_jupyter.errors import UserError
 from lc_jupyter.functions import JobFunctions, validate_format, validate_functions
 from lc_jupyter.live import Live
-from lc_jupyter.packaging.image import BuiltImage, build_image
+from lc_jupyter.packaging.image import BuiltImage, build_image, build_planned
+from lc_jupyter.packaging.program import plan_program
 from lc_jupyter.packaging.snapshot import SnapshotRequest
 from lc_jupyter.proposals import show_check, show_image, show_price
 from lc_jupyter.stopwatch import Stopwatch
 from lc_jupyter.terms import Options, Terms
 from lc_jupyter.units import short_job, show_bytes, show_credits, show_seconds
-from lc_node.api.calls import Check, GetPrice, MissingBlobs, Submit
+from lc_node.api.calls import Check, GetImages, GetPrice, MissingBlobs, Submit
 from lc_node.api.client import Client
 from lc_node.api.schema import Digest, MicroCredits, ModelFormat, NanoLoss, Resources
+from lc_node.api.schema_images import ImageView
 from lc_node.api.schema_jobs import (
     CheckProblem,
     CheckReport,
@@ -40,7 +42,20 @@ TOLERANCE_ABSOLUTE: Final = NanoLoss(1_000)
 DISCLOSURE: Final = (
     "Every node that takes this job can read its code and its data, the validation data included."
 )
+_DIGITS_MIN: Final = 6
 _NO_IMAGE: Final = ImageChoice(manifest=Digest("0" * 64), total_bytes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainChoice:
+    """What is to be run as it is: a program of this machine, or an image of the own node."""
+
+    what: str
+    """The program's path, or the image's name or digest."""
+    contract: str
+    model_format: str
+    data: Sequence[str | Path] = ()
+    with_distributions: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +108,59 @@ def propose(client: Client, snapshot: SnapshotRequest, terms: Terms, live: Live)
         UserError: something has to be changed first.
         ApiError: the node refused, by name.
     """
-    watch = Stopwatch()
     draft = _request(terms, snapshot.model_format)
+    return _propose(client, lambda folder: build_image(snapshot, folder), draft, terms, live)
+
+
+def propose_program(client: Client, choice: PlainChoice, terms: Terms, live: Live) -> Proposal:
+    """Do all but the posting for a program that is run as it lies here, under contract stdout/1.
+
+    Raises:
+        UserError: something has to be changed first.
+        ApiError: the node refused, by name.
+    """
+
+    def build(folder: Path) -> BuiltImage:
+        plan = plan_program(
+            Path(choice.what),
+            [Path(path) for path in choice.data],
+            with_distributions=choice.with_distributions,
+        )
+        return build_planned(plan, folder)
+
+    return _propose(client, build, _plain_request(terms, choice), terms, live)
+
+
+def propose_image(client: Client, choice: PlainChoice, terms: Terms, live: Live) -> Proposal:
+    """Do all but the posting for an image that the own node has, by its name or digest there.
+
+    Raises:
+        UserError: something has to be changed first.
+        ApiError: the node refused, by name.
+    """
+    watch = Stopwatch()
+    image = _find_image(client, choice.what)
+    manifest = ImageChoice(manifest=image.image, total_bytes=image.total_bytes)
+    request = replace(_plain_request(terms, choice), image=manifest)
+    price = client.call(GetPrice(request=request))
+    live.keep(stack(show_price(price), paragraph(DISCLOSURE, "dim")))
+    _validate_price(price)
+    request = _checked(client, request, terms, live)
+    watch.lap("check")
+    return Proposal(request=request, seconds=watch.seconds)
+
+
+def _propose(
+    client: Client,
+    build: Callable[[Path], BuiltImage],
+    draft: JobRequest,
+    terms: Terms,
+    live: Live,
+) -> Proposal:
+    watch = Stopwatch()
     with tempfile.TemporaryDirectory(prefix="lc-image-") as folder:
-        _step(live, "Packaging what the functions need …")
-        image = build_image(snapshot, Path(folder))
+        _step(live, "Packaging what the job needs …")
+        image = build(Path(folder))
         watch.lap("packaging")
         choice = ImageChoice(manifest=_hex(image.digest), total_bytes=image.total_bytes)
         request = replace(draft, image=choice)
@@ -200,6 +263,31 @@ def _request(terms: Terms, model_format: str) -> JobRequest:
         model_bytes_max=terms.model_bytes_max,
         tolerance=Tolerance(absolute=TOLERANCE_ABSOLUTE, relative_ppm=terms.tolerance_ppm),
     )
+
+
+def _plain_request(terms: Terms, choice: PlainChoice) -> JobRequest:
+    return replace(_request(terms, choice.model_format), contract=choice.contract)
+
+
+def _find_image(client: Client, text: str) -> ImageView:
+    """Return the image of a name or of a digest, or the beginning of one.
+
+    Raises:
+        UserError: the own node has none such, or several.
+    """
+    images, digits = client.call(GetImages()), text.removeprefix("sha256:")
+    found = [one for one in images if text in one.names] or [
+        one for one in images if len(digits) >= _DIGITS_MIN and one.image.startswith(digits)
+    ]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(sorted(name for one in images for name in one.names)) or "none with a name"
+    message = (
+        f"No image {text!r} in your node; it has {names}. `lc-node image load FILE` brings one."
+    )
+    if found:
+        message = f"Several images begin with {text!r}: write more digits."
+    raise UserError(message)
 
 
 def _told(image: BuiltImage, sent: int, price: Price) -> Shown:

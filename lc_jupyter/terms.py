@@ -17,6 +17,7 @@ from lc_jupyter.units import (
 )
 
 TITLE_MAX: Final = 120
+_CONTRACTS: Final = ("lc/1", "stdout/1")
 
 
 class Options(TypedDict, total=False):
@@ -131,6 +132,21 @@ def terms_of(bounty: Written, expires: str, options: Options) -> Terms:
         check_seconds=parse_seconds(options["check_time"], "--check-time"),
         checks=options["check"],
     )
+
+
+def plain_contract(contract: str = "stdout/1", *, negate: bool) -> str:
+    """Return a contract as a job says it.
+
+    Raises:
+        UserError: there is no such contract, or nothing to negate.
+    """
+    if contract not in _CONTRACTS:
+        message = f"There is no contract {contract}{did_you_mean(contract, _CONTRACTS)}"
+        raise UserError(message)
+    if negate and contract != _CONTRACTS[-1]:
+        message = "negate goes with contract stdout/1: under lc/1 a program reports losses itself."
+        raise UserError(message)
+    return f"{contract}:negate" if negate else contract
 
 
 def did_you_mean(written: str, known: Collection[str]) -> str:

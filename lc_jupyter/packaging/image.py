@@ -185,7 +185,7 @@ def _config(plan: SnapshotPlan, stored: Sequence[StoredLayer]) -> ImageConfig:
         config=RunConfig(
             user="65534:65534",
             env=tuple(f"{name}={value}" for name, value in sorted(variables.items())),
-            entrypoint=entrypoint(f"/{VENV_ROOT}/bin/python"),
+            entrypoint=plan.argv or entrypoint(f"/{VENV_ROOT}/bin/python"),
             working_dir=WORK,
         ),
         rootfs=RootFs(type="layers", diff_ids=tuple(layer.written.diff_id for layer in stored)),

@@ -97,6 +97,8 @@ class SnapshotPlan:
     findings: tuple[tuple[str, str], ...]
     """What looked secret and was allowed."""
     seconds: Mapping[str, float]
+    argv: tuple[str, ...] = ()
+    """What the image starts; empty: the runner."""
 
 
 def plan_snapshot(

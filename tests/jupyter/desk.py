@@ -6,7 +6,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from lc_node.adapters.blobs import DirectoryBlobStore
-from lc_node.api import calls, schema, schema_jobs
+from lc_node.api import calls, schema, schema_images, schema_jobs
 from lc_node.api.errors import Refused, UnknownThing
 from lc_node.oci.chunks import CHUNK_BYTES, chunk_digest, chunk_root
 from tests.api.background import Background
@@ -47,6 +47,8 @@ class DeskService(SampleService):
         self.peers_now: tuple[schema.Peer, ...] = ()
         self.changes: tuple[schema.CreditChange, ...] = ()
         self.model_format = schema.ModelFormat.RAW
+        self.images_now: tuple[schema_images.ImageView, ...] = ()
+        self.note = ""
 
     async def jobs(self, call: calls.GetJobs) -> tuple[schema_jobs.JobSummary, ...]:
         self.asked_jobs = call
@@ -55,6 +57,9 @@ class DeskService(SampleService):
     async def peers(self) -> tuple[schema.Peer, ...]:
         return self.peers_now
 
+    async def images(self) -> tuple[schema_images.ImageView, ...]:
+        return self.images_now
+
     async def wallet(self, call: calls.GetWallet) -> schema.Wallet:
         return replace(await super().wallet(call), changes=self.changes)
 
@@ -62,6 +67,7 @@ class DeskService(SampleService):
         bounty = call.request.bounty
         return replace(
             PRICE,
+            note=self.note,
             bounty=bounty,
             balance=schema.MicroCredits(self.balance),
             balance_after=self.balance - bounty - PRICE.fee,

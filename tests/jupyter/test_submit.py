@@ -69,7 +69,7 @@ def test_the_same_cell_makes_the_same_image_and_is_sent_once(notebook: Shell, de
 @pytest.mark.parametrize(
     "said",
     [
-        "Packaging what the functions need …",
+        "Packaging what the job needs …",
         "captured         answer (int, 5 B)",
         "cloudpickle ",
         "Price: bounty 5 + fee 0.3; balance 100, after it 94.7.",
