@@ -2,6 +2,9 @@
 
 from typing import Final
 
+import msgspec
+from msgspec import UNSET, UnsetType
+
 from lc_node.oci.manifest import (
     DOCKER_INDEX_TYPE,
     DOCKER_MANIFEST_TYPE,
@@ -22,6 +25,31 @@ _SHOWN_MAX: Final = 8
 def architecture_of(machine: str) -> str:
     """Return what images call an architecture that the kernel calls ``machine``."""
     return _ARCHITECTURES.get(machine, machine)
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    """What tells an index from a manifest."""
+
+    manifests: msgspec.Raw | UnsetType = UNSET
+    layers: msgspec.Raw | UnsetType = UNSET
+
+
+def is_index(data: bytes) -> bool:
+    """Tell whether a document lists images of several platforms, rather than being one image's manifest.
+
+    By what is in it, not by the type that a server gives it: a document that could be read as both must not mean
+    two things (CVE-2021-41190).
+
+    Raises:
+        MalformedImage: it is neither, or both.
+    """
+    try:
+        kind = msgspec.json.decode(data, type=_Kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedImage("manifest", str(error)) from error
+    if (kind.manifests is UNSET) == (kind.layers is UNSET):
+        raise MalformedImage("manifest", "it has neither layers nor manifests, or both")
+    return kind.manifests is not UNSET
 
 
 def choose_manifest(index: Index, architecture: str) -> Descriptor:

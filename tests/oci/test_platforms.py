@@ -11,7 +11,7 @@ from lc_node.oci.manifest import (
     Platform,
     blob_name,
 )
-from lc_node.oci.platforms import architecture_of, choose_manifest
+from lc_node.oci.platforms import architecture_of, choose_manifest, is_index
 
 
 def described(
@@ -72,3 +72,19 @@ def test_an_index_without_it_says_what_it_has(
 )
 def test_architectures_have_names_of_their_own_in_images(machine: str, name: str) -> None:
     assert architecture_of(machine) == name
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [(b'{"manifests": []}', True), (b'{"layers": [], "config": 1}', False)],
+)
+def test_an_index_is_known_by_what_is_in_it(document: bytes, expected: bool) -> None:  # noqa: FBT001
+    assert is_index(document) is expected
+
+
+@pytest.mark.parametrize(
+    "document", [b"{}", b'{"manifests": [], "layers": []}', b"[]", b"", b"\xff", b"[" * 10**5]
+)
+def test_what_could_be_both_or_is_neither_is_refused(document: bytes) -> None:
+    with pytest.raises(MalformedImage):
+        is_index(document)
