@@ -36,7 +36,7 @@ from lc_node.api.schema import (
     Status,
     Wallet,
 )
-from lc_node.api.schema_images import ImageName, ImageView, RemovedImage
+from lc_node.api.schema_images import ImageName, ImageView, RegistryReference, RemovedImage
 from lc_node.api.schema_jobs import (
     CheckReport,
     FetchedModel,
@@ -260,6 +260,21 @@ class KeepImage(Call[ImageView], tag="keep_image"):
     name: ImageName = ""
 
 
+class PullImage(LongCall[ImageView], tag="pull_image"):
+    """Bring an image here from a registry; refused with the registry's fault by name."""
+
+    reference: RegistryReference
+    keep: bool = True
+    """Whether to keep it under its reference until it is removed; else it goes when room is needed."""
+
+
+class PushImage(LongCall[ImageView], tag="push_image"):
+    """Bring an image of this node to a registry; refused with the registry's fault by name."""
+
+    image: Digest
+    reference: RegistryReference
+
+
 class RemoveImage(LongCall[RemovedImage], tag="remove_image"):
     """Forget an image and its names, and delete of it what nothing else needs; refused with ``ImageInUse``."""
 
@@ -296,6 +311,8 @@ AnyCall: TypeAlias = (
     | ReadBlob
     | GetImages
     | KeepImage
+    | PullImage
+    | PushImage
     | RemoveImage
 )
 

@@ -12,6 +12,10 @@ ImageName = Annotated[
 """What an owner calls an image: any word, or a reference to a registry; may be empty."""
 
 
+RegistryReference = Annotated[str, msgspec.Meta(max_length=512)]
+"""An image in a registry: ``HOST[:PORT]/NAME[:TAG][@DIGEST]``, read as Docker reads it."""
+
+
 class ImageView(Part):
     """An image whose manifest the node holds."""
 

@@ -141,6 +141,14 @@ class ImageKeeping(Protocol):
         """Keep an image whose blobs are here."""
         ...
 
+    async def pull_image(self, call: calls.PullImage) -> schema_images.ImageView:
+        """Bring an image here from a registry."""
+        ...
+
+    async def push_image(self, call: calls.PushImage) -> schema_images.ImageView:
+        """Bring an image to a registry."""
+        ...
+
     async def remove_image(self, call: calls.RemoveImage) -> schema_images.RemovedImage:
         """Forget an image."""
         ...

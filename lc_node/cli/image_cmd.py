@@ -4,9 +4,9 @@ from typing import Final
 
 import click
 
-from lc_node.cli import image_look_cmd, image_store_cmd
+from lc_node.cli import image_look_cmd, image_registry_cmd, image_store_cmd
 
-_MODULES: Final = (image_store_cmd, image_look_cmd)
+_MODULES: Final = (image_store_cmd, image_registry_cmd, image_look_cmd)
 """Each brings its ``COMMANDS``; another file of subcommands is one more name here."""
 
 

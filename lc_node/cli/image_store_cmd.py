@@ -40,7 +40,7 @@ def list_images(home: Path | None, *, as_json: bool) -> None:
         for each in images
     ]
     columns = ("image", "names", "layers", "size", "state", "jobs")
-    empty = "No images; `lc-node image load FILE` brings one."
+    empty = "No images; `lc-node image pull REFERENCE` or `lc-node image load FILE` brings one."
     print_table(columns, rows, empty=empty)
 
 

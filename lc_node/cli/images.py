@@ -12,7 +12,7 @@ from lc_node.api.client import Client, UnknownThing
 from lc_node.api.schema import CHUNK_BYTES_MAX, Digest
 from lc_node.api.schema_images import ImageView
 from lc_node.api.uploading import put_blob
-from lc_node.oci.manifest import BlobName
+from lc_node.oci.manifest import BlobName, MalformedImage, decode_manifest
 from lc_node.runtime.image_files import ArchivedImage
 
 _DIGITS: Final = frozenset("0123456789abcdef")
@@ -40,7 +40,7 @@ def find_image(client: Client, text: str) -> ImageView:
             and len(digits) == _DIGITS_MAX
             and not client.call(calls.MissingBlobs(digests=(Digest(digits),)))
         ):
-            return ImageView(image=Digest(digits))
+            return _view_of(client, Digest(digits))
     if len(found) == 1:
         return found[0]
     if found:
@@ -93,9 +93,29 @@ def open_blob(client: Client, digest: Digest) -> BinaryIO:
     return cast("BinaryIO", file)
 
 
+def is_registry_name(text: str) -> bool:
+    """Tell whether a text is meant as an image in a registry, rather than as a word or a digest of this node."""
+    return (
+        not text.startswith(_PREFIX)
+        and not _DIGITS.issuperset(text)
+        and not {"/", ":"}.isdisjoint(text)
+    )
+
+
 def is_file(text: str) -> bool:
     """Tell whether an image is given by a file or a folder."""
     return Path(text).exists()
+
+
+def _view_of(client: Client, image: Digest) -> ImageView:
+    """Return what is known of an image that is neither kept nor a job's."""
+    try:
+        document = decode_manifest(read_blob(client, image))
+    except MalformedImage as error:
+        raise UnknownThing("UnknownImage", f"{image[:12]} is no image: {error}") from error
+    sizes = {layer.digest: layer.size for layer in document.layers}
+    whole = sum(sizes.values()) + document.config.size
+    return ImageView(image=image, layers=len(sizes), total_bytes=whole)
 
 
 def _after(sent: int, whole: int, progress: Progress) -> Callable[[int], None]:

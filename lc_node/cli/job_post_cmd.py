@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from lc_node.api import calls
-from lc_node.api.client import Client
+from lc_node.api.client import Client, UnknownThing
 from lc_node.api.schema import ModelFormat, Resources
 from lc_node.api.schema_images import ImageView
 from lc_node.api.schema_jobs import (
@@ -19,7 +19,7 @@ from lc_node.api.schema_jobs import (
     Tolerance,
 )
 from lc_node.cli.contracts import CONTRACTS, NEGATE_HELP, contract_of
-from lc_node.cli.images import find_image, is_file, put_image
+from lc_node.cli.images import find_image, is_file, is_registry_name, put_image
 from lc_node.cli.job_cmd import job
 from lc_node.cli.options import connect, home_option, json_option
 from lc_node.cli.output import print_json, printable
@@ -33,6 +33,7 @@ from lc_node.cli.wording import (
     short_id,
     span_text,
 )
+from lc_node.oci.references import BadReference, parse_reference
 from lc_node.runtime.image_files import opened_image
 
 EVALUATE_SECONDS_UNCHECKED: Final = 60
@@ -46,10 +47,21 @@ _MILLI: Final = 1000
 @click.option(
     "--image",
     required=True,
-    help="A name or digest of `image list`, an archive, or a folder with an OCI layout.",
+    help="A reference to a registry, a name or digest of `image list`, an archive, or a folder with an OCI layout.",
 )
 @click.option(
     "--which", default="", help="Which image of an archive, by what the archive calls it."
+)
+@click.option(
+    "--from",
+    "references",
+    multiple=True,
+    help="A reference where other nodes may pull the image from [default: where it was pulled from].",
+)
+@click.option(
+    "--not-on-graph",
+    is_flag=True,
+    help="Nodes take the image from registries only, not from each other first.",
 )
 @click.option("--bounty", type=CREDITS, required=True, help="For the best model, in credits.")
 @click.option("--expires", type=SPAN, required=True, help="When bidding ends, from now: 10m, 2h.")
@@ -120,14 +132,14 @@ def post(
     The image is run as docs/CONTRACT.md says; every node that takes the job can read it.
     """
     with connect(home) as client:
-        found = _bring(client, image, which)
-        request = _request(found, terms)
+        choice = _choice(client, image, which, terms)
+        request = _request(choice, terms)
         _validate_price(client.call(calls.GetPrice(request=request)))
         if check:
             report = client.call(calls.Check(request=request, seconds=check_time))
             _validate_check(report)
             request = _request(
-                found,
+                choice,
                 {**terms, "evaluate_time": terms["evaluate_time"] or report.evaluate_seconds},
             )
             click.echo(_told(report), err=True)
@@ -141,21 +153,61 @@ def post(
     )
 
 
-def _bring(client: Client, text: str, which: str) -> ImageView:
-    """Return an image that the node has, put there if it is in a file."""
-    if not is_file(text):
-        return find_image(client, text)
-    with opened_image(Path(text), which) as found:
+def _choice(client: Client, text: str, which: str, terms: Mapping[str, Any]) -> ImageChoice:
+    """Return which image it is, and where nodes find it."""
+    found, pulled_from = _bring(client, text, which)
+    references = tuple(map(_reference, terms["references"])) or pulled_from
+    if terms["not_on_graph"] and not references:
+        message = "--not-on-graph needs a registry: add --from REFERENCE."
+        raise click.UsageError(message)
+    return ImageChoice(
+        manifest=found.image,
+        total_bytes=max(1, found.total_bytes),
+        references=references,
+        on_graph=not terms["not_on_graph"],
+    )
+
+
+def _bring(client: Client, text: str, which: str) -> tuple[ImageView, tuple[str, ...]]:
+    """Return an image that the node has from now on, and the registry that it came from, if it did."""
+    if is_file(text):
+        return _loaded(client, Path(text), which), ()
+    try:
+        found = find_image(client, text)
+    except UnknownThing:
+        if not is_registry_name(text):
+            raise
+        reference = _reference(text)
+        click.echo(f"Pulling {reference} …", err=True)
+        return client.call(calls.PullImage(reference=reference, keep=False)), (reference,)
+    is_pulled = text in found.names and is_registry_name(text) and _reference(text) == text
+    return found, (text,) if is_pulled else ()
+
+
+def _loaded(client: Client, path: Path, which: str) -> ImageView:
+    with opened_image(path, which) as found:
         digest = put_image(client, found)
         sizes = {layer.digest: layer.size for layer in found.document.layers}
         whole = sum(sizes.values()) + found.document.config.size
         return ImageView(image=digest, layers=len(sizes), total_bytes=whole)
 
 
-def _request(image: ImageView, terms: Mapping[str, Any]) -> JobRequest:
+def _reference(text: str) -> str:
+    """Return a reference in full.
+
+    Raises:
+        click.UsageError: it is none; the message says what is perhaps meant.
+    """
+    try:
+        return str(parse_reference(text))
+    except BadReference as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _request(image: ImageChoice, terms: Mapping[str, Any]) -> JobRequest:
     return JobRequest(
         title=terms["name"],
-        image=ImageChoice(manifest=image.image, total_bytes=max(1, image.total_bytes)),
+        image=image,
         bounty=terms["bounty"],
         expiry_seconds=terms["expires"],
         model_format=ModelFormat(terms["model_format"]),

@@ -62,9 +62,7 @@ class Checker:
         start = self._clock.now()
         job = _draft(spec, self._me, Millis(start + seconds * 1000))
         try:
-            image = await self._workshop.image(
-                spec.image.manifest, spec.image.total_bytes, lambda _here, _whole: None
-            )
+            image = await self._workshop.image(spec.image, lambda _here, _whole: None)
         except ImageRefused as error:
             return _report(CheckProblem.IMAGE_REFUSED, f"The image is refused: {error}")
         try:

@@ -16,6 +16,7 @@ from lc_node.chain.errors import LearningChainError
 from lc_node.chain.params import CREDIT
 from lc_node.chain.transactions import Resources
 from lc_node.chain.types import ByteCount, MicroCredits
+from lc_node.oci.references import BadReference, parse_reference
 from lc_node.ports.transport import PeerAddress, TransportKey
 from lc_node.runtime.own_record import advertised
 from lc_node.wire.records import ENDPOINTS_MAX
@@ -157,6 +158,21 @@ class StorageConfig(Section):
     """Blocks that are kept, 0: all that came here; fewer than 2,000 would leave those behind without help."""
 
 
+class ImagesConfig(Section):
+    """Registries, from which images come besides from other nodes."""
+
+    registries: Annotated[tuple[str, ...], msgspec.Meta(max_length=256)] = (
+        "docker.io",
+        "ghcr.io",
+        "quay.io",
+    )
+    """From which images of others' jobs are fetched: "HOST", "HOST:PORT", or "http://HOST:PORT" in the clear."""
+    credentials: str = ""
+    """A file as `docker login` writes it; empty: Docker's own of the user who runs the node."""
+    credentials_for_jobs: bool = False
+    """true: show them for others' jobs, too, not only for the owner's own pulls and pushes."""
+
+
 class SandboxConfig(Section):
     """What isolates strangers' code."""
 
@@ -186,6 +202,7 @@ class Config(Section):
     consensus: ConsensusConfig = ConsensusConfig()
     work: WorkConfig = WorkConfig()
     storage: StorageConfig = StorageConfig()
+    images: ImagesConfig = ImagesConfig()
     sandbox: SandboxConfig = SandboxConfig()
     metrics: MetricsConfig = MetricsConfig()
     log: LogConfig = LogConfig()
@@ -214,6 +231,7 @@ def read_config(path: Path) -> Config:
         except LearningChainError as error:
             raise BadConfig(path, f"advertise: {error}") from error
     _validate_storage(path, config.storage)
+    _validate_images(path, config.images)
     _validate_work(path, config.work)
     return config
 
@@ -227,6 +245,19 @@ def _validate_work(path: Path, work: WorkConfig) -> None:
             parse_hours(text)
     except LearningChainError as error:
         raise BadConfig(path, f"work: {error}") from error
+
+
+def _validate_images(path: Path, images: ImagesConfig) -> None:
+    """Refuse a registry that no reference could name."""
+    for text in images.registries:
+        host = text.rstrip("/").rpartition("://")[2]
+        try:
+            is_host = parse_reference(f"{host}/image").host == host.lower()
+        except BadReference:
+            is_host = False
+        if not is_host or not text.startswith(("http://", "https://", host)):
+            why = f"images.registries: {text!r} is none; write for example ghcr.io or http://10.0.0.7:5000"
+            raise BadConfig(path, why)
 
 
 def _validate_storage(path: Path, storage: StorageConfig) -> None:
@@ -249,6 +280,7 @@ def _explained(message: str) -> str:
         ConsensusConfig,
         WorkConfig,
         StorageConfig,
+        ImagesConfig,
         SandboxConfig,
         MetricsConfig,
         LogConfig,

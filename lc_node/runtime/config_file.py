@@ -71,6 +71,16 @@ DEFAULT_CONFIG_TEXT: Final = """\
 # Blocks that are kept, the newest; 0: all that came here. At least 2000: they help others catch up.
 #: blocks_kept = 0
 
+# Registries, from which images come besides from other nodes (docs/IMAGES.md).
+[images]
+# From which images of others' jobs are fetched: "HOST", "HOST:PORT", or "http://HOST:PORT" in the clear.
+# Those named here may be in this machine's own networks; nothing else there is ever asked.
+#: registries = ["docker.io", "ghcr.io", "quay.io"]
+# A file as `docker login` writes it; empty: Docker's own of the user who runs the node.
+#: credentials = ""
+# true: show them for others' jobs, too, not only for the owner's own pulls and pushes.
+#: credentials_for_jobs = false
+
 # What isolates strangers' code.
 [sandbox]
 # "auto": the first that works here; or "bubblewrap".

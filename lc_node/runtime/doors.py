@@ -29,6 +29,7 @@ class NodeService(Reading, Posting, BlobDoor, ImageDoor):
             ImageCatalogue(home.image_names_path),
             images=counter.images,
             blobs=counter.blobs,
+            registry=counter.workshop.registry,
             live_jobs=lambda: tuple(counter.ledger.state.live_jobs()),
         )
         self._view = view

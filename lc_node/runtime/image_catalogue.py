@@ -12,10 +12,11 @@ from lc_node.chain.types import Digest
 NAMES_MAX: Final = 16
 """Of one image."""
 
+NAME_CHARS_MAX: Final = 256
 IMAGES_MAX: Final = 10_000
 
 _Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARS_MAX)]
 _Kept = Annotated[
     dict[_Digest, Annotated[tuple[_Name, ...], msgspec.Meta(max_length=NAMES_MAX)]],
     msgspec.Meta(max_length=IMAGES_MAX),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -9,10 +10,13 @@ from lc_node.api import calls, schema, schema_images
 from lc_node.api.errors import Refused, UnknownThing
 from lc_node.chain.job import Job
 from lc_node.chain.types import Digest
+from lc_node.oci.manifest import MalformedImage
+from lc_node.oci.references import BadReference, Reference, parse_reference
 from lc_node.ports.images import BlobReference, ImageRefused, ImageStore
+from lc_node.ports.registry import Registry
 from lc_node.ports.stores import BlobStore
 from lc_node.runtime.event_texts import job_name
-from lc_node.runtime.image_catalogue import ImageCatalogue
+from lc_node.runtime.image_catalogue import NAME_CHARS_MAX, ImageCatalogue
 
 
 class ImageDoor:
@@ -25,12 +29,14 @@ class ImageDoor:
         images: ImageStore,
         blobs: BlobStore,
         live_jobs: Callable[[], Iterable[Job]],
+        registry: Registry | None,
     ) -> None:
         """Serve the owner; from now on what the catalogue names is not evicted."""
         self._catalogue = catalogue
         self._image_store = images
         self._image_blobs = blobs
         self._live_jobs = live_jobs
+        self._registry = registry
         self._kept: dict[Digest, frozenset[Digest]] = {}
         for image in catalogue.images:
             self._pin(image)
@@ -61,6 +67,75 @@ class ImageDoor:
         self._catalogue.add(image, call.name)
         self._pin(image)
         return self._shown(image)
+
+    async def pull_image(self, call: calls.PullImage) -> schema_images.ImageView:
+        """Bring an image here from a registry, and keep it under its reference if that is wished.
+
+        Raises:
+            Refused: the reference is none, or what it names is no image.
+            ImageRefused: the image breaks a limit.
+            RegistryError: one subclass a cause.
+        """
+        registry, reference = self._to_registry(call.reference)
+        try:
+            manifest = await registry.resolve(reference, anonymous=False)
+        except MalformedImage as error:
+            raise Refused("MalformedImage", str(error)) from error
+        image = await asyncio.to_thread(self._image_blobs.put_bytes, manifest)
+        self._pin(image)
+        try:
+            for blob in self._blobs_of(image):
+                if not self._image_blobs.holds(blob.digest):
+                    await registry.fetch(
+                        reference,
+                        blob,
+                        self._image_blobs,
+                        anonymous=False,
+                        progress=lambda _here, _all: None,
+                    )
+            if call.keep:
+                name = str(reference)
+                self._catalogue.add(image, name if len(name) <= NAME_CHARS_MAX else "")
+        finally:
+            if image not in self._catalogue.images:
+                self._unpin(image)
+        return self._shown(image)
+
+    async def push_image(self, call: calls.PushImage) -> schema_images.ImageView:
+        """Bring an image to a registry.
+
+        Raises:
+            Refused: the reference is none, or a part of the image is missing here.
+            UnknownThing: the image is not here.
+            RegistryError: one subclass a cause.
+        """
+        registry, reference = self._to_registry(call.reference)
+        image = _digest(call.image)
+        self._blobs_of(image)
+        was_kept = image in self._kept
+        self._pin(image)
+        try:
+            manifest = await asyncio.to_thread(self._here(image).read_bytes)
+            await registry.push(reference, manifest, self._here)
+        finally:
+            if not was_kept:
+                self._unpin(image)
+        return self._shown(image)
+
+    def _to_registry(self, text: str) -> tuple[Registry, Reference]:
+        if self._registry is None:
+            raise Refused("NoRegistry", "this node speaks with no registry")
+        try:
+            return self._registry, parse_reference(text)
+        except BadReference as error:
+            raise Refused("BadReference", str(error)) from error
+
+    def _here(self, blob: Digest) -> Path:
+        path = self._image_blobs.path_of(blob)
+        if path is None:
+            message = f"a part of the image is missing here: {blob.hex()}"
+            raise Refused("ImageMissing", message)
+        return path
 
     async def remove_image(self, call: calls.RemoveImage) -> schema_images.RemovedImage:
         """Forget an image, and delete of it what nothing else needs.

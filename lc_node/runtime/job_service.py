@@ -179,7 +179,10 @@ class JobService:
         if desk.is_decided or self.policy is None:
             return
         running, me = self._running(), self._office.me
-        reason = reason_to_decline(self.policy, job, me=me, now=now, running=running)
+        in_reach = self._office.workshop.in_reach(job.spec.image)
+        reason = reason_to_decline(
+            self.policy, job, me=me, now=now, running=running, in_reach=in_reach
+        )
         reason = reason or self._pausing
         desk.why_not = "" if reason is None else str(reason)
         if reason is None:
@@ -271,7 +274,7 @@ class JobService:
         office, start = self._office, self._office.clock.now()
         desk.since = start
         try:
-            image = await office.workshop.image(action.manifest, action.total_bytes, progress)
+            image = await office.workshop.image(job.spec.image, progress)
         except ImageRefused as error:
             desk.image_refused = str(error)
             _log.warning("job %s: image refused: %s", _short(desk.job), error, extra=_of(desk.job))

@@ -43,6 +43,7 @@ from lc_node.runtime.peers import PeerHandlers
 from lc_node.runtime.policy_file import job_policy, read_policy
 from lc_node.runtime.posting import Counter
 from lc_node.runtime.reading import View
+from lc_node.runtime.registries import registry_of
 from lc_node.runtime.room import Room
 from lc_node.runtime.salts import Salts
 from lc_node.runtime.sender import Sender
@@ -243,6 +244,8 @@ class Node:
                 clock=self._clock,
                 node=self._me,
                 folder=self._settings.home.jobs_path,
+                registry=registry_of(self._settings.config.images),
+                is_known_to_registries=self._settings.config.images.credentials_for_jobs,
             )
         )
 

@@ -6,43 +6,27 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from lc_node.chain.contracts import Contract
 from lc_node.chain.job import Job
+from lc_node.chain.transactions import ImageReference
 from lc_node.chain.types import ByteCount, Digest, JobId, Millis, PublicKey
-from lc_node.oci.manifest import MANIFEST_BYTES_MAX
 from lc_node.ports.clock import Clock
 from lc_node.ports.images import BlobReference, ImageRefused, ImageStore, PreparedImage
+from lc_node.ports.registry import Registry
 from lc_node.ports.sandbox import Sandbox
 from lc_node.ports.search import Search
 from lc_node.ports.stores import BlobStore, Naming
 from lc_node.runtime.evaluator import Evaluation, evaluate
+from lc_node.runtime.image_fetcher import Fetcher, ImageFetcher, Progress
 from lc_node.runtime.memory_share import MemoryShare
 from lc_node.runtime.trainer import Assignment, Company, TakenModel, Training, train
 from lc_node.runtime.trial_runner import run_trials
 from lc_node.worker.exchange import Leader
 from lc_node.worker.limits import memory_limit
 
-Progress = Callable[[ByteCount, ByteCount], None]
-"""Told bytes here and bytes in all."""
-
 _LOG_BYTES_MAX: Final = 256 * 1024
-
-
-class Fetcher(Protocol):
-    """Whoever brings blobs from the graph."""
-
-    async def fetch_blob(
-        self,
-        digest: Digest,
-        *,
-        naming: Naming,
-        size_max: ByteCount,
-        progress: Progress = ...,
-    ) -> Path:
-        """Return a verified blob, from this disk or from peers."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +41,10 @@ class Tools:
     clock: Clock
     node: PublicKey
     folder: Path
+    registry: Registry | None = None
+    """None: images come from the graph alone."""
+    is_known_to_registries: bool = False
+    """Whether the owner's credentials are shown for jobs, too."""
 
 
 class Workshop:
@@ -67,24 +55,33 @@ class Workshop:
         self._tools = tools
         self.evaluations = MemoryShare()
         self._held: dict[JobId, frozenset[Digest]] = {}
+        self.registry = tools.registry
+        self._sources = ImageFetcher(
+            tools.blobs,
+            tools.fetcher,
+            tools.registry,
+            anonymous=not tools.is_known_to_registries,
+        )
 
-    async def image(
-        self, manifest: Digest, total_bytes: ByteCount, progress: Progress
-    ) -> PreparedImage:
+    def in_reach(self, image: ImageReference) -> bool:
+        """Tell whether an image is said to be where this node looks."""
+        return self._sources.in_reach(image)
+
+    async def image(self, image: ImageReference, progress: Progress) -> PreparedImage:
         """Fetch what is missing of an image and unpack it.
 
         Raises:
             ImageRefused: it is malformed, hostile, or larger than it says.
-            BlobUnavailable: nobody who has it can be reached now.
+            BlobUnavailable, ImageUnavailable: nobody who has it can be reached now.
         """
-        fetch, images = self._tools.fetcher.fetch_blob, self._tools.images
-        with self._pinned([manifest]):
-            await fetch(manifest, naming=Naming.SHA256, size_max=ByteCount(MANIFEST_BYTES_MAX))
-            references = tuple(dict.fromkeys(images.blobs_of(manifest)))
-            whole = validate_size(references, total_bytes)
-            with self._pinned([reference.digest for reference in references]):
-                await self._fetch_all(references, whole, progress)
-                return await images.prepare(manifest)
+        images = self._tools.images
+        with self._pinned([image.manifest]):
+            await self._sources.manifest(image)
+            blobs = tuple(dict.fromkeys(images.blobs_of(image.manifest)))
+            whole = validate_size(blobs, image.total_bytes)
+            with self._pinned([blob.digest for blob in blobs]):
+                await self._fetch_all(image, blobs, whole, progress)
+                return await images.prepare(image.manifest)
 
     def blobs_of_image(self, manifest: Digest) -> frozenset[Digest]:
         """Return what an image consists of, as far as it is known here."""
@@ -185,17 +182,16 @@ class Workshop:
                     shutil.rmtree(folder, ignore_errors=True)
 
     async def _fetch_all(
-        self, references: Sequence[BlobReference], whole: ByteCount, progress: Progress
+        self,
+        image: ImageReference,
+        blobs: Sequence[BlobReference],
+        whole: ByteCount,
+        progress: Progress,
     ) -> None:
         done = ByteCount(0)
-        for reference in references:
-            await self._tools.fetcher.fetch_blob(
-                reference.digest,
-                naming=Naming.SHA256,
-                size_max=reference.size,
-                progress=_after(done, whole, progress),
-            )
-            done = ByteCount(done + reference.size)
+        for blob in blobs:
+            await self._sources.fetch(image, blob, _after(done, whole, progress))
+            done = ByteCount(done + blob.size)
             progress(done, whole)
 
     @contextmanager

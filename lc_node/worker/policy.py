@@ -61,6 +61,7 @@ class Reason(StrEnum):
     TIME_LEFT = "it expires sooner than time_left_min"
     TRIAL_SECONDS = "its trials are longer than trial_seconds_max"
     IMAGE_BYTES = "its image is larger than image_bytes_max"
+    REGISTRY = "its image is only in registries that are not among [images] registries"
     FORMAT = "its model format is not among the formats taken"
     GPUS = "it wants more GPUs than are offered"
     CPUS = "it wants more processors than are offered"
@@ -74,15 +75,22 @@ class Reason(StrEnum):
 
 
 def reason_to_decline(
-    policy: JobPolicy, job: Job, *, me: PublicKey, now: Millis, running: Sequence[JobSpec]
+    policy: JobPolicy,
+    job: Job,
+    *,
+    me: PublicKey,
+    now: Millis,
+    running: Sequence[JobSpec],
+    in_reach: bool = True,
 ) -> Reason | None:
     """Return the first term that a job does not meet, None if the node wants it.
 
-    ``running`` are the other jobs being trained here. What the owner can change comes last.
+    ``running`` are the other jobs being trained here, ``in_reach`` whether the job's image is where the node looks. What the owner can change comes last.
     """
     unmet = (
         *_unmet_by_nature(policy, job, me),
         *_unmet_terms(policy, job, now),
+        (not in_reach, Reason.REGISTRY),
         *_unmet_resources(policy.offer, job),
         (len(running) >= policy.jobs_at_once_max, Reason.BUSY),
         (not _fits(policy.offer, (*running, job.spec)), Reason.FULL),

@@ -54,7 +54,7 @@ def running(folder: Path, auth: dict[str, object] | None = None) -> Iterator[str
         json.dumps(
             {
                 "version": "0.1",
-                "log": {"level": "warn"},
+                "log": {"level": "warn", "accesslog": {"disabled": False}},
                 "storage": {"filesystem": {"rootdirectory": str(folder / "storage")}},
                 "http": {"addr": host},
                 **({"auth": auth} if auth else {}),

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from lc_node.adapters.blobs import DirectoryBlobStore
 from lc_node.adapters.oci_image import OciImageStore
+from lc_node.adapters.registry import RegistryClient
+from lc_node.adapters.registry_hosts import Hosts
 from lc_node.api import calls, schema, schema_jobs
 from lc_node.api.endpoint import close_endpoint, open_endpoint
 from lc_node.api.errors import Refused, UnknownThing
@@ -89,7 +91,12 @@ class SampleService(BlobDoor, ImageDoor):
         images = OciImageStore(folder / "images", blobs, cache_bytes_max=BLOBS_MAX)
         catalogue = ImageCatalogue(folder / "image-names.json")
         ImageDoor.__init__(
-            self, catalogue, images=images, blobs=blobs, live_jobs=lambda: self.live_jobs
+            self,
+            catalogue,
+            images=images,
+            blobs=blobs,
+            live_jobs=lambda: self.live_jobs,
+            registry=RegistryClient(hosts=Hosts.of(()), machine="x86_64", pause_seconds=0.001),
         )
         self.live_jobs: list[Job] = []
         self.requests: list[schema_jobs.JobRequest] = []

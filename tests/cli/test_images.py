@@ -14,6 +14,7 @@ from lc_node.api.schema_jobs import CheckProblem
 from lc_node.chain.types import Digest
 from lc_node.cli.exits import Exit
 from lc_node.cli.main import run
+from tests.adapters.registries import needs_registry, running
 from tests.adapters.sketches import Sketch, sketch, write_layout
 from tests.adapters.skopeo import inspect, needs_skopeo
 from tests.api.background import Background
@@ -229,3 +230,66 @@ def test_the_image_of_a_job_that_runs_is_listed_and_not_removed(
     assert run(["image", "remove", "mine"]) == Exit.REFUSED
     assert f"Job {job.hex()[:8]} runs this image" in capsys.readouterr().err
     assert listed(capsys)[0]["jobs"] == [job.hex()]
+
+
+@needs_registry
+@needs_skopeo
+def test_an_image_goes_to_a_registry_and_comes_from_one(
+    node: Background, tmp_path: Path, capsys: Capture
+) -> None:
+    with running(tmp_path / "registry") as host:
+        reference = f"{host}/here/mine:1"
+        run(["image", "load", layout(tmp_path, IMAGE), "--name", "mine"])
+        assert run(["image", "push", "mine", reference]) == Exit.OK
+        assert inspect(f"docker://{reference}", "--tls-verify=false")["Digest"] == IMAGE.name
+        assert run(["image", "remove", "mine"]) == Exit.OK
+        assert node.service._image_blobs.used == 0
+
+        assert run(["image", "pull", reference]) == Exit.OK
+        assert f"kept as {reference}" in capsys.readouterr().out
+        (found,) = listed(capsys)
+        assert (found["names"], found["missing_bytes"]) == ([reference], 0)
+
+
+@needs_registry
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_job_names_the_registry_that_its_image_was_pulled_from(
+    node: Background,
+    tmp_path: Path,
+    kept: bool,  # noqa: FBT001
+) -> None:
+    with running(tmp_path / "registry") as host:
+        reference = f"{host}/here/mine:1"
+        run(["image", "load", layout(tmp_path, IMAGE), "--name", "mine"])
+        run(["image", "push", "mine", reference])
+        run(["image", "remove", "mine"])
+        if kept:
+            run(["image", "pull", reference])
+        options = "--bounty 5 --expires 10m --no-check --not-on-graph"
+
+        assert run(["job", "post", "--image", reference, *options.split()]) == Exit.OK
+    (request,) = node.service.requests
+    assert request.image.references == (reference,)
+    assert not request.image.on_graph
+    assert request.image.manifest == HEX
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "why"),
+    [
+        (["--image", "mine", "--not-on-graph"], Exit.USAGE, "needs a registry: add --from"),
+        (["--image", "mine", "--from", "Not a reference"], Exit.USAGE, "names no image in a"),
+        (["--image", "nothing"], Exit.REFUSED, "No image 'nothing' in this node"),
+        (["--image", "sha256:" + "0" * 64], Exit.REFUSED, "in this node"),
+        (["--image", "https://Nothing/x y"], Exit.USAGE, "names no image in a registry"),
+        (["--image", "127.0.0.1:1/nothing"], Exit.REFUSED, "127.0.0.1:1: it cannot be reached"),
+    ],
+)
+def test_an_image_that_cannot_be_had_posts_no_job(
+    words: list[str], code: Exit, why: str, node: Background, tmp_path: Path, capsys: Capture
+) -> None:
+    run(["image", "load", layout(tmp_path, IMAGE), "--name", "mine"])
+
+    assert run(["job", "post", *words, "--bounty", "5", "--expires", "10m"]) == code
+    assert why in " ".join(capsys.readouterr().err.split())
+    assert node.service.requests == []

@@ -64,6 +64,12 @@ def test_a_term_that_is_not_met_is_named(policy: Callable[[], JobPolicy], reason
     assert reason_to_decline(policy(), OPEN, me=ME, now=NOW, running=()) is reason
 
 
+def test_an_image_in_registries_that_the_owner_does_not_list_is_named() -> None:
+    reason = reason_to_decline(POLICY, OPEN, me=ME, now=NOW, running=(), in_reach=False)
+
+    assert reason is Reason.REGISTRY
+
+
 def test_a_job_is_taken_beside_another_while_both_fit() -> None:
     roomy = replace(
         POLICY,

@@ -1,0 +1,51 @@
+"""``lc-node image pull`` and ``push``: from and to registries."""
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from lc_node.api import calls
+from lc_node.cli.images import find_image
+from lc_node.cli.options import connect, home_option, json_option
+from lc_node.cli.output import print_json
+from lc_node.cli.wording import bytes_text
+
+_REFERENCE: Final = "reference"
+
+
+@click.command()
+@click.argument(_REFERENCE)
+@home_option
+@json_option
+def pull(reference: str, home: Path | None, *, as_json: bool) -> None:
+    """Bring the image of REFERENCE here from its registry, and keep it under that name.
+
+    REFERENCE is HOST/NAME[:TAG][@DIGEST], read as Docker reads it. After a break the same command goes on where it was.
+    """
+    with connect(home) as client:
+        found = client.call(calls.PullImage(reference=reference))
+    if as_json:
+        print_json(found)
+        return
+    size = bytes_text(found.total_bytes)
+    click.echo(f"sha256:{found.image}: {found.layers} layers, {size}, kept as {found.names[-1]}")
+
+
+@click.command()
+@click.argument("image")
+@click.argument(_REFERENCE)
+@home_option
+@json_option
+def push(image: str, reference: str, home: Path | None, *, as_json: bool) -> None:
+    """Bring IMAGE of this node to a registry, as REFERENCE; what is there already is not sent."""
+    with connect(home) as client:
+        found = find_image(client, image)
+        pushed = client.call(calls.PushImage(image=found.image, reference=reference))
+    if as_json:
+        print_json(pushed)
+        return
+    click.echo(f"Pushed sha256:{pushed.image} as {reference}, {bytes_text(pushed.total_bytes)}.")
+
+
+COMMANDS: Final[tuple[click.Command, ...]] = (pull, push)
