@@ -34,7 +34,7 @@ demo: setup ## seven nodes on this machine train a notebook's job and ban a liar
 
 .PHONY: test
 test: setup network registry lint ## everything that must hold: lint, types, contracts, tests, coverage of the pure packages
-	@$(PYTEST) -n 2 --dist loadgroup -m "not soak" --cov --cov-report=term --durations=8
+	@scripts/with-docker $(PYTEST) -n 2 --dist loadgroup -m "not soak" --cov --cov-report=term --durations=8
 
 .PHONY: lint
 lint: $(READY) ## style, types, import contracts, dead code, spelling
@@ -54,7 +54,7 @@ format: $(READY) ## rewrite the sources in the project's format
 
 .PHONY: bench
 bench: setup ## measure the targets; prints a ratio each and writes bench/results.json
-	@$(BIN)/python -m bench
+	@scripts/with-docker $(BIN)/python -m bench
 
 .PHONY: soak
 soak: setup network ## the long tests: kills at many moments, many seeds

@@ -4,7 +4,6 @@ import importlib.metadata
 import re
 import resource
 import shutil
-import stat
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from lc_node.adapters.sandbox_policy import (
     cpu_seconds_max,
     file_bytes_max,
     safe_input_name,
+    working_folder,
 )
 from lc_node.ports.sandbox import Layout, RunRequest, SandboxFailed, SandboxUnavailable
 
@@ -159,31 +159,12 @@ def _bubblewrap_words(request: RunRequest) -> list[str]:
         *_environment_words(request),
         *_mount_words(),
         *_FOLDERS[request.layout](request),
-        *("--chdir", _working_folder(request)),
+        *("--chdir", working_folder(request)),
         *("--seccomp", str(FILTER_FD)),
         *("--json-status-fd", str(sandbox_launcher.CONTROL_FD)),
         "--",
         *request.argv,
     ]
-
-
-def _working_folder(request: RunRequest) -> str:
-    """Look without following links: the image's would lead into our own file system."""
-    wanted, place = PurePosixPath("/", request.working_folder), request.rootfs
-    for part in wanted.parts[1:]:
-        place /= part
-        if part == ".." or not _may_be_entered(place):
-            return "/"
-    return str(wanted)
-
-
-def _may_be_entered(place: Path) -> bool:
-    """Whether a path is a folder itself, not a link to one, and open to the job's user."""
-    try:
-        mode = place.lstat().st_mode
-    except (OSError, ValueError):
-        return False
-    return stat.S_ISDIR(mode) and bool(mode & stat.S_IXOTH)
 
 
 def _isolation_words() -> list[str]:

@@ -190,6 +190,35 @@ def find_tree(owner: str, mounts: str) -> CgroupTree:
     raise CgroupsUnusable("memory, pids and cpu controllers are not mounted")
 
 
+def group_of(pid: int, mounts: str) -> Cgroup:
+    """Return the group that somebody else has made for a process, to read its accounts.
+
+    Args:
+        pid: the process.
+        mounts: the text of ``/proc/self/mounts``.
+
+    Raises:
+        CgroupsUnusable: its group is not to be seen from here.
+    """
+    hierarchies, unified = _mounted(mounts)
+    by_controller: dict[str, Path] = {}
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    except OSError as error:
+        raise CgroupsUnusable(str(error)) from error
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        for name in controllers.split(","):
+            mount = hierarchies.get(name) if name else unified
+            if mount is not None:
+                by_controller[name] = mount / path.lstrip("/")
+    if {"memory", "cpuacct"} <= by_controller.keys():
+        return CgroupV1(by_controller)
+    if "" in by_controller:
+        return CgroupV2(by_controller[""])
+    raise CgroupsUnusable(f"the control group of process {pid} is not to be seen")
+
+
 def remove_groups(folder: Path) -> None:
     """Kill whatever runs in the groups under a folder, and remove them and the folder.
 

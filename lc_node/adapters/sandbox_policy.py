@@ -1,9 +1,11 @@
 """What every sandbox grants and hides alike, whichever program makes it."""
 
+import stat
 import unicodedata
+from pathlib import Path, PurePosixPath
 from typing import Final
 
-from lc_node.ports.sandbox import Limits, SandboxFailed
+from lc_node.ports.sandbox import Limits, RunRequest, SandboxFailed
 
 INSIDE_USER: Final = 65534
 SHM_BYTES: Final = 64 * 1024 * 1024
@@ -48,3 +50,22 @@ def for_people(log: bytes) -> str:
     """Return a log's text without what could move a cursor or hide text."""
     text = log.decode(errors="replace")
     return "".join(c for c in text if c == "\n" or not unicodedata.category(c).startswith("C"))
+
+
+def working_folder(request: RunRequest) -> str:
+    """Return where a run starts: looked for without following links, which would lead into our own file system."""
+    wanted, place = PurePosixPath("/", request.working_folder), request.rootfs
+    for part in wanted.parts[1:]:
+        place /= part
+        if part == ".." or not _may_be_entered(place):
+            return "/"
+    return str(wanted)
+
+
+def _may_be_entered(place: Path) -> bool:
+    """Whether a path is a folder itself, not a link to one, and open to the job's user."""
+    try:
+        mode = place.lstat().st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISDIR(mode) and bool(mode & stat.S_IXOTH)

@@ -12,7 +12,7 @@ import pytest
 
 from lc_node.adapters.cgroups import FAMILY, remove_groups
 from lc_node.adapters.sandbox_canary import canary_program
-from tests.adapters.jobs import SANDBOXES, Workshop, sandbox_called
+from tests.adapters.jobs import SANDBOXES, Workshop, docker_host, sandbox_called
 from tests.adapters.plain_user import plain_user
 from tests.adapters.rootfs import build_python_rootfs
 
@@ -54,6 +54,8 @@ def workshop(sandbox_name: str, rootfs: Path, owner: str, folder: Path) -> Itera
     with contextlib.ExitStack() as stack:
         if sandbox_name == "bubblewrap-root" and os.geteuid() != 0:
             pytest.skip("control groups need root")
+        if sandbox_name == "docker" and not docker_host():
+            pytest.skip("no engine; scripts/ensure-docker starts one")
         if sandbox_name == "bubblewrap-user":
             folder.chmod(0o777)
             stack.enter_context(plain_user(rootfs))

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from lc_node.adapters.docker_sandbox import DockerSandbox
 from lc_node.chain.types import ByteCount, MillisSpan, Seconds
 from lc_node.ports.sandbox import Layout, Limits, Outcome, Run, RunRequest, Sandbox
 from tests.adapters.rootfs import ENVIRONMENT, PYTHON
 
-SANDBOXES = ("bubblewrap-root", "bubblewrap-user")
-"""Every sandbox that the contract's tests run in; as root with control groups, as a plain user without."""
+SANDBOXES = ("bubblewrap-root", "bubblewrap-user", "docker")
+"""Every sandbox that the contract's tests run in; bubblewrap as root with control groups, as a plain user without."""
 
+DOCKER_HOST = Path(__file__).parents[2] / ".cache" / "docker-host"
 MIB = 1024 * 1024
 LIMITS = Limits(
     millicpus=1000,
@@ -100,7 +102,17 @@ class Workshop:
 def sandbox_called(name: str, owner: str) -> Sandbox:
     """Return one of ``SANDBOXES``; who is asking decides what it can enforce."""
     assert name in SANDBOXES
+    if name == "docker":
+        return DockerSandbox(owner, host=docker_host())
     return BubblewrapSandbox(owner)
+
+
+def docker_host() -> str:
+    """Return where the engine listens that ``scripts/ensure-docker`` has started; empty without one."""
+    try:
+        return DOCKER_HOST.read_text().strip()
+    except FileNotFoundError:
+        return ""
 
 
 async def all_lines(run: Run) -> list[bytes]:

@@ -1,0 +1,173 @@
+"""The engine's API, through the ``docker`` package: blocking calls, and one kind of error.
+
+After docs.docker.com/reference/api/engine, version 1.41 (Docker 20.10) and later.
+"""
+
+import contextlib
+import os
+import socket
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+import docker
+import docker.errors
+
+from lc_node.ports.sandbox import SandboxFailed, SandboxUnavailable
+
+OWNER_LABEL: Final = "learningchain.owner"
+LIFE_LABEL: Final = "learningchain.life"
+DEFAULT_HOST: Final = "unix:///var/run/docker.sock"
+API_MIN: Final = (1, 41)
+CALL_SECONDS_MAX: Final = 30
+
+_LOADED: Final = "Loaded image ID: "
+_ERRORS: Final = (docker.errors.DockerException, OSError)
+"""Those of ``requests``, below the package, are errors of the system too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """What the engine says of a container that has ended."""
+
+    out_of_memory: bool
+    text: str
+
+
+class DockerEngine:
+    """A connection to an engine; calls block, and may be made from several threads."""
+
+    def __init__(self, host: str = "") -> None:
+        """Connect.
+
+        Args:
+            host: where the engine listens; empty for ``DOCKER_HOST``, or else the usual place.
+
+        Raises:
+            SandboxUnavailable: nobody answers there; the message says what to do.
+        """
+        where = host or os.environ.get("DOCKER_HOST") or DEFAULT_HOST
+        if not where.startswith("unix://"):
+            raise SandboxUnavailable(
+                f"{where}: the engine must be on this machine, at unix:///..."
+            )
+        try:
+            _knock(where.removeprefix("unix://"))
+            self._api = docker.APIClient(base_url=where, version="auto", timeout=CALL_SECONDS_MAX)
+            self.version: Final = str(self._api.version()["Version"])
+        except _ERRORS as error:
+            raise SandboxUnavailable(f"no engine at {where}: {_remedy(where, error)}") from error
+        weakref.finalize(self, self._api.close)
+        if _numbers(self._api.api_version) < API_MIN:
+            raise SandboxUnavailable(f"the engine at {where} is too old; Docker 20.10 is needed")
+
+    def load(self, archive: bytes) -> str:
+        """Load an image without a name, and return its id."""
+        with _failing("load an image"):
+            for line in self._api.load_image(archive):
+                text = str(line.get("stream", ""))
+                if text.startswith(_LOADED):
+                    return text.removeprefix(_LOADED).strip()
+                if "error" in line:
+                    raise SandboxFailed(f"the engine cannot load an image: {line['error']}")
+        raise SandboxFailed("the engine did not say which image it has loaded")
+
+    def create(self, name: str, words: dict[str, Any]) -> None:
+        """Make a container."""
+        with _failing("make a container"):
+            self._api.create_container(name=name, use_config_proxy=False, **words)
+
+    def attach(self, name: str) -> socket.socket:
+        """Return a socket to a container's standard streams, the two outputs multiplexed."""
+        params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        with _failing("attach to a container"):
+            found = self._api.attach_socket(name, params=params)
+            # Below a file object and the package's pool; nothing comes before the start, so neither has read ahead.
+            theirs: socket.socket = found._sock  # noqa: SLF001 - the package offers no other way
+            with found, theirs:
+                return theirs.dup()
+
+    def start(self, name: str) -> int:
+        """Start a container and return its first process' id on the host; 0 if it has ended already."""
+        with _failing("start a container"):
+            self._api.start(name)
+            return int(self._api.inspect_container(name)["State"]["Pid"])
+
+    def kill(self, name: str) -> None:
+        """Kill a container and return when nothing of it runs any more."""
+        with _failing("kill a container"):
+            try:
+                self._api.kill(name)
+            except docker.errors.APIError as error:
+                if error.status_code not in {HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND}:
+                    raise
+            self._api.wait(name, timeout=CALL_SECONDS_MAX)
+
+    def ended(self, name: str) -> Ended:
+        """Say why a container has ended."""
+        with _failing("inspect a container"):
+            state = self._api.inspect_container(name)["State"]
+        text = f"it ended with {state['ExitCode']} {state['Error']}".strip()
+        return Ended(out_of_memory=bool(state["OOMKilled"]), text=text)
+
+    def remove(self, name: str) -> None:
+        """Remove a container, whatever its state, and its volumes."""
+        with _failing("remove a container"):
+            try:
+                self._api.remove_container(name, v=True, force=True)
+            except docker.errors.NotFound:
+                return
+
+    def archive(self, name: str, path: str) -> tuple[Iterator[bytes], dict[str, Any]] | None:
+        """Return a tar stream of one path in a container and the engine's ``stat`` of it; None if it is not there."""
+        with _failing("read from a container"):
+            try:
+                chunks, status = self._api.get_archive(name, path)
+            except docker.errors.NotFound:
+                return None
+            return _pieces(chunks), status or {}
+
+    def owned(self, owner: str, *, but: str) -> list[str]:
+        """Return the containers of an owner, those of one life left out."""
+        with _failing("list containers"):
+            found = self._api.containers(all=True, filters={"label": f"{OWNER_LABEL}={owner}"})
+        return [str(one["Id"]) for one in found if one["Labels"].get(LIFE_LABEL) != but]
+
+
+def _knock(path: str) -> None:
+    """Connect once beforehand: the package leaves a socket open where nobody answers."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(CALL_SECONDS_MAX)
+        connection.connect(path)
+
+
+@contextlib.contextmanager
+def _failing(what: str) -> Iterator[None]:
+    try:
+        yield
+    except _ERRORS as error:
+        raise SandboxFailed(f"the engine cannot {what}: {_short(error)}") from error
+
+
+def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    with _failing("read from a container"):
+        yield from chunks
+
+
+def _short(error: Exception) -> str:
+    explanation = getattr(error, "explanation", None)
+    return str(explanation or error)
+
+
+def _remedy(where: str, error: Exception) -> str:
+    if isinstance(error, PermissionError):
+        return "this user may not speak to it; as root: usermod -aG docker USER, and log in again"
+    if where == DEFAULT_HOST:
+        return "as root: apt-get install docker.io && systemctl start docker"
+    return f"is it running? ({_short(error)})"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))

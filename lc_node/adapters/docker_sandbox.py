@@ -1,0 +1,127 @@
+"""The sandbox of a container engine: Docker's, or any other that speaks its API on this machine."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import platform
+import secrets
+from collections.abc import AsyncIterator
+from typing import Final
+
+from lc_node.adapters.docker_engine import LIFE_LABEL, OWNER_LABEL, DockerEngine
+from lc_node.adapters.docker_request import OUT, container_words
+from lc_node.adapters.docker_run import DockerRun, uninterrupted
+from lc_node.adapters.docker_tree import Skeleton, image_archive, lay_out
+from lc_node.adapters.elf_program import MACHINE
+from lc_node.adapters.sandbox_canary import Canary
+from lc_node.adapters.seccomp import docker_profile, syscall_table
+from lc_node.ports.sandbox import (
+    Capabilities,
+    RunRequest,
+    SandboxFailed,
+    SandboxUnavailable,
+)
+
+PROBE_SECONDS_MAX: Final = 60
+SKELETONS_MAX: Final = 64
+"""Images of ours that are remembered; each is a few kilobytes in the engine."""
+
+
+class DockerSandbox:
+    """Runs unpacked images in containers; see ``ports.sandbox.Sandbox``.
+
+    The engine is given the limits and what is isolated; it never sees a stranger's image. A run's container dies with
+    this process, by the end of its stdin, and is removed by ``reap`` in the next life.
+    """
+
+    def __init__(self, owner: str, *, host: str = "", runtime: str = "") -> None:
+        """Prepare to run jobs; nothing is started or connected yet.
+
+        Args:
+            owner: a name that no other node on this machine has, and that this one keeps over restarts.
+            host: where the engine listens; empty for ``DOCKER_HOST``, or else the usual place.
+            runtime: which of the engine's runtimes, such as ``runsc``; empty for its default.
+        """
+        self._owner, self._host, self._runtime = owner, host, runtime
+        self._engine: DockerEngine | None = None
+        self._images: dict[Skeleton, str] = {}
+        self._life = secrets.token_hex(4)
+        self._runs = itertools.count()
+        self._seccomp = json.dumps(docker_profile(syscall_table()))
+
+    async def probe(self) -> Capabilities:
+        """Run a canary and report what is really enforced.
+
+        Raises:
+            SandboxUnavailable: no engine, or nothing could be isolated; the message names the remedy.
+        """
+        engine = await self._connected()
+        try:
+            async with asyncio.timeout(PROBE_SECONDS_MAX):
+                enforced = await Canary(self.open, has_cgroups=True).enforced()
+        except SandboxFailed as error:
+            raise SandboxUnavailable(f"docker cannot run: {error}") from error
+        except TimeoutError as error:
+            raise SandboxUnavailable("docker's self-test did not end in time") from error
+        runtime = f" with {self._runtime}" if self._runtime else ""
+        return Capabilities(
+            engine="docker", version=f"{engine.version}{runtime}", enforced=enforced
+        )
+
+    @contextlib.asynccontextmanager
+    async def open(self, request: RunRequest) -> AsyncIterator[DockerRun]:
+        """Start a run; leaving the context kills whatever is left of it.
+
+        Raises:
+            SandboxFailed: the run could not be started, or could not be ended.
+            SandboxUnavailable: there is no engine.
+        """
+        engine = await self._connected()
+        tree = await asyncio.to_thread(lay_out, request.rootfs)
+        words = container_words(
+            request,
+            image=await self._image(engine, tree.skeleton),
+            tree=tree,
+            seccomp=self._seccomp,
+            runtime=self._runtime,
+            labels={OWNER_LABEL: self._owner, LIFE_LABEL: self._life},
+        )
+        name = f"learningchain-{self._owner}-{self._life}-{next(self._runs)}"
+        run = DockerRun(engine, name, request.limits, OUT[request.layout])
+        try:
+            await uninterrupted(engine.create, name, words)
+            await run.start()
+            yield run
+        finally:
+            run.close()
+            await uninterrupted(engine.remove, name)
+
+    async def reap(self) -> None:
+        """Remove the containers that an earlier life of this node has left.
+
+        Raises:
+            SandboxUnavailable: there is no engine.
+        """
+        engine = await self._connected()
+        for container in await uninterrupted(self._leftovers, engine):
+            await uninterrupted(engine.remove, container)
+
+    def _leftovers(self, engine: DockerEngine) -> list[str]:
+        return engine.owned(self._owner, but=self._life)
+
+    async def _connected(self) -> DockerEngine:
+        if self._engine is None:
+            if platform.machine() != MACHINE:
+                raise SandboxUnavailable(f"programs for {platform.machine()} are not known")
+            self._engine = await uninterrupted(DockerEngine, self._host)
+        return self._engine
+
+    async def _image(self, engine: DockerEngine, skeleton: Skeleton) -> str:
+        """Return the id of a skeleton's image, which the engine keeps."""
+        if skeleton not in self._images:
+            while len(self._images) >= SKELETONS_MAX:
+                del self._images[next(iter(self._images))]
+            archive = image_archive(skeleton)
+            self._images[skeleton] = await uninterrupted(engine.load, archive)
+        return self._images[skeleton]
