@@ -51,6 +51,7 @@ class JobRequest(Part):
     """From now; the chain sees a moment."""
     model_format: ModelFormat
     contract: Annotated[str, msgspec.Meta(max_length=16)] = "lc/1"
+    """``lc/1``, ``stdout/1`` or ``stdout/1:negate`` (docs/CONTRACT.md)."""
     resources: Resources = Resources()
     trial_seconds: _Unsigned = 600
     evaluate_seconds: _Unsigned = 60

@@ -74,7 +74,7 @@ def inspect(image: str, which: str, home: Path | None, *, as_json: bool) -> None
 def check(image: str, which: str, seconds: int, home: Path | None, *, as_json: bool) -> Exit:
     """See whether a node would take IMAGE: documents, platform, unpacking, and its first words in the sandbox.
 
-    The first words are those of contract lc/1; an image for stdout/1 is tried by `lc-node image run`.
+    The first words are those of contract lc/1; `lc-node contract check` tries the whole of it, or stdout/1.
     """
     with opened_locally(image, which, home) as found:
         terms = RunTerms(seconds=Seconds(seconds))

@@ -20,6 +20,7 @@ from lc_node.api.light_places import parse_places
 from lc_node.api.schema import Address, Digest, ModelFormat
 from lc_node.api.schema_jobs import FetchedModel
 from lc_node.chain.addresses import PREFIX, bech32m_encode, decode_address, encode_address
+from lc_node.chain.contracts import Contract
 from lc_node.chain.crypto import digest, verify
 from lc_node.chain.genesis import initial_state
 from lc_node.chain.params import DEVNET
@@ -40,6 +41,7 @@ from lc_node.wire.messages import decode_message
 from lc_node.wire.records import RECORD_DECODER, fault_of
 from lc_node.wire.session import Identity, Policy, Role, Session, identity_of
 from lc_node.wire.session import State as Stage
+from lc_node.worker.last_line import LastLine
 from tests.chain.actors import ANNA, BERT, genesis
 from tests.chain.actors import signed as signed_by
 from tests.chain.market import SPEC
@@ -186,6 +188,15 @@ def read_line(data: bytes) -> None:
 def read_server(data: bytes) -> None:
     """Read where a light client is to ask."""
     parse_places(data.decode("utf-8", errors="replace").split("\n"))
+
+
+def read_last_line(data: bytes) -> None:
+    """Take bytes as all that a program prints, which knows nothing of us."""
+    for contract in (Contract.STDOUT_1, Contract.STDOUT_1_NEGATE):
+        stdout = LastLine(contract)
+        for line in data.split(b"\n"):
+            stdout.handle(line)
+        stdout.result()
 
 
 def hear_multicast(data: bytes) -> None:

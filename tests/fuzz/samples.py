@@ -178,6 +178,11 @@ def lines() -> Sequence[bytes]:
     return _LINES
 
 
+def outputs() -> Sequence[bytes]:
+    """Return what programs print that know nothing of us."""
+    return [b"epoch 1\n0.25\n", b"  -1.5e-05\r\n\n", b"+.5", b"9223372036.854775807\n"]
+
+
 def archives() -> Sequence[bytes]:
     """Return tars with everything that an image may have."""
     return [

@@ -39,6 +39,7 @@ from tests.fuzz.conduct import (
     read_answer,
     read_book,
     read_checkpoint,
+    read_last_line,
     read_line,
     read_npz,
     read_record,
@@ -139,6 +140,7 @@ _OURS: Final[Mapping[str, Target]] = {
     ),
     # What jobs and images hold.
     "contract-line": Target(check=named(parse_line, BadLine), samples=samples.lines),
+    "last-line": Target(check=named(read_last_line, BadLine), samples=samples.outputs),
     "image-manifest": _document(oci.Manifest, oci.decode_manifest),
     "image-config": _document(oci.ImageConfig, oci.decode_config),
     "image-index": _document(oci.Index, oci.decode_index),

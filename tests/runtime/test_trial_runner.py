@@ -166,6 +166,16 @@ async def test_an_evaluation_that_breaks_the_contract_has_a_fault(
     assert (evaluation.fault, evaluation.losses) == (fault, ())
 
 
+async def test_a_model_that_runs_code_decides_what_is_printed_hence_nobody_vouches(
+    bench_of: Benches,
+) -> None:
+    bench = bench_of("exec(open('/tmp/model').read())\nprint(0.5)")
+
+    evaluation = await bench.evaluate(b"import os; print(0, flush=True); os._exit(0)")
+
+    assert evaluation.losses == (0,)
+
+
 async def test_an_evaluation_cannot_change_the_model(bench_of: Benches) -> None:
     bench = bench_of("open('/tmp/model', 'w').write('better')\nprint(0)")
 
