@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from lc_node.adapters.blob_hashing import BlobHasher, hasher
+from lc_node.adapters.blob_hashing import BlobHasher, Bytes, hasher
 from lc_node.chain.types import ByteCount, Digest
 from lc_node.ports.stores import BlobCorrupt, BlobIncomplete, Naming, StorageFull
 
@@ -38,18 +38,23 @@ class PartialFile:
         self._file = path.open("ab", buffering=0)
 
     @property
+    def path(self) -> Path:
+        """The file that holds the bytes until ``finish``."""
+        return self._path
+
+    @property
     def offset(self) -> ByteCount:
         """How many bytes are already here."""
         return self._offset
 
-    def write(self, data: bytes) -> None:
-        """Append the next bytes; more than announced are another blob's."""
+    def write(self, data: Bytes, *, digest: Digest | None = None) -> None:
+        """Append the next bytes, whose SHA-256 is ``digest``; more than announced are another blob's."""
         if self._offset + len(data) > self._size:
             self._discard()
             raise BlobCorrupt(self._digest)
         with room_checked(self._path):
             self._append(data)
-        self._hasher.update(data)
+        self._hasher.update(data, digest)
         self._offset = ByteCount(self._offset + len(data))
 
     def finish(self) -> Path:
@@ -71,7 +76,7 @@ class PartialFile:
             self._file.close()
             self._on_end(self._digest)
 
-    def _append(self, data: bytes) -> None:
+    def _append(self, data: Bytes) -> None:
         """Write all of it, or leave the file as it was."""
         left = memoryview(data)
         try:

@@ -1,18 +1,20 @@
 """The name of a blob, computed while its bytes pass by."""
 
 import hashlib
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from lc_node.chain.types import Digest
 from lc_node.oci.chunks import CHUNK_BYTES, chunk_root
 from lc_node.ports.stores import Naming
 
+Bytes: TypeAlias = bytes | memoryview
+
 
 class BlobHasher(Protocol):
     """Takes a blob's bytes in order and names them."""
 
-    def update(self, data: bytes) -> None:
-        """Take the next bytes, any number of them."""
+    def update(self, data: Bytes, digest: Digest | None = None) -> None:
+        """Take the next bytes, any number of them; ``digest`` is their SHA-256 where it is known."""
         ...
 
     def digest(self) -> Digest:
@@ -26,8 +28,9 @@ class WholeHasher:
     def __init__(self) -> None:
         self._state = hashlib.sha256()
 
-    def update(self, data: bytes) -> None:
-        """Take the next bytes."""
+    def update(self, data: Bytes, digest: Digest | None = None) -> None:
+        """Take the next bytes; what is known of them alone is of no use to the whole."""
+        del digest
         self._state.update(data)
 
     def digest(self) -> Digest:
@@ -43,9 +46,12 @@ class ChunkHasher:
         self._current = hashlib.sha256()
         self._current_bytes = 0
 
-    def update(self, data: bytes) -> None:
-        """Take the next bytes, cut where chunks end."""
+    def update(self, data: Bytes, digest: Digest | None = None) -> None:
+        """Take the next bytes, cut where chunks end; a whole chunk whose digest is known is not hashed again."""
         view = memoryview(data)
+        if digest is not None and not self._current_bytes and len(view) == CHUNK_BYTES:
+            self._finished.append(digest)
+            return
         while view:
             piece = view[: CHUNK_BYTES - self._current_bytes]
             self._current.update(piece)

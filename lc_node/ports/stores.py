@@ -348,12 +348,17 @@ class PartialBlob(Protocol):
     """A blob on its way in: bytes in order, verified as a whole at the end."""
 
     @property
+    def path(self) -> Path:
+        """The file that holds them until ``finish``."""
+        ...
+
+    @property
     def offset(self) -> ByteCount:
         """How many bytes are already here."""
         ...
 
-    def write(self, data: bytes) -> None:
-        """Append the next bytes.
+    def write(self, data: bytes | memoryview, *, digest: Digest | None = None) -> None:
+        """Append the next bytes; ``digest`` is their SHA-256, where the caller has checked it.
 
         Raises:
             BlobCorrupt: more bytes than announced; what came is deleted.

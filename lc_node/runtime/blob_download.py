@@ -13,14 +13,17 @@ from lc_node.oci.chunks import CHUNK_BYTES, chunk_root
 from lc_node.ports.clock import Clock
 from lc_node.ports.stores import BlobCorrupt, BlobStore, Naming, PartialBlob
 from lc_node.runtime.blob_service import Peers
+from lc_node.runtime.blob_sharing import Sharing, holding_of
 from lc_node.wire.blobs import PAUSE, Arrival, BlobPlan
-from lc_node.wire.messages import Absence, Blob, Chunk, GetBlob, GetChunk, NoBlob
+from lc_node.wire.messages import Absence, Blob, Chunk, GetBlob, GetChunk, NoBlob, Part
 from lc_node.wire.score import Offence
 
 _LOOK_SECONDS: Final = 0.25  # how often timeouts are looked at when nothing comes in
 _NEWS_MAX: Final = 1_024  # chunks in it are bounded by the plan: AHEAD_CHUNKS
 _DESCRIPTION_MAX: Final = MillisSpan(60_000)
 """A peer may have to read tens of gigabytes before it can describe a blob."""
+_PARTS_PATIENCE: Final = MillisSpan(20_000)
+"""How long to wait for others who fetch the same blob when nobody is left who has all of it."""
 _ROUNDS_MAX: Final = 8  # each false description costs one
 
 Progress: TypeAlias = Callable[[ByteCount, ByteCount], None]
@@ -58,7 +61,7 @@ class Left:
     """A peer's connection has ended."""
 
 
-News: TypeAlias = Blob | NoBlob | Chunk | Joined | Left
+News: TypeAlias = Blob | Part | NoBlob | Chunk | Joined | Left
 
 
 class _FalseDescription(Exception):
@@ -80,12 +83,19 @@ class Download:
         self._news: Final = asyncio.Queue[tuple[PublicKey, News]](_NEWS_MAX)
         self._asked: dict[PublicKey, Millis] = {}
         """Peers that have not said yet whether they have it, and since when."""
+        self._inquired: set[PublicKey] = set()
+        """Peers that were ever asked."""
         self._again: dict[PublicKey, Millis] = {}
         """When to ask those again that were busy."""
         self._offers: dict[PublicKey, Blob] = {}
+        self._parts: dict[PublicKey, Part] = {}
+        """What those have who fetch it as we do."""
         self._followed: Blob | None = None
-        self._plan = BlobPlan(())
-        self._held: dict[int, bytes] = {}
+        self._plan = self._no_plan()
+        self._held: dict[int, Chunk] = {}
+        self._path: Path | None = None
+        self._sharing: Final = Sharing(wanted.digest, peers)
+        self._progressed = clock.now()
         self._why = "no connected peer has it"
 
     def hear(self, peer: PublicKey, news: News) -> None:
@@ -93,6 +103,20 @@ class Download:
         if self._news.full() or (isinstance(news, Chunk) and not self._expects(peer, news.index)):
             return
         self._news.put_nowait((peer, news))
+
+    def share_with(self, peer: PublicKey) -> bool:
+        """Tell a peer that asks for the same blob what is here of it, now and later; False if nothing can be."""
+        self._sharing.welcome(peer)
+        if peer not in self._offers and peer not in self._parts:
+            self._inquire(peer)  # it will soon have something for us, too
+        if self._followed is None:
+            return False
+        self._sharing.tell(peer, self._plan.holding)
+        return True
+
+    def piece(self, index: int) -> Path | Chunk | None:
+        """Return a chunk that can be handed on already, or the file that it lies in."""
+        return self._path if index < self._plan.position else self._held.get(index)
 
     async def run(self) -> Path:
         """Fetch and return the blob's path.
@@ -103,6 +127,13 @@ class Download:
         """
         for peer in self._peers.connected:
             self._inquire(peer)
+        try:
+            return await self._try_descriptions()
+        except BaseException:
+            self._sharing.give_up()
+            raise
+
+    async def _try_descriptions(self) -> Path:
         for _ in range(_ROUNDS_MAX):
             description = await self._described()
             try:
@@ -121,16 +152,15 @@ class Download:
         return max(offers, key=offers.count)
 
     async def _fetch(self, description: Blob) -> Path:
-        partial = await asyncio.to_thread(
-            self._store.partial, self._wanted.digest, description.size, self._wanted.naming
-        )
+        partial = await self._opened(description)
         is_resumed = partial.offset > 0
         try:
-            self._follow(description, partial.offset)
+            self._follow(description, partial)
             while not self._plan.is_done:
                 self._ask_for_chunks()
                 await self._listen()
                 await self._write(partial)
+            self._sharing.tell_all(self._plan.holding)
             return await asyncio.to_thread(partial.finish)
         except BlobCorrupt:
             if not is_resumed:
@@ -138,18 +168,41 @@ class Download:
             # What an earlier download left may be to blame, so nobody is accused: once more, afresh.
             return await self._fetch(description)
         finally:
-            self._followed = None
-            self._plan = BlobPlan(())  # a chunk that is still queued must not enter the next plan
+            self._followed = self._path = None
+            self._plan = (
+                self._no_plan()
+            )  # a chunk that is still queued must not enter the next plan
             self._held.clear()
             partial.close()
 
-    def _follow(self, description: Blob, offset: ByteCount) -> None:
-        """Plan the download by a description, with all who gave the same one."""
-        self._followed = description
-        self._plan = BlobPlan(description.chunk_digests, first=offset // CHUNK_BYTES)
+    async def _opened(self, description: Blob) -> PartialBlob:
+        """Open the file; cancelled meanwhile, close it once it is open: while it is open nobody else can fetch."""
+        wanted = self._wanted
+        opening = asyncio.get_running_loop().run_in_executor(
+            None, self._store.partial, wanted.digest, description.size, wanted.naming
+        )
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close)
+            raise
+
+    def _no_plan(self) -> BlobPlan:
+        return BlobPlan(self._peers.me, ())
+
+    def _follow(self, description: Blob, partial: PartialBlob) -> None:
+        """Plan the download by a description, with all who gave the same one, or have a part of it."""
+        self._followed, self._path = description, partial.path
+        self._plan = BlobPlan(
+            self._peers.me, description.chunk_digests, first=partial.offset // CHUNK_BYTES
+        )
+        self._sharing.follow(description, self._plan.holding)
+        self._progressed = self._clock.now()
         for peer, offer in self._offers.items():
             if offer == description:
                 self._plan.join(peer)
+        for peer, part in self._parts.items():
+            self._use(peer, part)
 
     def _ask_for_chunks(self) -> None:
         now = self._clock.now()
@@ -157,14 +210,21 @@ class Download:
             question = GetChunk(digest=self._wanted.digest, index=ask.index)
             if not self._peers.tell(ask.peer, question):
                 self._plan.busy(ask.peer, now)
-        if not (self._plan.sources or self._asked):
+        if self._plan.has_whole or self._asked:
+            return
+        # Those who fetch it as we do may know somebody who has it; or wait for us as we wait for them.
+        if not self._plan.sources or now - self._progressed > _PARTS_PATIENCE:
             raise BlobUnavailable(self._wanted.digest, "every peer that had it has failed")
 
     async def _write(self, partial: PartialBlob) -> None:
         """Write the chunks that are next in order; of the first, what is not here from earlier."""
         while (chunk := self._held.pop(self._plan.position, None)) is not None:
             known = max(0, partial.offset - self._plan.position * CHUNK_BYTES)
-            await asyncio.to_thread(partial.write, chunk[known:] if known else chunk)
+            if known:
+                await asyncio.to_thread(partial.write, memoryview(chunk.data)[known:])
+            else:
+                digest = self._plan.digest
+                await asyncio.to_thread(partial.write, chunk.data, digest=digest)
             self._plan.written()
             if self._followed is not None:
                 self._progress(partial.offset, self._followed.size)
@@ -176,17 +236,23 @@ class Download:
                 peer, news = await self._news.get()
         except TimeoutError:
             self._remind()
+            self._sharing.tell_all(self._plan.holding)
             return
         if isinstance(news, Chunk):
             await self._take_chunk(peer, news)
         elif isinstance(news, Blob):
             self._take_offer(peer, news)
+        elif isinstance(news, Part):
+            self._take_part(peer, news)
         elif isinstance(news, Joined):
             self._inquire(peer)
         elif isinstance(news, NoBlob) and news.absence is Absence.BUSY:
             self._wait_for(peer)
         else:
             self._give_up(peer)
+            if isinstance(news, Left):
+                self._sharing.leave(peer)
+                self._inquired.discard(peer)
 
     def _inquire(self, peer: PublicKey) -> None:
         """Ask a peer whether it has the blob."""
@@ -194,6 +260,7 @@ class Download:
         if (sources is not None and peer not in sources) or peer in self._offers:
             return
         self._asked.setdefault(peer, self._clock.now())
+        self._inquired.add(peer)
         if not self._peers.tell(peer, GetBlob(digest=self._wanted.digest)):
             self._wait_for(peer)
 
@@ -218,7 +285,24 @@ class Download:
         self._asked.pop(peer, None)
         self._again.pop(peer, None)
         self._offers.pop(peer, None)
+        self._parts.pop(peer, None)
         self._plan.leave(peer)
+
+    def _take_part(self, peer: PublicKey, part: Part) -> None:
+        """Hear what a peer has that fetches the blob as we do, though it may have had nothing when it was asked."""
+        if peer in self._inquired and peer not in self._offers:
+            self._asked.pop(peer, None)
+            self._parts[peer] = part
+            self._use(peer, part)
+
+    def _use(self, peer: PublicKey, part: Part) -> None:
+        """Ask a peer for its part, if it is one of what we fetch."""
+        if self._followed is None:
+            return
+        if self._sharing.is_ours(part):
+            self._plan.join_with(peer, holding_of(part), self._clock.now())
+        else:
+            self._plan.leave(peer)
 
     def _take_offer(self, peer: PublicKey, offer: Blob) -> None:
         if self._asked.pop(peer, None) is None:
@@ -229,6 +313,7 @@ class Download:
             self._why = f"it has {offer.size} bytes, more than {self._wanted.size_max}"
         else:
             self._offers[peer] = offer
+            self._parts.pop(peer, None)
             if offer == self._followed:
                 self._plan.join(peer)
 
@@ -250,13 +335,20 @@ class Download:
         elif arrival is Arrival.NEW:
             if self._followed and len(chunk.data) != _chunk_length(self._followed, chunk.index):
                 raise _FalseDescription
-            self._held[chunk.index] = chunk.data
+            self._held[chunk.index] = chunk
+            self._progressed = self._clock.now()
+            self._sharing.note(self._plan.holding)
 
     def _accuse(self, description: Blob) -> None:
         """Hold a false description against everyone who gave it, and ask them no more."""
         for peer in [peer for peer, offer in self._offers.items() if offer == description]:
             self._give_up(peer)
             self._peers.offend(peer, Offence.FALSE_CHUNK_LIST)
+
+
+def _close(opening: "asyncio.Future[PartialBlob]") -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 def _is_plausible(offer: Blob, naming: Naming) -> bool:

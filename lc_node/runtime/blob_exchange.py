@@ -19,7 +19,7 @@ from lc_node.runtime.blob_download import (
     Wanted,
 )
 from lc_node.runtime.blob_service import BlobService, Peers
-from lc_node.wire.messages import Blob, Chunk, GetBlob, GetChunk, NoBlob
+from lc_node.wire.messages import Blob, Chunk, GetBlob, GetChunk, NoBlob, Part
 from lc_node.wire.score import Offence
 
 __all__ = ["BlobExchange", "BlobUnavailable", "Progress"]
@@ -44,7 +44,7 @@ class BlobExchange:
         self._store = store
         self._peers = peers
         self._clock = clock
-        self._service: Final = BlobService(store, peers)
+        self._service: Final = BlobService(store, peers, self._piece)
         self._turns: dict[Digest, _Turn] = {}
         self._finished: dict[Digest, None] = {}
         """Fetched lately: answers that come late are nobody's fault."""
@@ -59,10 +59,13 @@ class BlobExchange:
         await self._service.run()
 
     def asked(self, peer: PublicKey, question: GetBlob | GetChunk) -> None:
-        """Take a peer's question."""
-        self._service.ask(peer, question)
+        """Take a peer's question; what we are fetching ourselves we can share."""
+        download = self._download(question.digest)
+        is_told = isinstance(question, GetBlob) and download and download.share_with(peer)
+        if not is_told:
+            self._service.ask(peer, question)
 
-    def heard(self, peer: PublicKey, answer: Blob | NoBlob | Chunk) -> None:
+    def heard(self, peer: PublicKey, answer: Blob | Part | NoBlob | Chunk) -> None:
         """Take a peer's answer."""
         turn = self._turns.get(answer.digest)
         if turn is not None and turn.download is not None:
@@ -125,6 +128,15 @@ class BlobExchange:
                 self._finished[digest] = None
                 if len(self._finished) > _FINISHED_MAX:
                     del self._finished[next(iter(self._finished))]
+
+    def _download(self, digest: Digest) -> Download | None:
+        turn = self._turns.get(digest)
+        return turn.download if turn else None
+
+    def _piece(self, question: GetChunk) -> Path | Chunk | None:
+        """Return a chunk of a blob that is not complete here."""
+        download = self._download(question.digest)
+        return download.piece(question.index) if download else None
 
     def _downloads(self) -> tuple[Download, ...]:
         return tuple(turn.download for turn in self._turns.values() if turn.download)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -10,7 +11,17 @@ from lc_node.chain.types import ByteCount, Digest, PublicKey
 from lc_node.oci.chunks import CHUNK_BYTES, chunk_digest
 from lc_node.ports.stores import BlobStore
 from lc_node.wire.limits import CHUNK_HEADER_BYTES, CHUNKS_MAX, QUESTIONS
-from lc_node.wire.messages import Absence, Blob, GetBlob, GetChunk, Message, NoBlob, chunk_header
+from lc_node.wire.messages import (
+    Absence,
+    Blob,
+    Chunk,
+    GetBlob,
+    GetChunk,
+    Message,
+    NoBlob,
+    chunk_header,
+    encode_message,
+)
 from lc_node.wire.score import Offence
 
 _log = logging.getLogger(__name__)
@@ -21,6 +32,11 @@ _LISTS_MAX: Final = 64
 
 class Peers(Protocol):
     """The part of the network that blobs need."""
+
+    @property
+    def me(self) -> PublicKey:
+        """Our own key."""
+        ...
 
     @property
     def connected(self) -> tuple[PublicKey, ...]:
@@ -43,10 +59,16 @@ class Peers(Protocol):
 class BlobService:
     """Answers GetBlob and GetChunk, peers in turn, a few at a time."""
 
-    def __init__(self, store: BlobStore, peers: Peers) -> None:
-        """Serve what is in ``store``."""
+    def __init__(
+        self,
+        store: BlobStore,
+        peers: Peers,
+        piece: Callable[[GetChunk], Path | Chunk | None] = lambda _question: None,
+    ) -> None:
+        """Serve what is in ``store``, and chunks that ``piece`` has or knows in which file they lie."""
         self._store = store
         self._peers = peers
+        self._piece = piece
         self._questions: Final = Inbox[GetBlob](QUESTIONS)
         self._chunks: Final = Inbox[GetChunk](QUESTIONS)
         self._lists: dict[Digest, Blob] = {}
@@ -87,14 +109,23 @@ class BlobService:
     async def _upload(self) -> None:
         while True:
             peer, question = await self._chunks.take()
-            path = self._store.path_of(question.digest)
-            frame = (
-                await asyncio.to_thread(_chunk_frame, path, question) if path else Absence.NOT_HERE
-            )
+            frame = await self._frame(question)
             if isinstance(frame, Absence):
                 self._decline(peer, question.digest, frame)
             elif not self._peers.send_frame(peer, frame):
                 self._decline(peer, question.digest, Absence.BUSY)
+
+    async def _frame(self, question: GetChunk) -> bytes | bytearray | Absence:
+        found = self._store.path_of(question.digest) or self._piece(question)
+        if found is None:
+            return Absence.NOT_HERE
+        if isinstance(found, Chunk):
+            return encode_message(found)
+        frame = await asyncio.to_thread(_chunk_frame, found, question)
+        whole = self._store.path_of(question.digest)
+        if frame is Absence.NOT_HERE and whole not in {None, found}:  # completed meanwhile
+            return await self._frame(question)
+        return frame
 
     async def _list(self, digest: Digest, path: Path) -> Blob | Absence:
         answer: Blob | Absence | None = self._lists.pop(digest, None)

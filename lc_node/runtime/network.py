@@ -31,6 +31,7 @@ from lc_node.wire.messages import (
     GetChunk,
     Message,
     NoBlob,
+    Part,
     Prune,
     Request,
     Response,
@@ -106,6 +107,7 @@ class Network:
         height: Callable[[], Height],
     ) -> None:
         """Prepare; nothing happens before ``run``. ``height`` is that of the last final block."""
+        self.me: Final = me
         self._transport = transport
         self._clock = clock
         self._height = height
@@ -288,7 +290,7 @@ class Network:
     def _hear(self, peer: PublicKey, message: Message, handlers: Handlers) -> None:
         if isinstance(message, ConsensusFrame):
             self._judge(peer, handlers.on_consensus(peer, message.payload))
-        elif isinstance(message, Blob | NoBlob | Chunk):
+        elif isinstance(message, Blob | Part | NoBlob | Chunk):
             self._blobs.heard(peer, message)
         elif isinstance(message, GetBlob | GetChunk):
             self._blobs.asked(peer, message)

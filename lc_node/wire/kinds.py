@@ -47,3 +47,5 @@ class Kind(IntEnum):
     """Asks for announced transactions."""
     PRUNE = 17
     """Asks not to be pushed to for a while: enough others do."""
+    PART = 18
+    """Says which chunks of a blob the sender can hand on, though it is still fetching it itself."""

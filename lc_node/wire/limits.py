@@ -17,6 +17,8 @@ CHUNK_BYTES: Final = MIB
 """How a blob is cut; lc_node.oci.chunks names blobs by the same cut."""
 CHUNK_HEADER_BYTES: Final = 1 + 32 + 4
 """Kind, digest and index in front of a chunk's bytes."""
+PART_CHUNKS_MAX: Final = 64
+"""Chunks that a part names one by one; as many wait in memory at most."""
 CHUNKS_MAX: Final = 24 * KIB
 """Chunks of the largest blob: 24 GiB."""
 FRAME_BYTES_MAX: Final = MIB + 4 * KIB
@@ -83,7 +85,7 @@ def _limit(channel: Channel | None, bytes_max: int, messages: int, total: int) -
     )
 
 
-# Answers (RESPONSE, BLOB, NO_BLOB, CHUNK) are bounded by what we asked for: an unsolicited one is an
+# Answers (RESPONSE, BLOB, PART, NO_BLOB, CHUNK) are bounded by what we asked for: an unsolicited one is an
 # offence. Their figures here only bound what a peer can make us look at.
 LIMITS: Final[Mapping[Kind, Limit]] = MappingProxyType(
     {
@@ -106,6 +108,7 @@ LIMITS: Final[Mapping[Kind, Limit]] = MappingProxyType(
         Kind.ANNOUNCE: _limit(Channel.BULK, 8 + 34 * ANNOUNCE_MAX, 100, MIB),
         Kind.WANT: _limit(Channel.BULK, 8 + 34 * WANT_MAX, 200, MIB),
         Kind.PRUNE: _limit(Channel.BULK, 8, 20, KIB),
+        Kind.PART: _limit(Channel.BULK, KIB, 20_000, 4 * MIB),
     }
 )
 

@@ -17,6 +17,7 @@ from lc_node.wire.limits import (
     CHUNK_HEADER_BYTES,
     CHUNKS_MAX,
     LIMITS,
+    PART_CHUNKS_MAX,
     TOGETHER_MAX,
     WANT_MAX,
 )
@@ -145,6 +146,18 @@ class Blob(Record):
     chunk_digests: ChunkDigests
 
 
+class Part(Record):
+    """What the sender can hand on of a blob that it is fetching itself: the latest such word counts."""
+
+    digest: Digest
+    chunks_root: Digest
+    """Root over the chunk digests by which the sender fetches: another's chunks are of no use to it, nor ours."""
+    below: _U32
+    """Every chunk before this one."""
+    others: Annotated[tuple[_U32, ...], msgspec.Meta(max_length=PART_CHUNKS_MAX)]
+    """And these."""
+
+
 class NoBlob(Record):
     """The sender does not serve this blob, or not now."""
 
@@ -195,6 +208,7 @@ Message: TypeAlias = (
     | Response
     | GetBlob
     | Blob
+    | Part
     | NoBlob
     | GetChunk
     | Chunk
@@ -222,6 +236,7 @@ RECORDS: Final[Mapping[Kind, type[Record]]] = MappingProxyType(
         Kind.ANNOUNCE: Announce,
         Kind.WANT: Want,
         Kind.PRUNE: Prune,
+        Kind.PART: Part,
     }
 )
 _KINDS: Final = {record: kind for kind, record in RECORDS.items()}

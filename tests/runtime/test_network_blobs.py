@@ -294,3 +294,73 @@ async def test_a_peer_that_joins_during_a_download_takes_part(tmp_path: Path) ->
             await until(fetching.done)
 
             assert fetching.result().read_bytes() == data
+
+
+async def test_three_who_fetch_at_once_share_what_one_has(tmp_path: Path) -> None:
+    ann, bob, eve, ida = people(4)
+    data = content(24 * MIB)
+    async with (
+        node(ann, tmp_path) as a,
+        node(bob, tmp_path, peers=[a.address]) as b,
+        node(eve, tmp_path, peers=[a.address, b.address]) as e,
+        node(ida, tmp_path, peers=[a.address, b.address, e.address], port=None) as i,
+        asyncio.TaskGroup() as tasks,
+    ):
+        await until(lambda: all(len(one.network.connected) == 3 for one in (a, b, e, i)))
+        digest = put(a, tmp_path, data, Naming.SHA256)
+
+        fetching = [
+            tasks.create_task(
+                one.network.fetch_blob(digest, naming=Naming.SHA256, size_max=SIZE_MAX)
+            )
+            for one in (b, e, i)
+        ]
+        paths = [await one for one in fetching]
+
+        assert all(path.read_bytes() == data for path in paths)
+        assert sum(peer.bytes_out for peer in a.network.peers()) <= 2.2 * len(data)
+        assert all(not peer.score for one in (a, b, e, i) for peer in one.network.peers())
+
+
+async def test_a_part_of_a_false_description_is_not_held_against_who_believed_it_too(
+    tmp_path: Path,
+) -> None:
+    ann, bob, eve = people(3)
+    data = content(6 * MIB)
+    false = bytes(len(data))
+    async with (
+        node(ann, tmp_path) as a,
+        node(bob, tmp_path, peers=[a.address]) as b,
+        byzantine(eve, a, false, described=false, chunks_max=1000),
+        byzantine(eve, b, false, described=false, chunks_max=1000),
+    ):
+        await connected(a, b)
+        digest = sha256(data)
+
+        async with asyncio.TaskGroup() as tasks:
+            for one in (a, b):
+                tasks.create_task(unavailable(one, digest, Naming.SHA256))
+
+        assert [peer.peer for peer in a.network.peers() if not peer.score] == [bob.key]
+        assert [peer.peer for peer in b.network.peers() if not peer.score] == [ann.key]
+
+
+async def test_two_who_fetch_what_nobody_has_any_more_give_up(tmp_path: Path) -> None:
+    ann, bob, ida = people(3)
+    data = content(6 * MIB)
+    digest = Digest(chunk_root([chunk_digest(chunk) for chunk in chunks_of(data)]))
+    async with node(ann, tmp_path) as a, node(bob, tmp_path, peers=[a.address]) as b:
+        await connected(a, b)
+        async with (
+            asyncio.TaskGroup() as tasks,
+            byzantine(ida, a, data, described=data, chunks_max=3) as mortal,
+        ):
+            for one in (a, b):
+                tasks.create_task(unavailable(one, digest, Naming.CHUNKS))
+            await until(lambda: len(mortal.served) == 3)
+
+
+async def unavailable(one: Node, digest: Digest, naming: Naming) -> None:
+    """Fetch what cannot be had."""
+    with pytest.raises(BlobUnavailable):
+        await one.network.fetch_blob(digest, naming=naming, size_max=SIZE_MAX)

@@ -16,7 +16,7 @@ from lc_node.wire.blobs import (
     BlobPlan,
 )
 
-ANN, BOB, EVE = (PublicKey(bytes((n,)) * 32) for n in range(3))
+ANN, BOB, EVE, ME = (PublicKey(bytes((n,)) * 32) for n in range(4))
 T0 = Millis(1_000_000)
 BAD = sha256(b"bad")
 
@@ -26,7 +26,7 @@ def digests(count: int) -> tuple[Digest, ...]:
 
 
 def plan(count: int, *peers: PublicKey, first: int = 0) -> BlobPlan:
-    made = BlobPlan(digests(count), first=first)
+    made = BlobPlan(ME, digests(count), first=first)
     for peer in peers:
         made.join(peer)
     return made

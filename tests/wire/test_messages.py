@@ -15,6 +15,7 @@ from lc_node.wire.limits import (
     CHUNKS_MAX,
     FRAME_BYTES_MAX,
     LIMITS,
+    PART_CHUNKS_MAX,
     WANT_MAX,
 )
 from lc_node.wire.messages import (
@@ -31,6 +32,7 @@ from lc_node.wire.messages import (
     Keepalive,
     Message,
     NoBlob,
+    Part,
     Prune,
     Refusal,
     Refused,
@@ -87,6 +89,12 @@ ONE_OF_EACH: tuple[Message, ...] = (
     Announce(messages=(DIGEST,)),
     Want(messages=(DIGEST,)),
     Prune(),
+    Part(
+        digest=DIGEST,
+        chunks_root=DIGEST,
+        below=2**32 - 1,
+        others=tuple(range(2**32 - PART_CHUNKS_MAX, 2**32)),
+    ),
 )
 
 
