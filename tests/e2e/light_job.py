@@ -66,12 +66,19 @@ def light_request(
 
 def send_light_image(client: Client, request: JobRequest) -> JobRequest:
     """Package the light job, put the image into the node, and return the request with it."""
-    names = run_cell(CELL)
+    return send_image(client, request, CELL)
+
+
+def send_image(client: Client, request: JobRequest, cell: str) -> JobRequest:
+    """Package a cell, put the image into the node, and return the request with it."""
+    names = run_cell(cell)
     snapshot = SnapshotRequest(
         train=names["train"],
         evaluate=names["evaluate"],
+        save=names.get("save"),
+        load=names.get("load"),
         model_format=request.model_format.value,
-        cell=CELL,
+        cell=cell,
     )
     with tempfile.TemporaryDirectory(prefix="lce") as folder:
         image = build_image(snapshot, Path(folder))
