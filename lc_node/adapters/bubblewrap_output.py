@@ -104,4 +104,6 @@ def _copy_chunks(
             raise BadOutputFile(f"{name!r} grew past {bytes_max} bytes while it was taken")
         target.write(chunk)
         digests.append(hashlib.sha256(chunk).digest())
+        if len(chunk) < CHUNK_BYTES:
+            break  # the end: a file that grows again would have a short chunk before others
     return digests, size
