@@ -29,6 +29,14 @@ class Meter(Protocol):
         """
         ...
 
+    def hasten(self) -> None:
+        """Let the run's processes be quick to die, where that can be done.
+
+        Raises:
+            OSError: there are none any more.
+        """
+        ...
+
 
 class _BubblewrapStatus(msgspec.Struct, frozen=True, rename="kebab"):
     """What ``--json-status-fd`` says: at the start, and at the end if the program was reached."""
@@ -48,7 +56,7 @@ class Life:
 
         Args:
             spawned: the launcher; its pidfd and its control socket are ours from now on.
-            wall_seconds: the run ends after this time.
+            wall_seconds: the run ends after this time, which begins with the job's first process.
             look_seconds: how often the meter is asked, once there is one.
         """
         self._loop = asyncio.get_running_loop()
@@ -69,7 +77,8 @@ class Life:
         self.wall_ms = 0
         self._loop.add_reader(self._pidfd, self._on_launcher_exit)
         self._loop.add_reader(self._control.fileno(), self._on_control)
-        self._deadline = self._loop.call_later(wall_seconds, self.end, Status.TIMED_OUT)
+        self._wall_seconds = wall_seconds
+        self._deadline: asyncio.TimerHandle | None = None
         self._next_look: asyncio.TimerHandle | None = None
 
     def measure_by(self, meter: Meter) -> None:
@@ -82,6 +91,9 @@ class Life:
         if self.gone.done():
             return
         self.ended_by = self.ended_by or reason
+        if self._meter is not None:
+            with contextlib.suppress(OSError):
+                self._meter.hasten()
         for pidfd in (self._init_pidfd, self._pidfd):
             if pidfd is not None:
                 with contextlib.suppress(ProcessLookupError):
@@ -129,6 +141,8 @@ class Life:
 
     def _on_started(self, init_pid: int) -> None:
         self._init_pid = init_pid
+        self._began = self._loop.time()
+        self._deadline = self._loop.call_later(self._wall_seconds, self.end, Status.TIMED_OUT)
         with contextlib.suppress(ProcessLookupError):
             self._init_pidfd = os.pidfd_open(init_pid)
         if self.ended_by is not None:
@@ -177,9 +191,9 @@ class Life:
             self.end(Status.CANCELLED)
 
     def _stop_watching(self) -> None:
-        self._deadline.cancel()
-        if self._next_look is not None:
-            self._next_look.cancel()
+        for timer in (self._deadline, self._next_look):
+            if timer is not None:
+                timer.cancel()
         for descriptor in (self._pidfd, self._init_pidfd):
             if descriptor is not None:
                 self._loop.remove_reader(descriptor)

@@ -1,7 +1,7 @@
 """The memory and processor time of a process and its descendants, read from /proc: a limit without root.
 
-It is a soft limit: between two looks a job can take more than it may, and gets it. What a job keeps in its two
-tmpfs folders counts as its memory, as it would in a control group.
+It is a soft limit: between two looks a job can take more than it may, and gets it. What a job keeps in its
+tmpfs folders counts as its memory, as it would in a control group; and what it may be keeping in many sockets.
 """
 
 import contextlib
@@ -15,6 +15,9 @@ from lc_node.adapters.cgroups import Usage
 
 _CLOCK_TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PROC: Final = Path("/proc")
+_FREE_SOCKETS: Final = 64
+_SOCKET_BYTES: Final = 212_992
+"""How much a socket may hold that nobody has read, ``net.core.wmem_default``: in no process, and told nowhere."""
 
 # Fields of /proc/PID/stat after the name in parentheses, numbered from 0; proc(5).
 _UTIME, _STIME, _CHILDREN_UTIME, _CHILDREN_STIME, _RSS = 11, 12, 13, 14, 21
@@ -36,7 +39,7 @@ class ProcessTree:
         """Look again; a few tens of microseconds a process."""
         pids = list(descendants(self._root))
         samples = [sample for pid in pids if (sample := sample_of(pid)) is not None]
-        stored = sum(_stored(volume) for volume in self._volumes)
+        stored = sum(_stored(volume) for volume in self._volumes) + _sent(pids)
         memory = stored + sum(rss for _, rss in samples)
         if memory > self._memory_bytes:  # shared pages were counted once a process: look closer
             memory = stored + sum(_proportional(pid) for pid in pids)
@@ -48,6 +51,9 @@ class ProcessTree:
             memory_peak_bytes=self._peak,
             out_of_memory=self._out_of_memory,
         )
+
+    def hasten(self) -> None:
+        """Nothing: without root, no process can be given more than others have."""
 
 
 def descendants(root: int) -> Iterator[int]:
@@ -80,6 +86,19 @@ def _proportional(pid: int) -> int:
                 return int(line.split()[1]) * 1024
     sample = sample_of(pid)
     return 0 if sample is None else sample[1]
+
+
+def _sent(pids: list[int]) -> int:
+    """Return how many bytes may wait in sockets, past the number of them that any training needs.
+
+    The newest process is in the job's network namespace, whose sockets the kernel counts; the first one is not.
+    """
+    if len(pids) == 1:
+        return 0
+    with contextlib.suppress(OSError):
+        first, _, _ = (_PROC / str(pids[-1]) / "net" / "sockstat").read_text().partition("\n")
+        return max(0, int(first.rpartition(" ")[2]) - _FREE_SOCKETS) * _SOCKET_BYTES
+    return 0
 
 
 def _stored(volume: int) -> int:
