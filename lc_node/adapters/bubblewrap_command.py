@@ -18,6 +18,7 @@ from lc_node.adapters.sandbox_policy import (
     OPEN_FILES,
     SECRETS,
     SHM_BYTES,
+    SHM_INODES,
     cpu_seconds_max,
     file_bytes_max,
     safe_input_name,
@@ -134,6 +135,7 @@ def launcher_words(
         words += ["disk", "out", str(disk)]
     if request.layout is Layout.APART:
         words += ["volume", "scratch", str(limits.scratch_bytes), str(limits.inodes)]
+    words += ["volume", "shared", str(SHM_BYTES), str(SHM_INODES)]
     return [*words, "--", bubblewrap.program, *_bubblewrap_words(request)]
 
 
@@ -193,7 +195,11 @@ def _mount_words() -> list[str]:
     for name in SECRETS:
         if (Path("/proc") / name).exists():
             words += ["--ro-bind", f"{stage}/nothing", f"/proc/{name}"]
-    words += ["--dev", "/dev", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm"]  # noqa: S108 - the job's
+    words += [
+        "--remount-ro",
+        "/proc",
+    ]  # a job owns its namespaces, hence some switches in /proc/sys
+    words += ["--dev", "/dev", "--bind", sandbox_launcher.SHARED, "/dev/shm"]  # noqa: S108 - the job's
     words += ["--size", "4096", "--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts"]
     return [*words, "--remount-ro", "/dev"]
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from lc_node.adapters import sandbox_launcher
 
+VOLUMES_MAX: Final = 3
 _SCRIPT: Final = Path(sandbox_launcher.__file__)
 _IGNORED_BY_PYTHON: Final = (signal.SIGPIPE, signal.SIGXFSZ)
 
@@ -60,7 +61,7 @@ def receive(control: socket.socket) -> tuple[bytes, list[int]]:
     """Return the next bytes and descriptors from the launcher; no bytes at its end."""
     descriptors = array.array("i")
     data, ancillary, _, _ = control.recvmsg(
-        4096, socket.CMSG_SPACE(2 * descriptors.itemsize), socket.MSG_CMSG_CLOEXEC
+        4096, socket.CMSG_SPACE(VOLUMES_MAX * descriptors.itemsize), socket.MSG_CMSG_CLOEXEC
     )
     for level, kind, payload in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):

@@ -23,6 +23,7 @@ from lc_node.adapters.cgroups import (
 )
 from lc_node.adapters.output_disk import OutputDisks, find_output_disks, needs_disk
 from lc_node.adapters.sandbox_canary import Canary
+from lc_node.adapters.sandbox_policy import UNCOUNTED
 from lc_node.adapters.seccomp import bpf_program, syscall_table
 from lc_node.ports.sandbox import (
     Capabilities,
@@ -177,10 +178,11 @@ class BubblewrapSandbox:
                     f"system calls of {platform.machine()} are not known; use the docker sandbox"
                 )
             is_root = _may_become_other_users()
+            tree = self._find_tree() if is_root else None
             self._means = _Means(
                 bubblewrap=self._bubblewrap or find_bubblewrap(),
-                syscall_filter=bpf_program(table),
-                tree=self._find_tree() if is_root else None,
+                syscall_filter=bpf_program(table if tree else table.without(UNCOUNTED)),
+                tree=tree,
                 disks=find_output_disks(self._disks) if is_root else None,
                 is_root=is_root,
             )

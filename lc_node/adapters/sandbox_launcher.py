@@ -20,6 +20,7 @@ FIRST_STRAY_FD = 5  # 4 carries the system call filter
 STAGE = "/tmp"  # noqa: S108 - covered by a mount that only this process and its children see
 OUT = f"{STAGE}/out"
 SCRATCH = f"{STAGE}/scratch"
+SHARED = f"{STAGE}/shared"
 LAUNCH_FAILED = 125
 
 _PR_SET_PDEATHSIG = 1
@@ -145,7 +146,7 @@ def build_stage(plan: Plan) -> None:
     sources = [(os.open(source, os.O_PATH), name) for source, name in plan.binds]
     images = [(use_image(image), name) for name, image in plan.disks]
     _mount("stage", STAGE, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=1m,nr_inodes=4096,mode=755")
-    for folder in ("in", "out", "scratch"):
+    for folder in ("in", "out", "scratch", "shared"):
         os.mkdir(f"{STAGE}/{folder}", 0o755)  # noqa: PTH102 - same as below
     os.close(os.open(f"{STAGE}/nothing", os.O_CREAT | os.O_WRONLY, 0o444))
     for descriptor, name in sources:

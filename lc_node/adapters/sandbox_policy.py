@@ -9,6 +9,8 @@ from lc_node.ports.sandbox import Limits, RunRequest, SandboxFailed
 
 INSIDE_USER: Final = 65534
 SHM_BYTES: Final = 64 * 1024 * 1024
+SHM_INODES: Final = 4096
+"""Files in /dev/shm: each takes memory of the kernel that no size says."""
 INPUTS_MAX: Final = 1024
 OPEN_FILES: Final = 1024
 BACKGROUND_NICE: Final = 10
@@ -18,6 +20,9 @@ BACKGROUND_NICE: Final = 10
 LOG_TAIL_BYTES: Final = 8 * 1024
 NO_PROGRAM: Final = 127
 """The exit code where the image has no such program, as shells count."""
+
+UNCOUNTED: Final = ("memfd_create", "msgget", "semget", "shmget")
+"""Calls that keep bytes in no process and in no folder: refused where nothing but these is counted."""
 
 SECRETS: Final = ("cmdline", "config.gz", "kallsyms", "keys", "modules", "timer_list")
 """Files of /proc that tell of the host and that no training needs."""

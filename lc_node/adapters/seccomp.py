@@ -61,6 +61,12 @@ class SyscallTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     allow_without_bits: tuple[WithoutBits, ...]
     allow_values: tuple[WithValues, ...]
 
+    def without(self, names: Iterable[str]) -> "SyscallTable":
+        """Return a table that refuses some more calls."""
+        refused = set(names)
+        allow = {name: number for name, number in self.allow.items() if name not in refused}
+        return msgspec.structs.replace(self, allow=allow)
+
 
 def syscall_table() -> SyscallTable:
     """Return the table that is shipped with the package."""
