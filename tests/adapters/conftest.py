@@ -34,10 +34,9 @@ def owner() -> Iterator[str]:
     """A node's name that no other test has; its control groups go with it."""
     name = f"tests-{uuid.uuid4().hex}"
     yield name
-    # os.walk passes over what other tests remove meanwhile; Path.glob raises.
-    for folder, children, _files in os.walk("/sys/fs/cgroup"):
-        if name in children and Path(folder).name == FAMILY:
-            remove_groups(Path(folder) / name)
+    mounted = Path("/sys/fs/cgroup")
+    for hierarchy in (mounted, *mounted.iterdir()):  # the one of version 2, or those of version 1
+        remove_groups(hierarchy / FAMILY / name)
 
 
 @pytest.fixture(params=SANDBOXES)
