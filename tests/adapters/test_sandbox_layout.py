@@ -16,29 +16,29 @@ IN_TMP = Layout.TMP
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> Path:
+def model(folder: Path) -> Path:
     """A file of the host, which everybody could write."""
-    path = tmp_path / "model"
+    path = folder / "model"
     path.write_text("weights")
     path.chmod(0o666)
     return path
 
 
-async def test_a_file_is_taken_from_tmp(workshop: Workshop, tmp_path: Path) -> None:
+async def test_a_file_is_taken_from_tmp(workshop: Workshop, folder: Path) -> None:
     code = "open('/tmp/model', 'w').write('late')"
     async with workshop.start(code, layout=IN_TMP) as run:
         assert (await run.wait()).exit_code == 0
-        taken = await run.take("model", tmp_path / "taken", bytes_max=ByteCount(100))
+        taken = await run.take("model", folder / "taken", bytes_max=ByteCount(100))
 
     assert taken.path.read_text() == "late"
 
 
-async def test_a_link_in_tmp_is_not_taken(workshop: Workshop, tmp_path: Path) -> None:
+async def test_a_link_in_tmp_is_not_taken(workshop: Workshop, folder: Path) -> None:
     code = "import os; os.symlink('/etc/hostname', '/tmp/model')"
     async with workshop.start(code, layout=IN_TMP) as run:
         assert (await run.wait()).exit_code == 0
         with pytest.raises(BadOutputFile):
-            await run.take("model", tmp_path / "taken", bytes_max=ByteCount(100))
+            await run.take("model", folder / "taken", bytes_max=ByteCount(100))
 
 
 async def test_tmp_is_full_at_the_size_of_the_outputs(workshop: Workshop) -> None:
@@ -90,16 +90,16 @@ async def test_files_may_be_written_beside_an_input_in_tmp(
     assert await workshop.lines(TRY.format(step=step), {"model": model}, IN_TMP) == ["done"]
 
 
-@pytest.mark.parametrize("folder", ["/lc/in", "/lc/out"])
+@pytest.mark.parametrize("place", ["/lc/in", "/lc/out"])
 async def test_the_folders_of_the_other_layout_hold_nothing_and_take_nothing(
-    workshop: Workshop, folder: str
+    workshop: Workshop, place: str
 ) -> None:
-    code = TRY.format(step=f"print(os.listdir('{folder}')); open('{folder}/x', 'w')")
+    code = TRY.format(step=f"print(os.listdir('{place}')); open('{place}/x', 'w')")
 
     assert await workshop.lines(code, layout=IN_TMP) == ["[]", "Read-only file system"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")  # made before a test becomes a plain user
 def rootfs_with_folders(rootfs: Path) -> Path:
     """A root file system with a working folder, and with some that are none."""
     (rootfs / "opt/app").mkdir(exist_ok=True)
