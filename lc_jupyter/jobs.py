@@ -9,17 +9,18 @@ from typing import Any, Final
 
 from lc_jupyter.display import paragraph
 from lc_jupyter.errors import StoppedWaiting, UserError, render_as
-from lc_jupyter.live import REDRAW_SECONDS, Live
 from lc_jupyter.models import load_model, validate_digest
 from lc_jupyter.stopwatch import Stopwatch
-from lc_jupyter.stories import show_latest, show_story
+from lc_jupyter.stories import show_story
 from lc_jupyter.units import (
     Written,
     parse_credits,
     parse_seconds,
     short_job,
+    show_bytes,
     show_seconds,
 )
+from lc_jupyter.watching import DrawnView, StoryView, follow, now_ms, open_view
 from lc_node.api.calls import Cancel, Extend, FetchModel, GetJob, GetJobs, TopUp
 from lc_node.api.client import ApiError, Client
 from lc_node.api.schema import JobId, MicroCredits, Phase, Receipt
@@ -28,8 +29,8 @@ from lc_node.api.schema_jobs import BidView, FetchedModel, JobStory
 _HEARTBEAT_SECONDS: Final = 0.1
 """An interrupt reaches an awaiting cell only when its loop wakes, so it wakes this often."""
 
-_LOOK_SECONDS: Final = 1.0
-"""Without an event the countdown is drawn this often."""
+_RETRY_SECONDS: Final = 2.0
+"""A view that has lost its node looks for it this often."""
 
 _ID_DIGITS: Final = 64
 _NAMED_MAX: Final = 4
@@ -77,10 +78,19 @@ class Job:
         """
         end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         try:
-            with Live() as live:
-                return self._draw_until_over(live, end)
+            with DrawnView() as view, self._client.events(job=self.id) as events:
+                return follow(events, self.story, view, lambda story: self._is_done(story, end))
         except KeyboardInterrupt:
             raise StoppedWaiting(self.id) from None
+
+    def watch(self) -> None:
+        """Show it below this cell until it is over, with buttons, while the kernel is free for other cells."""
+        view = open_view(self._act, in_background=True)
+        story = self.story()
+        view.__enter__()
+        view.show(story)
+        watching = threading.Thread(target=self._watch, args=(view, story), daemon=True)
+        watching.start()
 
     def __await__(self) -> Generator[Any, None, JobStory]:
         """Wait without blocking the kernel; interrupting the cell stops the waiting, not the job."""
@@ -144,7 +154,7 @@ class Job:
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """Serve IPython: the story as it stands, asked for once."""
         try:
-            shown = show_story(self.story(), _now_ms())
+            shown = show_story(self.story(), now_ms())
         except ApiError as error:
             shown = paragraph(f"Job {short_job(self.id)}: {error}", "bad")
         return {"text/html": shown._repr_html_(), "text/plain": shown.text}
@@ -152,20 +162,42 @@ class Job:
     def __repr__(self) -> str:
         return f"<Job {short_job(self.id)}>"
 
-    def _draw_until_over(self, live: Live, end: float | None) -> JobStory:
-        with self._client.events(job=self.id) as events:
-            while True:
-                story = self.story()
-                shown = show_story(story, _now_ms())
-                if story.summary.phase.is_over:
-                    live.keep(shown)
-                    return story
-                live.show(shown, show_latest(story))
-                if end is not None and time.monotonic() > end:
-                    message = f"Job {short_job(self.id)} is not over yet; it goes on by itself."
-                    raise UserError(message)
-                if events.next(_LOOK_SECONDS) is not None:
-                    _drain(events.next)
+    def _is_done(self, story: JobStory, end: float | None) -> bool:
+        if story.summary.phase.is_over:
+            return True
+        if end is not None and time.monotonic() > end:
+            message = f"Job {short_job(self.id)} is not over yet; it goes on by itself."
+            raise UserError(message)
+        return False
+
+    def _watch(self, view: StoryView, story: JobStory) -> None:
+        """Feed a view until the job is over; a node that is gone is looked for again."""
+        is_over = story.summary.phase.is_over
+        while not is_over:
+            try:
+                with self._client.events(job=self.id) as events:
+                    follow(events, self.story, view, lambda story: story.summary.phase.is_over)
+                is_over = True
+            except ApiError as error:
+                view.warn(str(error))
+                time.sleep(_RETRY_SECONDS)
+        view.__exit__(None, None, None)
+
+    def _act(self, do: str, amount: str) -> str:
+        """Do what a button of the widget asks for, and say what came of it."""
+        match do:
+            case "top_up":
+                self.top_up(amount)
+                return f"The bounty is {amount} credits higher."
+            case "cancel":
+                self.cancel()
+                return "Cancelled; its credits are back."
+            case "pull":
+                size, name = show_bytes(self.fetch().size), short_job(self.id)
+                return f"The model ({size}) is here; `%lc_pull {name} model` loads it."
+            case _:
+                message = f"The widget asks for {do!r}: reload the page, it is of another version."
+                raise UserError(message)
 
     async def _until_over(self) -> JobStory:
         stop = threading.Event()
@@ -244,7 +276,7 @@ def _validate_settled(story: JobStory) -> None:
         wait = f"%lc_wait {short_job(job.job)} waits for it"
         ends = ""
         if job.phase is Phase.OPEN:
-            ends = f", bidding ends in {show_seconds((job.expiry - _now_ms()) // 1000)}"
+            ends = f", bidding ends in {show_seconds((job.expiry - now_ms()) // 1000)}"
         message = f"Job {short_job(job.job)} is not settled yet ({job.phase.value}{ends}); {wait}."
         raise UserError(message)
     if job.winner is None:
@@ -254,15 +286,3 @@ def _validate_settled(story: JobStory) -> None:
             "Post it again, with a longer --expires or a higher --bounty."
         )
         raise UserError(message)
-
-
-def _drain(take: Callable[[float], object | None]) -> None:
-    """Gather what comes within one redraw, so that a storm of bids is drawn once."""
-    end = time.monotonic() + REDRAW_SECONDS
-    while (left := end - time.monotonic()) > 0:
-        if take(left) is None:
-            return
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -3,16 +3,22 @@
 import shutil
 from collections.abc import Callable
 from functools import wraps
-from keyword import iskeyword
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
 
-from lc_jupyter.arguments import parse_line
+from lc_jupyter.arguments import (
+    at_most,
+    get_bounty_and_expires,
+    get_home,
+    get_job_and_last,
+    parse_line,
+    validate_name,
+)
 from lc_jupyter.cells import functions_from_cell
 from lc_jupyter.display import paragraph
 from lc_jupyter.errors import StoppedWaiting, UserError
@@ -25,6 +31,7 @@ from lc_jupyter.overviews import (
     show_status,
     show_wallet,
 )
+from lc_jupyter.policies import change_policy, show_policy
 from lc_jupyter.session import LearningChain, connect
 from lc_jupyter.terms import DEFAULTS, Options
 from lc_jupyter.units import short_job, show_bytes
@@ -37,7 +44,6 @@ if TYPE_CHECKING:
 _JOB: Final = argument(
     "job", nargs="?", help="job id, or its first digits; the last job posted here if left out"
 )
-_EXAMPLE: Final = "%%lc_submit --bounty 20 --expires 10m"
 _NOT_OPTIONS: Final = ("bounty", "expires", "dry_run")
 
 
@@ -84,7 +90,7 @@ class LearningChainMagics(Magics):
         """Connect to a node of this machine, or, with ``--light``, prove facts by asking other nodes."""
         options = parse_line(self.lc_connect, line)
         if not options.light:
-            chain = connect(_home_in(options.where))
+            chain = connect(get_home(options.where))
             self.close()
             self._connected = chain
             tell(show_status(chain.status()))
@@ -225,7 +231,7 @@ class LearningChainMagics(Magics):
         loss. It may define save(model, path) and load(path) where no model format fits.
         """
         values = vars(parse_line(self.lc_submit, line))
-        bounty, expires = _bounty_and_expires(values)
+        bounty, expires = get_bounty_and_expires(values)
         options = cast(
             "Options", {name: v for name, v in values.items() if name not in _NOT_OPTIONS}
         )
@@ -248,6 +254,34 @@ class LearningChainMagics(Magics):
         self._job(parse_line(self.lc_wait, line).job).wait()
 
     @magic_arguments()
+    @_JOB
+    @line_magic
+    @_in_one_line
+    def lc_watch(self, line: str) -> None:
+        """Show a job below this cell as it goes on, with buttons; the kernel stays free for other cells."""
+        self._job(parse_line(self.lc_watch, line).job).watch()
+
+    @magic_arguments()
+    @argument("--work", choices=("on", "off"), help="whether to take jobs at all")
+    @argument("--bounty-min", help="credits that a job must offer, e.g. 5")
+    @argument("--time-left-min", help="jobs that end sooner are not taken, e.g. 1m")
+    @argument("--trial-time-max", help="the longest trial, e.g. 30m")
+    @argument("--image-bytes-max", help="the largest image, e.g. 5G")
+    @argument("--jobs-at-once", help="how many jobs are trained at once, e.g. 2")
+    @argument("--cpus", help="processors for all trainings together, e.g. 1.5")
+    @argument("--memory", help="memory for all trainings together, e.g. 4G")
+    @argument("--disk", help="disk for all trainings together, e.g. 20G")
+    @argument("--gpus", help="GPUs for all trainings together, e.g. 1")
+    @line_magic
+    @_in_one_line
+    def lc_policy(self, line: str) -> None:
+        """Show which jobs the own node takes, or change what is named."""
+        wished = vars(parse_line(self.lc_policy, line))
+        policy = change_policy(self.chain.policy(), wished)
+        named = any(value is not None for value in wished.values())
+        tell(show_policy(self.chain.set_policy(policy) if named else policy))
+
+    @magic_arguments()
     @argument(
         "words",
         nargs="*",
@@ -267,11 +301,11 @@ class LearningChainMagics(Magics):
         """Fetch the winner's model of a job, check its digest, and load it into a variable."""
         options = parse_line(self.lc_pull, line)
         if options.to is not None:
-            [prefix] = _at_most(options.words, 1, "%lc_pull [job] --to model.bin")
+            [prefix] = at_most(options.words, 1, "%lc_pull [job] --to model.bin")
             tell(paragraph(_saved(self._job(prefix), Path(options.to).expanduser()), "good"))
             return
-        prefix, name = _job_first(options.words, "%lc_pull model")
-        _validate_name(name)
+        prefix, name = get_job_and_last(options.words, "%lc_pull model")
+        validate_name(name)
         job = self._job(prefix)
         model = self._shell.user_ns[name] = job.result(trust=options.trust)
         text = f"{name} is the model that won job {short_job(job.id)}: a {type(model).__name__}."
@@ -284,7 +318,7 @@ class LearningChainMagics(Magics):
     def lc_top_up(self, line: str) -> None:
         """Raise the bounty of an own job."""
         words = parse_line(self.lc_top_up, line).words
-        prefix, amount = _job_first(words, "%lc_top_up 5")
+        prefix, amount = get_job_and_last(words, "%lc_top_up 5")
         job = self._job(prefix)
         _show_receipt(f"Added {amount} credits to the bounty of", job, job.top_up(amount))
 
@@ -295,7 +329,7 @@ class LearningChainMagics(Magics):
     def lc_extend(self, line: str) -> None:
         """Move the end of bidding of an own job that has no bids."""
         words = parse_line(self.lc_extend, line).words
-        prefix, expires = _job_first(words, "%lc_extend 10m")
+        prefix, expires = get_job_and_last(words, "%lc_extend 10m")
         job = self._job(prefix)
         _show_receipt(f"Bidding ends {expires} from now for", job, job.extend(expires))
 
@@ -339,46 +373,6 @@ class LearningChainMagics(Magics):
 
     def _job(self, prefix: str | None) -> Job:
         return self.chain.job(prefix)
-
-
-def _bounty_and_expires(values: dict[str, Any]) -> tuple[str, str]:
-    bounty, expires = values["bounty"], values["expires"]
-    if not bounty or not expires:
-        lacking = " and ".join(f"--{name}" for name in ("bounty", "expires") if not values[name])
-        message = f"give {lacking}; write for example {_EXAMPLE}"
-        raise UserError(message)
-    return bounty, expires
-
-
-def _at_most(words: list[str], count: int, example: str) -> list[str | None]:
-    """Return the words, filled up with None in front."""
-    if len(words) > count:
-        message = f"{' '.join(words)!r} is too much; write for example {example}"
-        raise UserError(message)
-    return [*[None] * (count - len(words)), *words]
-
-
-def _home_in(words: list[str]) -> str | None:
-    """Return the home that %lc_connect names, None for the usual one."""
-    [where] = _at_most(words, 1, "%lc_connect ~/.local/share/learningchain")
-    if where is not None and where.startswith(("tcp://", "lcjoin")):
-        message = f"Another machine's node is asked without one here: %lc_connect {where} --light"
-        raise UserError(message)
-    return where
-
-
-def _job_first(words: list[str], example: str) -> tuple[str | None, str]:
-    prefix, last = _at_most(words, 2, example)
-    if last is None:
-        message = f"Something is missing; write for example {example}"
-        raise UserError(message)
-    return prefix, last
-
-
-def _validate_name(name: str) -> None:
-    if not name.isidentifier() or iskeyword(name):
-        message = f"{name!r} is no variable name; write for example %lc_pull model"
-        raise UserError(message)
 
 
 def _saved(job: Job, path: Path) -> str:

@@ -21,9 +21,17 @@ from lc_jupyter.submit import (
 )
 from lc_jupyter.terms import Options, Terms, plain_contract, terms_of, with_defaults
 from lc_jupyter.units import Written
-from lc_node.api.calls import GetAccount, GetJobs, GetPeers, GetStatus, GetWallet
+from lc_node.api.calls import (
+    GetAccount,
+    GetJobs,
+    GetPeers,
+    GetPolicy,
+    GetStatus,
+    GetWallet,
+    SetPolicy,
+)
 from lc_node.api.client import Client
-from lc_node.api.schema import Account, Address, Peer, Status, Wallet
+from lc_node.api.schema import Account, Address, Peer, Policy, Status, Wallet
 from lc_node.api.schema_jobs import JobSummary
 
 _SAFE_FORMAT: Final = "raw"
@@ -200,6 +208,18 @@ class LearningChain:
     def peers(self) -> tuple[Peer, ...]:
         """Return the connected nodes."""
         return self._client.call(GetPeers())
+
+    def policy(self) -> Policy:
+        """Return which jobs the own node takes."""
+        return self._client.call(GetPolicy())
+
+    def set_policy(self, policy: Policy) -> Policy:
+        """Let the own node take these jobs from now on.
+
+        Raises:
+            ApiError: the machine has less than is offered, or a term cannot be meant.
+        """
+        return self._client.call(SetPolicy(policy=policy))
 
     def close(self) -> None:
         """Close the connection; jobs that came from it can no longer be asked."""

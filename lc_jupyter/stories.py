@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from lc_jupyter.curve import Announced, show_curve
-from lc_jupyter.display import Cell, Column, Shown, fold, heading, paragraph, stack, table
+from lc_jupyter.display import Cell, Column, Row, Shown, fold, heading, paragraph, stack, table
 from lc_jupyter.units import short, short_job, show_credits, show_loss
 from lc_jupyter.wording import show_clock, show_local, show_time_left, words
 from lc_node.api.schema import Address, Event
@@ -14,6 +14,21 @@ _BIDS_SHOWN: Final = 10
 _EVENTS_SHOWN: Final = 8
 _EVENTS_FOLDED: Final = 200
 
+BID_COLUMNS: Final = (
+    Column("rank", is_number=True),
+    Column("node"),
+    Column("loss", is_number=True),
+    Column("standing"),
+    Column("time"),
+    Column("opened"),
+)
+VERDICT_COLUMNS: Final = (
+    Column("verifier"),
+    Column("verdict"),
+    Column("found", is_number=True),
+    Column("of"),
+)
+
 
 def show_story(story: JobStory, now_ms: int) -> Shown:
     """Return one job's story as it stands."""
@@ -21,7 +36,7 @@ def show_story(story: JobStory, now_ms: int) -> Shown:
     return stack(
         heading(f"{job.title} · {short_job(job.job)}"),
         paragraph(_state(job, now_ms)),
-        *_outcome(story),
+        *(paragraph(part.text, part.tone) for part in describe_outcome(story)),
         _curve(story, now_ms),
         _bids_table(story.bids, find_banned(story.events)),
         *([_verdicts_table(story.verdicts)] if story.verdicts else []),
@@ -39,22 +54,54 @@ def find_banned(events: Sequence[Event]) -> tuple[Address, ...]:
     return tuple(e.account for e in events if e.code == "banned" and e.account is not None)
 
 
-def _state(job: JobSummary, now_ms: int) -> str:
-    state = f"{words(job.phase.value)}, {show_credits(job.bounty)} credits"
-    if job.phase.is_over:
-        return state
-    here = f"; here: {show_local(job)}" if show_local(job) else ""
-    return f"{state}, {show_time_left(job, now_ms)} left in this phase{here}"
+def describe_state(job: JobSummary, left: str = "") -> str:
+    """Return where a job stands: its phase, what it pays, how long that lasts, what is done here."""
+    parts = [
+        words(job.phase.value),
+        f"{show_credits(job.bounty)} credits",
+        *([left] if left else []),
+    ]
+    here = f"; here: {show_local(job)}" if show_local(job) and not job.phase.is_over else ""
+    return ", ".join(parts) + here
 
 
-def _outcome(story: JobStory) -> list[Shown]:
+def describe_outcome(story: JobStory) -> list[Cell]:
+    """Return how it ended, a sentence each."""
     job, parts = story.summary, []
     if job.winner is not None:
         text = f"Won by {short(job.winner)} with {show_loss(job.best_loss)}, label {job.label}."
-        parts.append(paragraph(text, "good" if job.label == "strong" else ""))
+        parts.append(Cell(text, "good" if job.label == "strong" else ""))
     if story.reason_text:
-        parts.append(paragraph(story.reason_text, "dim"))
+        parts.append(Cell(story.reason_text, "dim"))
     return parts
+
+
+def get_bid_rows(bids: Sequence[BidView], banned: Sequence[Address]) -> list[Row]:
+    """Return a row for each of the best bids, under ``BID_COLUMNS``."""
+    return [
+        (
+            str(bid.rank),
+            short(bid.bidder) + (" (me)" if bid.mine else ""),
+            show_loss(bid.loss),
+            _standing_cell(bid, banned),
+            show_clock(bid.time),
+            "yes" if bid.opened else "–",
+        )
+        for bid in bids[:_BIDS_SHOWN]
+    ]
+
+
+def get_verdict_rows(verdicts: Sequence[VerdictView]) -> list[Row]:
+    """Return a row for each verdict, under ``VERDICT_COLUMNS``."""
+    return [
+        (short(v.verifier), _verdict_cell(v), show_loss(v.mean), short(v.candidate))
+        for v in verdicts
+    ]
+
+
+def _state(job: JobSummary, now_ms: int) -> str:
+    left = "" if job.phase.is_over else f"{show_time_left(job, now_ms)} left in this phase"
+    return describe_state(job, left)
 
 
 def _curve(story: JobStory, now_ms: int) -> Shown:
@@ -68,28 +115,9 @@ def _curve(story: JobStory, now_ms: int) -> Shown:
 
 
 def _bids_table(bids: Sequence[BidView], banned: Sequence[Address]) -> Shown:
-    columns = (
-        Column("rank", is_number=True),
-        Column("node"),
-        Column("loss", is_number=True),
-        Column("standing"),
-        Column("time"),
-        Column("opened"),
-    )
-    rows = [
-        (
-            str(bid.rank),
-            short(bid.bidder) + (" (me)" if bid.mine else ""),
-            show_loss(bid.loss),
-            _standing_cell(bid, banned),
-            show_clock(bid.time),
-            "yes" if bid.opened else "–",
-        )
-        for bid in bids[:_BIDS_SHOWN]
-    ]
     more = len(bids) - _BIDS_SHOWN
     caption = f"Bids (the best {_BIDS_SHOWN} of {len(bids)})" if more > 0 else "Bids"
-    return table(caption, columns, rows, empty="No bids yet.")
+    return table(caption, BID_COLUMNS, get_bid_rows(bids, banned), empty="No bids yet.")
 
 
 def _standing_cell(bid: BidView, banned: Sequence[Address]) -> Cell:
@@ -99,17 +127,7 @@ def _standing_cell(bid: BidView, banned: Sequence[Address]) -> Cell:
 
 
 def _verdicts_table(verdicts: Sequence[VerdictView]) -> Shown:
-    columns = (
-        Column("verifier"),
-        Column("verdict"),
-        Column("found", is_number=True),
-        Column("of"),
-    )
-    rows = [
-        (short(v.verifier), _verdict_cell(v), show_loss(v.mean), short(v.candidate))
-        for v in verdicts
-    ]
-    return table("Verdicts", columns, rows, empty="")
+    return table("Verdicts", VERDICT_COLUMNS, get_verdict_rows(verdicts), empty="")
 
 
 def _verdict_cell(verdict: VerdictView) -> Cell:

@@ -1,0 +1,153 @@
+"""Showing a job while it goes on: a widget where there is a browser, else pictures or lines in place."""
+
+import importlib.util
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Protocol, Self
+
+from IPython.core.getipython import get_ipython
+from IPython.display import DisplayHandle, display
+
+from lc_jupyter.errors import UserError
+from lc_jupyter.live import REDRAW_SECONDS, Live
+from lc_jupyter.stories import show_latest, show_story
+from lc_node.api.client import ApiError
+from lc_node.api.event_stream import EventStream
+from lc_node.api.schema_jobs import JobStory
+
+if TYPE_CHECKING:
+    from lc_jupyter.widget import Act, JobWidget
+
+LOOK_SECONDS: Final = 1.0
+"""Without an event it is looked again this often: how far this node has come is no event."""
+
+_BUSY_SHARE: Final = 4
+"""A story that took long to fetch is fetched again after this many times as long."""
+
+
+class StoryView(Protocol):
+    """Shows one story after the other; used as a context, at its end only the last one stays, without a script."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def show(self, story: JobStory) -> None:
+        """Show a story as it stands."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Say what keeps newer ones from coming."""
+        ...
+
+
+class DrawnView:
+    """Draws each story anew in its cell's output; a terminal gets a line for each event."""
+
+    def __init__(self) -> None:
+        """Show nothing yet."""
+        self._live = Live()
+        self._story: JobStory | None = None
+
+    def __enter__(self) -> Self:
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._story is not None:
+            self._live.keep(show_story(self._story, now_ms()))
+        self._live.__exit__(*error)
+
+    def show(self, story: JobStory) -> None:
+        """Show a story as it stands."""
+        self._story = story
+        if not story.summary.phase.is_over:  # the end is kept, and told once
+            self._live.show(show_story(story, now_ms()), show_latest(story))
+
+    def warn(self, text: str) -> None:
+        """Leave what is shown: who waits sees the error itself."""
+
+
+class WidgetView:
+    """Feeds a widget, and puts what a saved notebook shows in its place at the end."""
+
+    def __init__(self, act: "Act") -> None:
+        """Show nothing yet; buttons are done by ``act``."""
+        self._act = act
+        self._widget: JobWidget | None = None
+        self._handle: DisplayHandle | None = None
+        self._story: JobStory | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._widget is not None and self._handle is not None and self._story is not None:
+            self._handle.update(  # type: ignore[no-untyped-call]  # IPython has no types for it
+                show_story(self._story, now_ms())
+            )
+            self._widget.close()
+
+    def show(self, story: JobStory) -> None:
+        """Show a story as it stands."""
+        self._story = story
+        if self._widget is None:
+            from lc_jupyter.widget import JobWidget  # noqa: PLC0415  # ipywidgets takes its time
+
+            self._widget = JobWidget(story, self._act, (UserError, ApiError))
+            self._handle = display(  # type: ignore[no-untyped-call]  # IPython has no types for it
+                self._widget, display_id=True
+            )
+        else:
+            self._widget.show(story)
+
+    def warn(self, text: str) -> None:
+        """Say it in the widget."""
+        if self._widget is not None:
+            self._widget.say(text, "bad")
+
+
+def open_view(act: "Act", *, in_background: bool = False) -> StoryView:
+    """Return the view that this kernel's front end can show.
+
+    A cell that waits for a job blocks the kernel, so that buttons would do nothing: it draws pictures.
+    """
+    has_widgets = importlib.util.find_spec("anywidget") is not None
+    if in_background and has_widgets and hasattr(get_ipython(), "kernel"):
+        return WidgetView(act)
+    return DrawnView()
+
+
+def follow(
+    events: EventStream,
+    fetch: Callable[[], JobStory],
+    view: StoryView,
+    is_enough: Callable[[JobStory], bool],
+) -> JobStory:
+    """Show a job whenever one of its events comes, until ``is_enough`` says so of a story that was shown.
+
+    Raises:
+        ApiError: the node is gone, or does not know the job any more.
+    """
+    while True:
+        asked = time.monotonic()
+        story = fetch()
+        took = time.monotonic() - asked
+        view.show(story)
+        if is_enough(story):
+            return story
+        if events.next(LOOK_SECONDS) is not None:
+            _drain(events.next, max(REDRAW_SECONDS, _BUSY_SHARE * took))
+
+
+def now_ms() -> int:
+    """Return this machine's time in Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def _drain(take: Callable[[float], object | None], seconds: float) -> None:
+    """Gather what comes within one redraw, so that a storm of bids is drawn once."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        if take(left) is None:
+            return

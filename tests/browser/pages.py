@@ -1,0 +1,77 @@
+"""A page with the widget alone, in a real browser; what it sends is kept."""
+
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.async_api import Page, Request, async_playwright
+
+from tests.browser.bundle import BUNDLE
+
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+
+_MOUNT = """async ([code, snapshot]) => {
+  const hearers = new Set();
+  window.sent = [];
+  window.tell = (message) => hearers.forEach((hear) => hear(message));
+  const model = {
+    get: () => snapshot,
+    on: (_, hear) => hearers.add(hear),
+    off: (_, hear) => hearers.delete(hear),
+    send: (message) => window.sent.push(message),
+  };
+  const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+  const { default: widget } = await import(url);
+  window.leave = widget.render({ model, el: document.body });
+}"""
+
+
+@dataclass
+class Window:
+    """A browser's window, and what it should not do."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    """Of its console."""
+    asked: list[str] = field(default_factory=list)
+    """Addresses of requests."""
+
+    async def mount(self, snapshot: Mapping[str, Any]) -> None:
+        """Show the widget with a story."""
+        await self.page.evaluate(_MOUNT, [BUNDLE.read_text(), snapshot])
+
+    async def tell(self, message: Mapping[str, Any]) -> None:
+        """Send the widget a message, as the kernel does."""
+        await self.page.evaluate("(message) => window.tell(message)", message)
+
+
+def find_browser() -> str:
+    """Return a Chromium's path; scripts/ensure-browser has seen to it."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next(path for name in names if (path := shutil.which(name)) is not None)
+
+
+@asynccontextmanager
+async def open_window(width: int = 900, height: int = 760) -> AsyncIterator[Window]:
+    """Open an empty window of a browser of its own."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=find_browser(), args=list(FLAGS)
+        )
+        page = await browser.new_page(viewport={"width": width, "height": height})
+        window = Window(page)
+        page.on("console", lambda said: window.complaints.append(f"{said.type}: {said.text}"))
+        page.on("pageerror", lambda error: window.complaints.append(f"error: {error}"))
+
+        def note(request: Request) -> None:
+            if not request.url.startswith(("blob:", "data:")):
+                window.asked.append(request.url)
+
+        page.on("request", note)
+        yield window
+        await browser.close()
