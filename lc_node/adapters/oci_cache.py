@@ -4,9 +4,10 @@ import asyncio
 import os
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -27,6 +28,15 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     argv: tuple[str, ...] = ()
     environment: Mapping[str, str] = msgspec.field(default_factory=dict)
     working_folder: str = "/"
+    below: str = ""
+    """The tree that this one shares its lower layers with, by hard links; empty: none."""
+
+
+class _Tree(NamedTuple):
+    """When a tree was used last, and what is known of it."""
+
+    used: int
+    record: Record
 
 
 class TreeCache:
@@ -66,6 +76,7 @@ class TreeCache:
         argv: tuple[str, ...] = (),
         environment: Mapping[str, str] | None = None,
         working_folder: str = "/",
+        below: Digest | None = None,
     ) -> Record:
         """Let ``fill`` write into an empty tree and return its bytes; publish it if that succeeds."""
         place = self._new_place()
@@ -77,6 +88,7 @@ class TreeCache:
                 argv=argv,
                 environment=environment or {},
                 working_folder=working_folder,
+                below="" if below is None else below.hex(),
             )
             (place / _RECORD).write_bytes(msgspec.json.encode(record))
             place.rename(self._folder / name.hex())
@@ -91,22 +103,30 @@ class TreeCache:
         if place.exists():
             self._discard(place)
 
-    def make_room(self, held: Collection[Digest]) -> None:
-        """Remove what was used longest ago and is not held, until the rest fits; may take seconds."""
-        trees = sorted(self._all())
-        total = sum(size for _, size, _ in trees)
-        for _, size, place in trees:
-            if total <= self._bytes_max:
-                return
-            if bytes.fromhex(place.name) not in held:
-                self._discard(place)
-                total -= size
+    def make_room(self, held: Collection[Digest], room: int = 0) -> None:
+        """Remove what was used longest ago and is not held, until the rest and ``room`` more fit; may take seconds.
 
-    def _all(self) -> Iterator[tuple[int, int, Path]]:
+        What others share with a tree frees nothing while they have it: so it goes after them.
+        """
+        trees = dict(sorted(self._all(), key=lambda tree: tree[1].used))
+        excess = sum(tree.record.bytes for tree in trees.values()) + room - self._bytes_max
+        sharing = Counter(tree.record.below for tree in trees.values())
+        while excess > 0:
+            free = (
+                name for name in trees if bytes.fromhex(name) not in held and not sharing[name]
+            )
+            if (name := next(free, None)) is None:
+                return
+            record = trees.pop(name).record
+            self._discard(self._folder / name)
+            excess -= record.bytes
+            sharing[record.below] -= 1
+
+    def _all(self) -> Iterator[tuple[str, "_Tree"]]:
         for file in self._folder.glob(f"*/{_RECORD}"):
             if not file.parent.name.startswith(_NEW):
                 record = msgspec.json.decode(file.read_bytes(), type=Record)
-                yield file.stat().st_mtime_ns, record.bytes, file.parent
+                yield file.parent.name, _Tree(file.stat().st_mtime_ns, record)
 
     def _discard(self, place: Path) -> None:
         """Remove a tree in two steps, so that no half of one keeps its name."""

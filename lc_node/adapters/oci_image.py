@@ -170,13 +170,17 @@ class OciImageStore:
         if not config.argv:
             raise ImageRefused("it names no program to start")
         layers = self._layers(document, config)
-        below = await self._below(layers[:-1])
+        # The least that it will take; the rest is made room for once it is known.
+        least = sum(layer.size for layer in document.layers)
+        await asyncio.to_thread(self._cache.make_room, set(self._held), least)
+        name, below = await self._below(layers[:-1])
         return await self._cache.add(
             manifest,
             lambda root: self._fill(root, layers, below),
             argv=config.argv,
             environment=config.environment,
             working_folder=config.working_folder,
+            below=name,
         )
 
     def _layers(self, document: Manifest, config: ImageConfig) -> list[_Layer]:
@@ -189,14 +193,14 @@ class OciImageStore:
             for layer, diff_id in zip(document.layers, config.rootfs.diff_ids, strict=True)
         ]
 
-    async def _below(self, layers: list[_Layer]) -> Path | None:
-        """Return a tree of these layers, which other images may share."""
+    async def _below(self, layers: list[_Layer]) -> tuple[Digest | None, Path | None]:
+        """Return a tree of these layers, which other images may share, and its name."""
         if not layers:
-            return None
+            return None, None
         name = sha256("\n".join(layer.diff_id for layer in layers).encode())
         if await self._cache.find(name) is None:
             await self._cache.add(name, lambda root: self._fill(root, layers, None))
-        return self._cache.tree(name)
+        return name, self._cache.tree(name)
 
     async def _fill(self, root: Path, layers: list[_Layer], below: Path | None) -> int:
         """Write layers into an empty tree; given a tree of all but the last, only that one."""

@@ -260,6 +260,33 @@ def test_a_blob_that_cannot_fit_evicts_nothing(store: DirectoryBlobStore) -> Non
     assert store.path_of(other) is not None
 
 
+def test_a_removed_blob_is_gone_and_frees_its_bytes(store: DirectoryBlobStore) -> None:
+    digest = store.put_bytes(b"x" * 10)
+
+    assert store.holds(digest)
+    assert store.remove(digest) == 10
+    assert (store.holds(digest), store.path_of(digest), store.used) == (False, None, 0)
+    assert store.remove(digest) == 0
+
+
+def test_a_pinned_blob_is_not_removed(store: DirectoryBlobStore) -> None:
+    digest = store.put_bytes(b"x" * 10)
+    store.pin(digest)
+
+    assert store.remove(digest) == 0
+    assert store.holds(digest)
+
+
+def test_looking_whether_a_blob_is_here_is_no_use_of_it(tmp_path: Path) -> None:
+    store = DirectoryBlobStore(tmp_path, bytes_max=ByteCount(20))
+    old, new = store.put_bytes(b"o" * 10), store.put_bytes(b"n" * 10)
+    assert store.holds(old)
+
+    store.put_bytes(b"x" * 10)
+
+    assert (store.holds(old), store.holds(new)) == (False, True)
+
+
 def test_a_rotten_blob_is_found_and_removed(store: DirectoryBlobStore) -> None:
     digest = store.put_bytes(b"healthy")
     path = store.path_of(digest)

@@ -195,6 +195,60 @@ async def test_an_image_that_is_held_is_not_removed(shelf: Shelf) -> None:
     assert shelf.unpacked() == {names[0].hex(), names[2].hex()}
 
 
+async def test_what_images_share_goes_after_them(shelf: Shelf) -> None:
+    below = member("library", bytes(200_000)) + END
+    store = shelf.store(cache_bytes_max=450_000)
+    sharing = [shelf.put(below, member(f"f{number}") + END) for number in range(2)]
+    held = await store.prepare(sharing[0])
+    await store.prepare(sharing[1])
+    (shared,) = shelf.unpacked() - {name.hex() for name in sharing}
+    os.utime(shelf.folder / shared / "image.json", (1, 1))
+    other = shelf.put(member("other", bytes(240_000)) + END)
+
+    await store.prepare(other)
+
+    # The oldest is what the held one shares: removing it would free nothing.
+    assert (held.rootfs / "library").is_file()
+    assert shelf.unpacked() == {sharing[0].hex(), shared, other.hex()}
+
+
+async def test_what_nobody_shares_any_more_goes_too(shelf: Shelf) -> None:
+    below = member("library", bytes(200_000)) + END
+    store = shelf.store(cache_bytes_max=300_000)
+    await store.prepare(shelf.put(below, member("f") + END))
+    other = shelf.put(member("other", bytes(240_000)) + END)
+
+    await store.prepare(other)
+
+    assert shelf.unpacked() == {other.hex()}
+
+
+async def test_room_is_made_before_an_image_is_unpacked(shelf: Shelf) -> None:
+    old = shelf.put(member("old", bytes(200_000)) + END)
+    store = shelf.store(cache_bytes_max=300_000)
+    await store.prepare(old)
+    hostile = shelf.put(member("new", bytes(240_000)) + member("../x") + END)
+
+    with pytest.raises(ImageRefused):
+        await store.prepare(hostile)
+
+    assert shelf.unpacked() == set()
+
+
+async def test_a_removed_image_is_unpacked_again_when_it_is_needed(shelf: Shelf) -> None:
+    manifest = shelf.put(member("a") + END)
+    store = shelf.store()
+    held = await store.prepare(manifest)
+    await store.forget(manifest)
+    assert held.rootfs.is_dir()
+    del held
+    await store.forget(manifest)
+    await store.forget(manifest)
+    assert shelf.unpacked() == set()
+
+    assert (await store.prepare(manifest)).rootfs.is_dir()
+
+
 async def test_a_refused_image_leaves_nothing_behind(shelf: Shelf) -> None:
     manifest = shelf.put(member("a", bytes(9000)) + member("../x") + END)
 
