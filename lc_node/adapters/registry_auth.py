@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
-from urllib.request import parse_http_list, parse_keqv_list
+from urllib.request import parse_http_list
 
 import msgspec
 from aiohttp import encode_basic_auth
@@ -34,11 +34,8 @@ def read_challenge(headers: Iterable[str]) -> Challenge | None:
     found = None
     for header in headers:
         scheme, _, rest = header[:_HEADER_CHARS_MAX].strip().partition(" ")
-        try:
-            words = parse_keqv_list(parse_http_list(rest))
-        except ValueError:
-            continue
-        if scheme.lower() == "bearer" and "realm" in words:
+        words = _words(rest)
+        if scheme.lower() == "bearer" and words.get("realm"):
             return Challenge(
                 realm=words["realm"],
                 service=words.get("service", ""),
@@ -47,6 +44,12 @@ def read_challenge(headers: Iterable[str]) -> Challenge | None:
         if scheme.lower() == "basic":
             found = Challenge(realm="")
     return found
+
+
+def _words(text: str) -> dict[str, str]:
+    """Return the parameters of a challenge (RFC 9110 section 11.2)."""
+    pairs = (each.partition("=") for each in parse_http_list(text))
+    return {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
 
 
 def read_token(data: bytes) -> str:

@@ -110,6 +110,8 @@ def test_a_password_is_not_shown() -> None:
         (['bearer realm="https://a/t"'], Challenge(realm="https://a/t")),
         (['Basic realm="x"', 'Bearer realm="https://a/t"'], Challenge(realm="https://a/t")),
         (["Bearer realm"], None),
+        (["Bearer realm="], None),
+        (['Bearer Realm = "https://a/t" , service=""'], Challenge(realm="https://a/t")),
         (["Bearer " + "a," * 10**5], None),
     ],
 )

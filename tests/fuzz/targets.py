@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from lc_jupyter.errors import UserError
 from lc_node.adapters.keystore import load_keystore
+from lc_node.adapters.registry_credentials import BadCredentials
 from lc_node.adapters.tar_entries import Refused
 from lc_node.api import codec as api
 from lc_node.api.errors import ApiError
@@ -18,6 +19,8 @@ from lc_node.chain.transactions import SignedTransaction
 from lc_node.consensus.checkpoint import Checkpoint
 from lc_node.oci import manifest as oci
 from lc_node.oci.manifest import MalformedImage
+from lc_node.oci.references import BadReference
+from lc_node.ports.images import ImageRefused
 from lc_node.runtime.config import BadConfig, WorkConfig, read_config
 from lc_node.runtime.home import BadIdentityFile, read_identity
 from lc_node.runtime.policy_file import BadPolicyFile, read_policy
@@ -30,7 +33,7 @@ from lc_node.wire.messages import decode_message, encode_message
 from lc_node.wire.records import SignedRecord
 from lc_node.worker.contract import parse_line
 from lc_node.worker.lines import BadLine
-from tests.fuzz import agreement, samples
+from tests.fuzz import agreement, registries, samples
 from tests.fuzz.conduct import (
     CALLS,
     greet,
@@ -153,7 +156,26 @@ _OURS: Final[Mapping[str, Target]] = {
         check=named(mended(unpack_image), Refused), samples=samples.archives, bytes_max=1 << 13
     ),
     "model-npz": Target(check=named(of_file(read_npz), UserError), samples=samples.npz_models),
+    "image-archive": Target(
+        check=named(of_file(registries.read_saved_images), ImageRefused),
+        samples=registries.saved_images,
+        bytes_max=1 << 14,
+    ),
+    # What registries answer.
+    "registry-document": Target(
+        check=named(registries.read_document, MalformedImage), samples=registries.documents
+    ),
+    "registry-challenge": Target(
+        check=named(registries.read_answers, ()), samples=registries.challenges
+    ),
     # What people type and hand on in files.
+    "image-reference": Target(
+        check=stable(registries.read_reference, registries.write_reference, BadReference),
+        samples=registries.references,
+    ),
+    "registry-credentials": Target(
+        check=named(of_file(registries.read_login), BadCredentials), samples=registries.logins
+    ),
     "join-line": Target(check=named(read_line, BadJoinLine), samples=samples.join_lines),
     "server": Target(check=named(read_server, BadServer), samples=samples.servers),
     "address": Target(check=named(read_address, BadAddress), samples=samples.addresses),
