@@ -132,7 +132,7 @@ def rootfs_with_folders(rootfs: Path) -> Path:
     ],
 )
 async def test_a_job_starts_in_its_working_folder_if_the_image_has_it(
-    workshop: Workshop, rootfs_with_folders: Path, wanted: str, found: str
+    rootfs_with_folders: Path, workshop: Workshop, wanted: str, found: str
 ) -> None:
     argv = (PYTHON, "-I", "-S", "-c", "import os; print(os.getcwd())")
     assert (rootfs_with_folders / "opt/app").is_dir()

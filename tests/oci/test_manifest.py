@@ -78,7 +78,18 @@ def test_an_image_without_arguments_has_none() -> None:
         architecture="amd64", os="linux", rootfs=RootFs(type="layers", diff_ids=(BLOB,))
     )
 
-    assert (bare.argv, bare.environment) == ((), {})
+    assert (bare.argv, bare.environment, bare.working_folder) == ((), {}, "/")
+
+
+def test_an_image_says_where_it_is_to_start() -> None:
+    bare = ImageConfig(
+        architecture="amd64",
+        os="linux",
+        rootfs=RootFs(type="layers", diff_ids=(BLOB,)),
+        config=RunConfig(working_dir="/app"),
+    )
+
+    assert bare.working_folder == "/app"
 
 
 def test_the_nulls_that_docker_writes_are_read_as_absent() -> None:

@@ -10,13 +10,13 @@ from typing import TypeAlias
 
 import pytest
 
-from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from lc_node.chain.contracts import Contract
 from lc_node.chain.transactions import Fault
 from lc_node.chain.types import Millis, NanoLoss
 from lc_node.ports.images import PreparedImage
 from lc_node.runtime.trainer import TakenModel
 from lc_node.worker.exchange import Leader
+from tests.adapters.jobs import docker_host, sandbox_called
 from tests.adapters.rootfs import ENVIRONMENT, PYTHON, build_python_rootfs
 from tests.runtime.bench import Bench, HandClock
 
@@ -51,14 +51,18 @@ def bench_of(rootfs: Path) -> Iterator[Benches]:
         Path(folder).chmod(0o755)
 
         def make(
-            text: str, *, contract: Contract = Contract.STDOUT_1, models_wanted: int = 1
+            text: str,
+            *,
+            contract: Contract = Contract.STDOUT_1,
+            models_wanted: int = 1,
+            sandbox: str = "bubblewrap-root",
         ) -> Bench:
             argv = (PYTHON, "-I", "-S", "-c", text)
             return Bench(
                 Path(folder),
                 PreparedImage(rootfs=rootfs, argv=argv, environment=ENVIRONMENT),
                 "raw",
-                sandbox=BubblewrapSandbox(f"tests-{uuid.uuid4().hex}"),
+                sandbox=sandbox_called(sandbox, f"tests-{uuid.uuid4().hex}"),
                 models_wanted=models_wanted,
                 contract=contract,
             )
@@ -93,6 +97,17 @@ async def test_the_program_of_the_page_is_trained_and_evaluated(bench_of: Benche
 
     assert training.fault is Fault.NONE, training.outcome.log_tail
     assert evaluation.loss == pytest.approx(bench.models[0].hint * 1e9, abs=1)
+
+
+@pytest.mark.skipif(not docker_host(), reason="no engine; scripts/ensure-docker starts one")
+async def test_an_engine_trains_and_evaluates_as_well(bench_of: Benches) -> None:
+    bench = bench_of(PROGRAM, sandbox="docker")
+
+    training = await bench.train()
+    evaluation = await bench.evaluate(bench.models[0].file.path)
+
+    assert training.fault is Fault.NONE, training.outcome.log_tail
+    assert evaluation.loss == pytest.approx(bench.models[0].hint / 2 * 1e9, abs=1)
 
 
 async def test_a_score_counts_as_its_negative(bench_of: Benches) -> None:
