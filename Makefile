@@ -37,12 +37,16 @@ browser:
 frontend: $(READY) ## bundle what runs in the browser anew, after a change in frontend/
 	@cd frontend && $(NPM) ci --ignore-scripts --no-audit --no-fund --silent && $(NPM) run --silent check && $(NPM) run --silent build
 
+.PHONY: pythons
+pythons:
+	@scripts/ensure-pythons
+
 .PHONY: demo
 demo: setup ## seven nodes on this machine train a notebook's job and ban a liar (JSON=FILE keeps the figures)
 	@$(BIN)/lc-node demo $(if $(JSON),--json $(JSON))
 
 .PHONY: test
-test: setup network registry browser lint ## everything that must hold: lint, types, contracts, tests, coverage of the pure packages
+test: setup network registry browser pythons lint ## everything that must hold: lint, types, contracts, tests, coverage of the pure packages
 	@scripts/with-docker $(PYTEST) -n 2 --dist loadgroup -m "not soak" --cov --cov-report=term --durations=8
 
 .PHONY: lint

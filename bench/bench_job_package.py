@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Final
 
 from bench.harness import PAIRS_MIN, Measured, NothingMeasured, Target, from_samples
+from lc_jupyter.packaging.gathering import SnapshotRequest
 from lc_jupyter.packaging.image import BuiltImage, build_image
 from lc_jupyter.packaging.layer_cache import LayerCache
-from lc_jupyter.packaging.snapshot import SnapshotRequest, plan_snapshot
+from lc_jupyter.packaging.snapshot import plan_snapshot
 
 COLD: Final = Target(name="job.package.cold", unit="s", limit=0.5, at_least=False)
 WARM: Final = Target(name="job.package.warm", unit="s", limit=0.05, at_least=False)

@@ -26,6 +26,8 @@ def show_image(image: BuiltImage, sent: int) -> Shown:
     if plan.findings:
         findings = [f"{where}: {rule}" for where, rule in plan.findings]
         rows.append(("allowed, though secret-like", Cell(_listed(findings), "bad")))
+    if plan.startup_code:
+        rows.append(("not taken along", Cell(_listed(plan.startup_code), "bad")))
     if plan.missing_libraries:
         rows.append(("libraries not found", Cell(_listed(list(plan.missing_libraries)), "bad")))
     return stack(facts("What the image holds", rows), _packages(image))

@@ -12,9 +12,9 @@ from lc_jupyter.display import Shown, paragraph, stack
 from lc_jupyter.errors import UserError
 from lc_jupyter.functions import JobFunctions, validate_format, validate_functions
 from lc_jupyter.live import Live
+from lc_jupyter.packaging.gathering import SnapshotRequest
 from lc_jupyter.packaging.image import BuiltImage, build_image, build_planned
 from lc_jupyter.packaging.program import plan_program
-from lc_jupyter.packaging.snapshot import SnapshotRequest
 from lc_jupyter.proposals import show_check, show_image, show_price
 from lc_jupyter.stopwatch import Stopwatch
 from lc_jupyter.terms import Options, Terms

@@ -13,6 +13,8 @@ TOGETHER: Final = {
     "tests/e2e/test_pickle_liar.py": "graphs",
     "tests/adapters/test_mdns.py": "room",
     "tests/jupyter/test_kernel.py": "kernel",
+    "tests/jupyter/snapshots/test_environments.py": "snapshots",
+    "tests/jupyter/snapshots/test_projects.py": "snapshots",
     "tests/e2e/test_refusals.py": "nodes",
     "tests/e2e/test_cannot_start.py": "nodes",
     "tests/e2e/test_full_disk.py": "nodes",

@@ -18,7 +18,7 @@ _REQUIREMENT: Final = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]
 _EXTRA: Final = re.compile(r"""extra\s*==\s*['"]([^'"]+)['"]|['"]([^'"]+)['"]\s*==\s*extra""")
 _MODULE_ENDINGS: Final = (".py", ".so")
 _SHARED: Final = re.compile(
-    r"(?:\.\./){3}(share/(?!man/|doc/|jupyter/|applications/|icons/|bash-completion/).*)"
+    r"(?:\.\./){3}(share/(?!man/|doc/|jupyter/|applications/|icons/|bash-completion/).*|lib/lib[^/]+\.so[^/]*)"
 )
 _NOT_SHIPPED: Final = frozenset({"direct_url.json", "INSTALLER", "REQUESTED", "RECORD"})
 """Where and how it was installed here, which is nobody's business; RECORD is written anew."""
@@ -54,7 +54,7 @@ class Installed:
 
     @cached_property
     def shared_data(self) -> tuple[str, ...]:
-        """Data that it put into ``share`` beside ``lib``: paths relative to the prefix."""
+        """Data that it put into ``share``, and libraries into ``lib``: paths relative to the prefix."""
         rows = _recorded(self.found.read_text("RECORD") or "")
         inside = (_SHARED.fullmatch(path) for path in rows)
         return tuple(sorted(match[1] for match in inside if match))

@@ -18,6 +18,8 @@ SITE_NAMES: Final = frozenset({"site-packages", "dist-packages"})
 _PRIVATE_PARTS_MIN: Final = 3
 """``/home/name`` tells a name, ``/root`` does not."""
 
+_SYSTEMS: Final = frozenset({"usr", "lib", "lib64", "bin", "etc", "opt"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
@@ -49,16 +51,20 @@ class Environment:
         machine = platform.machine()
         if sys.platform != "linux" or machine not in ARCHITECTURES:
             raise UnsupportedPlatform(f"{platform.system()} on {machine}")
+        return cls.anywhere()
+
+    @classmethod
+    def anywhere(cls) -> "Environment":
+        """Describe the interpreter that runs this, which need not be one that can be copied into an image."""
         stdlib = Path(os.__file__).resolve().parent
-        shared = sysconfig.get_config_var("DESTSHARED")
         return cls(
             executable=Path(sys.executable).resolve(),
             version=f"{sys.version_info.major}.{sys.version_info.minor}",
-            machine=machine,
+            machine=platform.machine(),
             prefix=Path(sys.prefix),
             base_prefix=Path(sys.base_prefix),
             stdlib=stdlib,
-            dynload=Path(shared) if shared and Path(shared).is_dir() else stdlib / "lib-dynload",
+            dynload=_dynload(stdlib),
             paths=_search_paths(stdlib),
             folder=Path.cwd(),
             home=Path.home(),
@@ -98,6 +104,19 @@ class Environment:
     def key(self) -> str:
         """Return what tells this interpreter's layers from those of another."""
         return repr((self.version, sys.version, self.machine, self.redactions()))
+
+
+def is_private_folder(folder: str) -> bool:
+    """Tell whether a folder is of this machine alone and long enough to be told from other text."""
+    parts = Path(folder).parts
+    return len(parts) >= _PRIVATE_PARTS_MIN and parts[0] == "/" and parts[1] not in _SYSTEMS
+
+
+def _dynload(stdlib: Path) -> Path:
+    """Return where the extension modules are; what was said at build time is wrong once Python was moved."""
+    beside = stdlib / "lib-dynload"
+    said = sysconfig.get_config_var("DESTSHARED")
+    return Path(said) if said and not beside.is_dir() else beside
 
 
 def _search_paths(stdlib: Path) -> tuple[Path, ...]:

@@ -15,7 +15,8 @@ class UnsupportedPlatform(PackagingError):
     def __init__(self, platform: str) -> None:
         """Name the platform."""
         super().__init__(
-            f"a snapshot needs Python on Linux, this is {platform}; use --dockerfile or --image REF"
+            f"a snapshot needs Python on Linux, this is {platform}; let a container engine build the image:"
+            " lc_jupyter.write_dockerfile(train, evaluate, 'folder')"
         )
 
 
@@ -63,6 +64,26 @@ class DistributionMissing(PackagingError):
         """Name the distribution and who needs it."""
         super().__init__(f"{name} is not installed, {needed_by} needs it: pip install {name}")
         self.name = name
+
+
+class ZippedModule(PackagingError):
+    """A module lies in an archive, where nothing of it can be read file by file."""
+
+    def __init__(self, module: str, archive: str) -> None:
+        """Name the module and the archive."""
+        super().__init__(
+            f"the module {module} lies in {archive}, a zipped egg or archive, which cannot be packaged;"
+            f" install it unpacked: pip install {module}"
+        )
+        self.module = module
+
+
+class FolderTaken(PackagingError):
+    """A folder that is to be written is there already, and not empty."""
+
+    def __init__(self, folder: str) -> None:
+        """Name the folder."""
+        super().__init__(f"{folder} is not empty; name a new folder")
 
 
 class IncludeRefused(PackagingError):

@@ -13,9 +13,10 @@ import msgspec
 
 from lc_jupyter.packaging.environment import Environment
 from lc_jupyter.packaging.files import LayerPlan
+from lc_jupyter.packaging.gathering import SnapshotRequest
 from lc_jupyter.packaging.layer_cache import LayerCache
 from lc_jupyter.packaging.places import LIBRARIES, VENV_ROOT
-from lc_jupyter.packaging.snapshot import SnapshotPlan, SnapshotRequest, plan_snapshot
+from lc_jupyter.packaging.snapshot import SnapshotPlan, plan_snapshot
 from lc_jupyter.packaging.writing import StoredLayer, write_layers
 from lc_jupyter.runner.layout import ENVIRONMENT, WORK, entrypoint
 from lc_node.oci.layers import Entry, FileEntry, file_of, write_layer

@@ -53,7 +53,7 @@ def interpreter_layer(environment: Environment) -> LayerPlan:
     ]
     own = compiled(files)
     libraries = Closure(environment.machine, own).follow(
-        [file.source for file in own], OPENED_BY_NAME
+        [file.source for file in own], OPENED_BY_NAME, [str(environment.base_prefix / "lib")]
     )
     config = (
         f"home = /{PYTHON_ROOT}/bin\ninclude-system-site-packages = false\nversion = {version}\n"

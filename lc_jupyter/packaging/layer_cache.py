@@ -16,7 +16,7 @@ from lc_jupyter.packaging.environment import Environment
 from lc_jupyter.packaging.files import LayerPlan, SourceFile
 from lc_node.oci.layers import Entry, FileEntry, FolderEntry, WrittenLayer
 
-FORMAT: Final = "lc/layer/2"
+FORMAT: Final = "lc/layer/3"
 """Changed whenever the same files would give other bytes."""
 
 CACHE_BYTES_MAX: Final = 8 * 1024**3

@@ -20,6 +20,9 @@ DRIVER: Final = re.compile(
 )
 """Belongs to the kernel of the machine that runs the image, never into the image."""
 
+COMPANIONS: Final = {"libmkl_rt.so": ("libmkl_*.so*", "libiomp5.so")}
+"""Libraries that are the front of others, chosen by the processor at run time, so in nobody's list."""
+
 _LD_CONF: Final = Path("/etc/ld.so.conf")
 _TRUSTED: Final = ("/lib", "/usr/lib", "/lib64", "/usr/lib64")
 
@@ -52,11 +55,19 @@ class Closure:
         self._missing: dict[str, str] = {}
         self._seen: set[str] = set()
 
-    def follow(self, files: Iterable[Path], names: Iterable[str] = ()) -> Libraries:
-        """Return what the files need, and the libraries of these names if the system has them."""
+    def follow(
+        self, files: Iterable[Path], names: Iterable[str] = (), folders: Iterable[str] = ()
+    ) -> Libraries:
+        """Return what the files need, and the libraries of these names if they are to be had.
+
+        Args:
+            files: programs and libraries.
+            names: what is opened by name.
+            folders: where to look for these first: an interpreter may bring its own.
+        """
         waiting = list(files)
         for name in names:
-            folder = self._search(name, self._folders)
+            folder = self._search(name, (*folders, *self._folders))
             if folder:
                 waiting.extend(self._take(name, folder))
         while waiting:
@@ -93,11 +104,21 @@ class Closure:
         if os.path.realpath(path) in self._bundled:
             return
         self._seen.add(name)
+        yield from self._companions(name, folder)
         # The loader looks into its trusted folders without a cache; any other library goes to ours.
         place = os.path.realpath(folder) if folder in self._trusted else LIBRARIES
         if not self._is_loader(name):
             self._found[f"{place.lstrip('/')}/{name}"] = path
         yield path
+
+    def _companions(self, name: str, folder: str) -> Iterator[Path]:
+        """Take along what a library opens by name when it is used."""
+        for opener, patterns in COMPANIONS.items():
+            if name.startswith(opener):
+                for pattern in patterns:
+                    for path in sorted(Path(folder).glob(pattern)):
+                        if path.name not in self._seen:
+                            yield from self._take(path.name, folder)
 
     def _is_loader(self, name: str) -> bool:
         return name.startswith("ld-linux")

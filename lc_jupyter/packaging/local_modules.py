@@ -3,13 +3,15 @@
 import fnmatch
 import importlib.util
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Final
 
 from lc_jupyter.packaging.distributions import Catalogue
+from lc_jupyter.packaging.elf import is_elf
 from lc_jupyter.packaging.environment import SITE_NAMES, Environment
+from lc_jupyter.packaging.errors import ZippedModule
 from lc_jupyter.packaging.files import SourceFile, source_file, walk
 from lc_jupyter.packaging.imports import imported_by_text, top_level
 from lc_jupyter.packaging.places import LOCAL_ROOT
@@ -55,7 +57,11 @@ class Resolver:
         self.needed = Needed()
 
     def add(self, modules: Iterable[str], needed_by: str) -> None:
-        """Follow the modules, and what local ones among them import in turn."""
+        """Follow the modules, and what local ones among them import in turn.
+
+        Raises:
+            ZippedModule: one lies in an archive.
+        """
         self._waiting.extend((module, needed_by) for module in sorted(modules))
         while self._waiting:
             module, user = self._waiting.pop()
@@ -92,6 +98,8 @@ class Resolver:
             folders = [folder / parts[depth] for folder in folders]
 
     def _copy_spec(self, name: str, origin: Path, spec: ModuleSpec) -> None:
+        if archive := _archive_around(origin):
+            raise ZippedModule(name, archive.name)
         if spec.submodule_search_locations is None:
             self._copy_file(origin.name, origin)
         else:
@@ -107,6 +115,8 @@ class Resolver:
         file = source_file(path, source, verbatim=True)
         if file is None or path in self.needed.local:
             return
+        if is_elf(source):
+            file = replace(file, strip=True, verbatim=False)  # it may say where it was built
         self.needed.local[path] = file
         owner = self._catalogue.editable_owner(source.resolve())
         if owner:
@@ -130,6 +140,11 @@ class Resolver:
             fnmatch.fnmatch(path, pattern) or any(fnmatch.fnmatch(part, pattern) for part in parts)
             for pattern in self._exclude
         )
+
+
+def _archive_around(path: Path) -> Path | None:
+    """Return the file that a path leads through, if it does; zipimport makes such paths."""
+    return next((above for above in path.parents if above.is_file()), None)
 
 
 def _spec_of(name: str) -> ModuleSpec | None:

@@ -9,6 +9,7 @@ from lc_jupyter.packaging.distributions import Catalogue, Installed
 from lc_jupyter.packaging.environment import Environment
 from lc_jupyter.packaging.errors import IncludeRefused, SecretFound
 from lc_jupyter.packaging.files import LayerPlan, SourceFile, source_file
+from lc_jupyter.packaging.gathering import OURS
 from lc_jupyter.packaging.imports import imported_by_text
 from lc_jupyter.packaging.include import scan_files
 from lc_jupyter.packaging.interpreter import interpreter_layer, library_files, skeleton_layer
@@ -16,7 +17,8 @@ from lc_jupyter.packaging.layer_cache import LayerCache
 from lc_jupyter.packaging.libraries import Closure, Libraries, compiled
 from lc_jupyter.packaging.local_modules import Needed, Resolver
 from lc_jupyter.packaging.places import VENV_ROOT
-from lc_jupyter.packaging.snapshot import OURS, SnapshotPlan
+from lc_jupyter.packaging.requirements import resolve_distributions
+from lc_jupyter.packaging.snapshot import SnapshotPlan
 from lc_jupyter.runner.layout import WORK
 from lc_jupyter.stopwatch import Stopwatch
 
@@ -47,7 +49,7 @@ def plan_program(
     own = tuple(_own_files((program, *data)))
     if findings := tuple(scan_files(own)):
         raise SecretFound(findings)
-    needed, chosen = _resolve(program, with_distributions, environment)
+    needed, chosen = _resolve(program, with_distributions, environment, cache)
     local = tuple(needed.local.values())
     watch.lap("resolve")
     packages = distribution_layers(chosen, environment, cache, with_tests=False)
@@ -72,14 +74,14 @@ def plan_program(
 
 
 def _resolve(
-    program: Path, with_distributions: Sequence[str], environment: Environment
+    program: Path, with_distributions: Sequence[str], environment: Environment, cache: LayerCache
 ) -> tuple[Needed, tuple[Installed, ...]]:
     """Return what the program's imports come to, and the distributions with all that they require."""
     catalogue = Catalogue(environment.site_folders)
     resolver = Resolver(environment, catalogue)
     resolver.add(imported_by_text(program.read_text(encoding="utf-8")), program.name)
     wanted = [(name, f"--with {name}") for name in with_distributions]
-    closure = catalogue.closure([*wanted, *sorted(resolver.needed.distributions)])
+    closure = resolve_distributions(wanted, catalogue, resolver, cache)
     return resolver.needed, tuple(found for found in closure if found.name != OURS)
 
 

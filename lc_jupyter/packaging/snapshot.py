@@ -1,19 +1,14 @@
 """Plans an image from a cell: what its functions need, and from where on this machine it comes."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
-from lc_jupyter.packaging.capture import CAPTURED_BYTES_MAX, Capture, CapturedName, capture
+from lc_jupyter.packaging.capture import CapturedName
 from lc_jupyter.packaging.distribution_layers import distribution_layers
-from lc_jupyter.packaging.distributions import Catalogue, Installed
 from lc_jupyter.packaging.environment import Environment
-from lc_jupyter.packaging.errors import SecretFound
 from lc_jupyter.packaging.files import LayerPlan, SourceFile
-from lc_jupyter.packaging.hidden_requirements import hidden_requirements
-from lc_jupyter.packaging.imports import imported_by_text
-from lc_jupyter.packaging.include import include_layer, scan_files
+from lc_jupyter.packaging.gathering import SnapshotRequest, code_layer, gather
 from lc_jupyter.packaging.interpreter import (
     interpreter_layer,
     library_files,
@@ -22,59 +17,7 @@ from lc_jupyter.packaging.interpreter import (
 )
 from lc_jupyter.packaging.layer_cache import LayerCache, files_key
 from lc_jupyter.packaging.libraries import Closure, Libraries, compiled
-from lc_jupyter.packaging.local_modules import Resolver
-from lc_jupyter.runner.layout import (
-    ALWAYS_DISTRIBUTIONS,
-    FORMAT_DISTRIBUTIONS,
-    PAYLOAD,
-    PAYLOAD_EVALUATE,
-    PAYLOAD_FORMAT,
-    PAYLOAD_LOAD,
-    PAYLOAD_SAVE,
-    PAYLOAD_TRAIN,
-    WORK,
-)
 from lc_jupyter.stopwatch import Stopwatch
-from lc_node.oci.layers import file_of
-
-OURS: Final = "learningchain"
-
-Function = Callable[..., object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotRequest:
-    """What to package: a cell's functions and the options of the submission."""
-
-    train: Function
-    evaluate: Function
-    model_format: str
-    """A name of ``runner.layout.FORMAT_DISTRIBUTIONS``."""
-    save: Function | None = None
-    load: Function | None = None
-    cell: str = ""
-    """Source of the cell; its imports count even where no function uses them."""
-    new_modules: frozenset[str] = frozenset()
-    """Modules that were not in ``sys.modules`` before the cell ran."""
-    with_distributions: tuple[str, ...] = ()
-    everything: bool = False
-    """All installed distributions, their tests included."""
-    include: tuple[Path, ...] = ()
-    exclude: tuple[str, ...] = ()
-    allowed_secrets: frozenset[str] = frozenset()
-    """Names, as findings name them, that may go although they look secret."""
-    captured_bytes_max: int = CAPTURED_BYTES_MAX
-
-    @property
-    def functions(self) -> dict[str, Function]:
-        """The functions by their keys in the payload."""
-        given = {
-            PAYLOAD_TRAIN: self.train,
-            PAYLOAD_EVALUATE: self.evaluate,
-            PAYLOAD_SAVE: self.save,
-            PAYLOAD_LOAD: self.load,
-        }
-        return {key: function for key, function in given.items() if function is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +40,8 @@ class SnapshotPlan:
     findings: tuple[tuple[str, str], ...]
     """What looked secret and was allowed."""
     seconds: Mapping[str, float]
+    startup_code: tuple[str, ...] = ()
+    """Files of this environment that run code when Python starts, of no distribution: they do not go along."""
     argv: tuple[str, ...] = ()
     """What the image starts; empty: the runner."""
 
@@ -114,21 +59,13 @@ def plan_snapshot(
     environment = environment or Environment.current()
     cache = cache or LayerCache.of_user()
     watch = Stopwatch()
-    taken = capture(
-        request.functions, {PAYLOAD_FORMAT: request.model_format}, request.captured_bytes_max
+    taken = gather(request, environment, cache, watch)
+    packages = distribution_layers(
+        taken.distributions, environment, cache, with_tests=request.everything
     )
-    watch.lap("capture")
-    catalogue = Catalogue(environment.site_folders)
-    needed = _resolve(request, taken, catalogue, environment)
-    chosen = _distributions(request, catalogue, needed, cache)
-    local = tuple(needed.needed.local.values())
-    included = include_layer(request.include, environment.folder, request.exclude)
-    findings = _allowed(request, taken, (*local, *(included.files if included else ())))
-    watch.lap("resolve")
-    packages = distribution_layers(chosen, environment, cache, with_tests=request.everything)
     interpreter = interpreter_layer(environment)
     libraries = _libraries(
-        interpreter, [*packages, LayerPlan(title="", files=local)], environment, cache
+        interpreter, [*packages, LayerPlan(title="", files=taken.local)], environment, cache
     )
     watch.lap("libraries")
     layers = (
@@ -136,77 +73,24 @@ def plan_snapshot(
         interpreter,
         *_layer("shared libraries", _new(library_files(libraries, environment), interpreter)),
         *packages,
-        *_layer("local modules", local),
+        *_layer("local modules", taken.local),
         runner_layer(),
-        *((included,) if included else ()),
-        _code_layer(taken),
+        *((taken.included,) if taken.included else ()),
+        code_layer(taken.capture),
     )
     return SnapshotPlan(
         environment=environment,
         layers=layers,
-        distributions=tuple((found.name, found.version) for found in chosen),
-        captured=taken.names,
-        local_files=tuple(sorted(file.path for file in local)),
-        included_files=tuple((f.path, f.size) for f in (included.files if included else ())),
-        unresolved=tuple(sorted(needed.needed.unresolved)),
+        distributions=tuple((found.name, found.version) for found in taken.distributions),
+        captured=taken.capture.names,
+        local_files=tuple(sorted(file.path for file in taken.local)),
+        included_files=tuple((f.path, f.size) for f in taken.included_files),
+        unresolved=taken.unresolved,
         missing_libraries=libraries.missing,
-        findings=findings,
+        startup_code=taken.startup_code,
+        findings=taken.findings,
         seconds=watch.seconds,
     )
-
-
-def _resolve(
-    request: SnapshotRequest, taken: Capture, catalogue: Catalogue, environment: Environment
-) -> Resolver:
-    resolver = Resolver(environment, catalogue, request.exclude)
-    resolver.add(taken.modules, "the captured functions")
-    resolver.add(imported_by_text(request.cell), "the cell")
-    names = "\n".join(f"import {name}" for name in sorted(request.new_modules))
-    resolver.add(imported_by_text(names), "the cell")
-    return resolver
-
-
-def _distributions(
-    request: SnapshotRequest, catalogue: Catalogue, resolver: Resolver, cache: LayerCache
-) -> tuple[Installed, ...]:
-    """Return the closure of all roots; what sources of distributions ask for is resolved on the way."""
-    roots = [
-        *((name, "every job") for name in ALWAYS_DISTRIBUTIONS),
-        *(
-            (n, f"the format {request.model_format}")
-            for n in FORMAT_DISTRIBUTIONS[request.model_format]
-        ),
-        *((name, f"--with {name}") for name in request.with_distributions),
-    ]
-    if request.everything:
-        roots.extend((installed.name, "--all") for installed in catalogue)
-    followed: set[str] = set()
-    while True:
-        chosen = catalogue.closure([*roots, *sorted(resolver.needed.distributions)])
-        chosen = tuple(found for found in chosen if found.name != OURS)
-        fresh = [found for found in chosen if found.name not in followed]
-        if not fresh:
-            return chosen
-        for installed in fresh:
-            followed.add(installed.name)
-            if installed.source_folder:
-                resolver.add(installed.source_modules, installed.name)
-            hidden = hidden_requirements(installed, cache)
-            resolver.add(filter(catalogue.owners, hidden), installed.name)
-
-
-def _allowed(
-    request: SnapshotRequest, taken: Capture, files: tuple[SourceFile, ...]
-) -> tuple[tuple[str, str], ...]:
-    findings = tuple(dict.fromkeys((*taken.findings, *scan_files(files))))
-    refused = [
-        (where, rule)
-        for where, rule in findings
-        if not {where, where.partition("[")[0]} & request.allowed_secrets
-    ]
-    if refused:
-        raise SecretFound(refused)
-    return findings
 
 
 def _libraries(
@@ -241,13 +125,3 @@ def _new(files: Iterator[SourceFile], interpreter: LayerPlan) -> tuple[SourceFil
 
 def _layer(title: str, files: tuple[SourceFile, ...]) -> tuple[LayerPlan, ...]:
     return (LayerPlan(title=title, files=files),) if files else ()
-
-
-def _code_layer(taken: Capture) -> LayerPlan:
-    root = WORK.lstrip("/")
-    sources = (file_of(f"{root}/{path}", text.encode()) for path, text in taken.sources.items())
-    return LayerPlan(
-        title="code",
-        entries=(file_of(f"{root}/{PAYLOAD}", taken.payload), *sources),
-        bytecode=False,
-    )

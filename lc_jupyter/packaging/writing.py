@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from lc_jupyter.packaging.bytecode import Redactions, bytecode_path, compile_modules, redacted
-from lc_jupyter.packaging.elf import MAGIC, stripped
-from lc_jupyter.packaging.environment import Environment
+from lc_jupyter.packaging.elf import MAGIC, read_needs, stripped
+from lc_jupyter.packaging.environment import Environment, is_private_folder
 from lc_jupyter.packaging.errors import EnvironmentChanged
 from lc_jupyter.packaging.files import LayerPlan, SourceFile
 from lc_jupyter.packaging.layer_cache import LayerCache, layer_key
@@ -114,11 +114,23 @@ def _file_entries(
 def _entry(file: SourceFile, environment: Environment) -> FileEntry:
     if file.strip:
         content = stripped(file.source.read_bytes())
-        clean = redacted(content, environment.redactions(compiled=content.startswith(MAGIC)))
-        return file_of(file.path, clean, file.mode)
+        compiled = content.startswith(MAGIC)
+        known = environment.redactions(compiled=compiled)
+        own = _built_at(file.source, environment) if compiled else ()
+        return file_of(file.path, redacted(content, (*known, *own)), file.mode)
     redactions = () if file.verbatim else _redactions_for(file.source, environment)
     reader = partial(_read, file.source, redactions)
     return FileEntry(path=file.path, content=reader, size=file.size, mode=file.mode)
+
+
+def _built_at(source: Path, environment: Environment) -> Redactions:
+    """Return what blanks the folders of this machine that a compiled file names: where it lies, where it looks.
+
+    Libraries from there are elsewhere in the image, where the loader looks as well.
+    """
+    folders = {str(source.parent), str(environment.folder), *read_needs(source).folders}
+    private = sorted(filter(is_private_folder, folders), key=lambda folder: (-len(folder), folder))
+    return [(os.fsencode(folder), b"/" * len(os.fsencode(folder))) for folder in private]
 
 
 def _redactions_for(source: Path, environment: Environment) -> Redactions:

@@ -6,8 +6,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from lc_jupyter.packaging.gathering import SnapshotRequest
 from lc_jupyter.packaging.image import build_image
-from lc_jupyter.packaging.snapshot import SnapshotRequest
 from lc_node.api.calls import Submit
 from lc_node.api.client import Client
 from lc_node.api.schema import Digest, JobId, MicroCredits, ModelFormat, Resources

@@ -10,9 +10,10 @@ import pytest
 
 from lc_jupyter.packaging.environment import Environment
 from lc_jupyter.packaging.errors import EnvironmentChanged, IncludeRefused, SecretFound
+from lc_jupyter.packaging.gathering import SnapshotRequest
 from lc_jupyter.packaging.image import BuiltImage, build_image, build_planned, write_archive
 from lc_jupyter.packaging.layer_cache import LayerCache
-from lc_jupyter.packaging.snapshot import SnapshotRequest, plan_snapshot
+from lc_jupyter.packaging.snapshot import plan_snapshot
 from lc_node.oci.manifest import decode_config, decode_manifest, validate_image
 from tests.jupyter.cells import run_cell
 from tests.jupyter.images import file_members, run_inside, unpack
