@@ -4,11 +4,13 @@ Importing the package stays light; what it offers is imported when it is called.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from lc_jupyter.dockerfiles import Written
+    from lc_jupyter.functions import Function
     from lc_jupyter.jobs import Job
     from lc_jupyter.session import LearningChain
 
@@ -34,6 +36,31 @@ def connect(where: str | Path | None = None) -> "LearningChain":
     from lc_jupyter import session  # noqa: PLC0415 (the import stays light)
 
     return session.connect(where)
+
+
+def write_dockerfile(
+    train: "Function",
+    evaluate: "Function",
+    folder: str | Path,
+    *,
+    base: str = "",
+    **options: Any,
+) -> "Written":
+    """Write a folder from which a container engine builds a job's image, where a snapshot cannot be made.
+
+    Args:
+        train: called with a trial; returns a model.
+        evaluate: called with a model; returns its loss, or the losses of groups.
+        folder: a new one.
+        base: the image to build on; the official one of this version of Python if not given.
+        options: ``save`` and ``load``, and those of ``lc_jupyter.terms.Options`` that say what goes along.
+
+    Raises:
+        UserError: something has to be changed first; nothing was written.
+    """
+    from lc_jupyter import dockerfiles  # noqa: PLC0415 (the import stays light)
+
+    return dockerfiles.write_dockerfile(train, evaluate, folder, base=base, **options)
 
 
 def last_job() -> "Job":
