@@ -74,6 +74,7 @@ class BubblewrapSandbox:
         bubblewrap: Bubblewrap | None = None,
         use_cgroups: bool = True,
         disks: Path | None = None,
+        probe_seconds_max: int = PROBE_SECONDS_MAX,
     ) -> None:
         """Prepare to run jobs; nothing is started yet.
 
@@ -82,11 +83,13 @@ class BubblewrapSandbox:
             bubblewrap: which to use, if not the one found.
             use_cgroups: False to go without them even where they can be had.
             disks: the folder for large outputs, on a disk, this node's alone; without it they lie in memory.
+            probe_seconds_max: how long a probe may take; whoever waits for it should not wait long.
         """
         self._owner = owner
         self._bubblewrap = bubblewrap
         self._use_cgroups = use_cgroups
         self._disks = disks
+        self._probe_seconds_max = probe_seconds_max
         self._means: _Means | None = None
         self._slots: set[int] = set()
         self._life = secrets.token_hex(4)
@@ -101,7 +104,7 @@ class BubblewrapSandbox:
         means = self._ready()
         canary = Canary(self.open, has_cgroups=means.tree is not None)
         try:
-            async with asyncio.timeout(PROBE_SECONDS_MAX):
+            async with asyncio.timeout(self._probe_seconds_max):
                 enforced = await canary.enforced()
         except SandboxFailed as error:
             raise SandboxUnavailable(f"bubblewrap cannot run: {error}; {_REMEDY}") from error

@@ -47,6 +47,10 @@ class SandboxFailed(LearningChainError):
     """The sandbox itself failed while running a job: our fault, never the job's."""
 
 
+class WorkerLost(SandboxFailed):
+    """The machine that a run was on is gone, and the run with it; another machine can try again at once."""
+
+
 class BadOutputFile(LearningChainError):
     """A file that the job left is missing, a link, not a regular file, or too large."""
 
@@ -102,6 +106,8 @@ class RunRequest:
     """Where the job starts; / if the image has no such folder, or only behind a link."""
     is_background: bool = False
     """Whether other runs, and where possible all others on the machine, come first for the processors."""
+    gpu_count: int = 0
+    """How many GPUs the run needs, for whoever assigns them."""
     gpus: tuple[str, ...] = ()
     """The devices that the run may use, by the identifiers of their driver (``GPU-...``); no other is visible.
 

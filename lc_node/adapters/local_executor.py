@@ -1,0 +1,50 @@
+"""Runs on this machine, in its own sandbox."""
+
+import asyncio
+
+from lc_node.chain.transactions import Resources
+from lc_node.ports.images import ImageStore
+from lc_node.ports.sandbox import Capabilities, Sandbox, SandboxUnavailable
+
+
+class LocalExecutor:
+    """Implements ``ports.executor.Executor``."""
+
+    def __init__(self, sandbox: Sandbox, images: ImageStore) -> None:
+        """Run ``images`` in ``sandbox``."""
+        self.sandbox = sandbox
+        self.images = images
+        self._capabilities: Capabilities | None = None
+        self._problem = "the sandbox has not been probed yet"
+
+    async def start(self) -> None:
+        """Remove leftovers, and see what the sandbox enforces.
+
+        Raises:
+            SandboxUnavailable: nothing can be isolated; the message names the remedy.
+        """
+        try:
+            await self.sandbox.reap()
+            self._capabilities, self._problem = await self.sandbox.probe(), ""
+        except SandboxUnavailable as error:
+            self._problem = str(error)
+            raise
+
+    def capabilities(self) -> Capabilities | None:
+        """Return what the sandbox enforces, None if none works."""
+        return self._capabilities
+
+    def problem(self) -> str:
+        """Say why nothing can be run, with the remedy; empty if something can."""
+        return self._problem
+
+    def most(self) -> Resources | None:
+        """Return None: what a machine has, its owner's policy says."""
+        return None
+
+    async def keep_up(self) -> None:
+        """Wait for nothing: this machine is here as long as we are."""
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        """Do nothing: runs end with their contexts."""
