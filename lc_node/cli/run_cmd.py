@@ -1,6 +1,7 @@
 """``lc-node run``: the node itself; ``doctor``: whether it could run here."""
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from lc_node.cli.options import home_at, home_option, made_home, passphrase_opti
 from lc_node.cli.output import print_json
 from lc_node.runtime.arrival import GRAPH_BYTES_MAX, Wishes, arrive
 from lc_node.runtime.conduct import CONDUCTS, conduct_for
+from lc_node.runtime.config import EXECUTOR_PATTERN
 from lc_node.runtime.diagnosis import Diagnosis, diagnose
 from lc_node.runtime.joining import Newcomer
 from lc_node.runtime.node import Node, Settings
@@ -38,11 +40,25 @@ def graph_name(_context: click.Context, _option: click.Parameter, value: str | N
     return value
 
 
+def executor_address(
+    _context: click.Context, _option: click.Parameter, value: str | None
+) -> str | None:
+    """Take what [work] executor could say."""
+    if value is not None and not re.fullmatch(EXECUTOR_PATTERN, value):
+        raise click.BadParameter("an executor is local, or dask://HOST:PORT")
+    return value
+
+
 @click.command()
 @home_option
 @passphrase_option
 @click.option(
     "--no-work", is_flag=True, help="Follow, validate and serve notebooks; train nothing."
+)
+@click.option(
+    "--executor",
+    callback=executor_address,
+    help="Where jobs run: local, or on a Dask cluster: dask://HOST:PORT [default: as in config.toml].",
 )
 @click.option(
     "--until-eof", is_flag=True, hidden=True, help="Stop when stdin ends: a child of the demo."
@@ -67,6 +83,7 @@ def run(  # noqa: PLR0913  # one argument an option
     conduct: str,
     *,
     no_work: bool,
+    executor: str | None,
     until_eof: bool,
     graph: str | None,
     line: JoinLine | None,
@@ -81,6 +98,8 @@ def run(  # noqa: PLR0913  # one argument an option
     config = place.config()
     if no_work:
         config = replace(config, work=replace(config.work, work=False))
+    if executor is not None:
+        config = replace(config, work=replace(config.work, executor=executor))
     log_to_stderr(config.log)
     newcomer = Newcomer(home=place, keystore=unlock(place, passphrase_file), config=config)
     wishes = Wishes(line=line, graph=graph, customs=Customs(founders=founders))

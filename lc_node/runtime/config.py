@@ -28,9 +28,13 @@ _Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 _Positive = Annotated[int, msgspec.Meta(ge=1, le=2**62)]
 _Natural = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 _UNKNOWN_KEY: Final = re.compile(r"unknown field `(\w+)`")
+_LARGEST: Final = ByteCount(2**62)
 BLOCKS_KEPT_MIN: Final = 2_000
 """Who is less than 1,000 blocks behind fetches blocks, not a snapshot."""
 JOBS_AT_ONCE_MAX: Final = 256
+LOCAL: Final = "local"
+"""The executor that is this machine."""
+EXECUTOR_PATTERN: Final = r"^local$|^dask://([^/\s:]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}$"
 _OFFERED_MEMORY: Final = (3, 8)
 """The share of the machine's memory that is offered; evaluations may use as much once more, a quarter is the owner's."""
 
@@ -124,6 +128,8 @@ class WorkConfig(Section):
     """Addresses of the submitters whose jobs are taken; empty: everybody's."""
     deny: tuple[str, ...] = ()
     """Addresses of submitters whose jobs are never taken."""
+    executor: Annotated[str, msgspec.Meta(pattern=EXECUTOR_PATTERN)] = LOCAL
+    """Where trainings and evaluations run: "local", or on a Dask cluster: "dask://HOST:PORT"."""
     hours: tuple[str, ...] = ()
     """When training begins, in this machine's time, such as "22:00-07:30"; empty: at any time."""
     pause_on_battery: bool = False
@@ -138,12 +144,27 @@ class WorkConfig(Section):
 
     @property
     def offer(self) -> Resources:
-        """What all jobs together may use, zeros replaced by what this machine has."""
+        """What all jobs together may use, zeros replaced by what this machine has, or by all of a cluster."""
+        part, whole = _OFFERED_MEMORY if self.executor == LOCAL else (1, 1)
         return Resources(
-            millicpus=self.millicpus or 1000 * (os.cpu_count() or 1),
-            memory_bytes=ByteCount(self.memory_bytes or _offered_memory()),
+            millicpus=self.millicpus or self.machine.millicpus,
+            memory_bytes=ByteCount(self.memory_bytes or part * self.machine.memory_bytes // whole),
             disk_bytes=ByteCount(self.disk_bytes),
             gpus=self.gpus,
+        )
+
+    @property
+    def machine(self) -> Resources:
+        """What there is to offer; a cluster's workers say themselves what they have."""
+        if self.executor != LOCAL:
+            return Resources(
+                millicpus=1_000_000, memory_bytes=_LARGEST, disk_bytes=_LARGEST, gpus=64
+            )
+        return Resources(
+            millicpus=1000 * (os.cpu_count() or 1),
+            memory_bytes=ByteCount(_machine_memory()),
+            disk_bytes=_LARGEST,
+            gpus=64,
         )
 
 
@@ -180,6 +201,19 @@ class SandboxConfig(Section):
     """auto: the first that works here; so far there is one."""
 
 
+class DaskConfig(Section):
+    """How a Dask cluster is used, if `executor` in [work] names one."""
+
+    cache: str = ""
+    """A folder on the workers where images stay over their restarts; empty: each worker's own, which goes with it."""
+    cache_bytes_max: _Positive = 20_000_000_000
+    """Images in each worker's folder; unpacked they take about twice as much beside them."""
+    tls_ca_file: str = ""
+    """With the two below: the certificates of a cluster that encrypts; empty: as Dask's own configuration says."""
+    tls_cert: str = ""
+    tls_key: str = ""
+
+
 class MetricsConfig(Section):
     """Where Prometheus may ask how the node fares."""
 
@@ -204,6 +238,7 @@ class Config(Section):
     storage: StorageConfig = StorageConfig()
     images: ImagesConfig = ImagesConfig()
     sandbox: SandboxConfig = SandboxConfig()
+    dask: DaskConfig = DaskConfig()
     metrics: MetricsConfig = MetricsConfig()
     log: LogConfig = LogConfig()
 
@@ -282,6 +317,7 @@ def _explained(message: str) -> str:
         StorageConfig,
         ImagesConfig,
         SandboxConfig,
+        DaskConfig,
         MetricsConfig,
         LogConfig,
     )
@@ -290,11 +326,5 @@ def _explained(message: str) -> str:
     return f"{message}; did you mean `{close[0]}`?" if close else message
 
 
-def machine_memory() -> int:
-    """Return the bytes of memory that this machine has."""
+def _machine_memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def _offered_memory() -> int:
-    part, whole = _OFFERED_MEMORY
-    return part * machine_memory() // whole

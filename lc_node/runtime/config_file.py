@@ -54,6 +54,8 @@ DEFAULT_CONFIG_TEXT: Final = """\
 #: allow = []
 # Addresses of submitters whose jobs are never taken.
 #: deny = []
+# Where trainings and evaluations run: "local", or on a Dask cluster: "dask://HOST:PORT" (docs/CLUSTERS.md).
+#: executor = "local"
 # When training begins, in this machine's time, such as ["22:00-07:30"]; empty: at any time.
 #: hours = []
 # true: begin no training and no trial while the machine runs on its battery.
@@ -85,6 +87,17 @@ DEFAULT_CONFIG_TEXT: Final = """\
 [sandbox]
 # "auto": the first that works here; or "bubblewrap".
 #: engine = "auto"
+
+# How a Dask cluster is used, if `executor` in [work] names one.
+[dask]
+# A folder on the workers where images stay over their restarts; empty: each worker's own, which goes with it.
+#: cache = ""
+# Images in each worker's folder; unpacked they take about twice as much beside them.
+#: cache_bytes_max = 20_000_000_000
+# The certificates of a cluster that encrypts; empty: as Dask's own configuration says.
+#: tls_ca_file = ""
+#: tls_cert = ""
+#: tls_key = ""
 
 # Where Prometheus may ask how the node fares: "127.0.0.1:9464"; empty: nowhere (docs/METRICS.md).
 # Whoever can connect there can read everything.

@@ -48,7 +48,7 @@ class NodeService(Reading, Posting, BlobDoor, ImageDoor):
             BadHours: the hours are none.
             BadPolicy: a number cannot be meant, or the machine has less than is offered.
         """
-        validate_policy(call.policy)
+        validate_policy(call.policy, self._work.machine)
         policy = job_policy(call.policy)
         write_policy(self._home.policy_path, call.policy)
         self._view.jobs.policy = policy if call.policy.work else None

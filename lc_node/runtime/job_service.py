@@ -7,7 +7,7 @@ from typing import Final
 
 from lc_node.chain.errors import LearningChainError
 from lc_node.chain.job import Job, Phase, Verdict
-from lc_node.chain.transactions import JobSpec
+from lc_node.chain.transactions import JobSpec, Resources
 from lc_node.chain.types import Digest, JobId, Millis
 from lc_node.ports.images import ImageRefused
 from lc_node.runtime.desk import Desk
@@ -53,6 +53,7 @@ class JobService:
         self._prefetching: set[JobId] = set()
         self._wake = asyncio.Event()
         self._pausing: Reason | None = None
+        self._most: Resources | None = None
 
     @property
     def policy(self) -> JobPolicy | None:
@@ -117,6 +118,7 @@ class JobService:
 
     def _look(self, group: asyncio.TaskGroup) -> None:
         now, circumstances = self._office.clock.now(), self._office.surroundings.look()
+        self._most = circumstances.most
         self._pausing = (
             None if self.policy is None else reason_to_pause(self.policy, circumstances)
         )
@@ -179,9 +181,14 @@ class JobService:
         if desk.is_decided or self.policy is None:
             return
         running, me = self._running(), self._office.me
-        in_reach = self._office.workshop.in_reach(job.spec.image)
         reason = reason_to_decline(
-            self.policy, job, me=me, now=now, running=running, in_reach=in_reach
+            self.policy,
+            job,
+            me=me,
+            now=now,
+            running=running,
+            in_reach=self._office.workshop.in_reach(job.spec.image),
+            most=self._most,
         )
         reason = reason or self._pausing
         desk.why_not = "" if reason is None else str(reason)

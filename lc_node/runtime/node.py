@@ -136,7 +136,7 @@ class Node:
         """Live until cancelled, then stop: first the work, then the door, then the chain."""
         config = self._settings.config
         try:
-            await self._workplace.probe(is_needed=self._jobs.policy is not None)
+            await self._workplace.start(is_needed=self._jobs.policy is not None)
             server = self._make_server()
             # A group ends before the one around it: jobs can still tell the door, and the door the chain.
             async with asyncio.TaskGroup() as chain, asyncio.TaskGroup() as door:
@@ -148,6 +148,7 @@ class Node:
                 chain.create_task(serve_metrics(config.metrics.listen, self._observed()))
                 chain.create_task(self._sync.run())
                 door.create_task(self._serve(server))
+                door.create_task(self._workplace.run())
                 async with asyncio.TaskGroup() as work:
                     work.create_task(self._accusing.run())
                     work.create_task(self._validation.run())
@@ -260,7 +261,7 @@ class Node:
             work=self._stores.work,
             salts=Salts(settings.keystore.salt_seed, chain_id(settings.genesis)),
             clock=self._clock,
-            surroundings=SystemSurroundings(),
+            surroundings=self._workplace.seen_from(SystemSurroundings()),
             params=self.ledger.params,
             decide=settings.decide,
         )

@@ -1,6 +1,5 @@
 """Which jobs this node takes: from config.toml, or as its owner has set it since, kept over restarts."""
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +10,7 @@ from lc_node.chain.addresses import decode_address
 from lc_node.chain.errors import LearningChainError
 from lc_node.chain.transactions import Resources
 from lc_node.chain.types import ByteCount, MicroCredits, MillisSpan, Seconds
-from lc_node.runtime.config import JOBS_AT_ONCE_MAX, WorkConfig, machine_memory
+from lc_node.runtime.config import JOBS_AT_ONCE_MAX, WorkConfig
 from lc_node.worker.hours import parse_hours
 from lc_node.worker.policy import JobPolicy
 
@@ -77,23 +76,23 @@ def write_policy(path: Path, policy: schema.Policy) -> None:
     temporary.replace(path)
 
 
-def validate_policy(policy: schema.Policy) -> None:
-    """Check that a policy's numbers can be meant, and that this machine has what it offers.
+def validate_policy(policy: schema.Policy, machine: Resources) -> None:
+    """Check that a policy's numbers can be meant, and that the machine has what it offers.
 
     Raises:
         BadPolicy: one cannot, or it has not.
     """
-    offered, cpus, memory = policy.offered, os.cpu_count() or 1, machine_memory()
+    offered = policy.offered
     terms = (
         ("bounty_min", 0, _NUMBER_MAX, policy.bounty_min),
         ("time_left_min_seconds", 0, _NUMBER_MAX, policy.time_left_min_seconds),
         ("trial_seconds_max", 1, _NUMBER_MAX, policy.trial_seconds_max),
         ("jobs_at_once", 1, JOBS_AT_ONCE_MAX, policy.jobs_at_once),
         ("image_bytes_max", 1, _NUMBER_MAX, policy.image_bytes_max),
-        ("offered.millicpus", 1, 1000 * cpus, offered.millicpus),
-        ("offered.memory_bytes", 1, memory, offered.memory_bytes),
-        ("offered.disk_bytes", 1, _NUMBER_MAX, offered.disk_bytes),
-        ("offered.gpus", 0, 64, offered.gpus),
+        ("offered.millicpus", 1, machine.millicpus, offered.millicpus),
+        ("offered.memory_bytes", 1, machine.memory_bytes, offered.memory_bytes),
+        ("offered.disk_bytes", 1, machine.disk_bytes, offered.disk_bytes),
+        ("offered.gpus", 0, machine.gpus, offered.gpus),
     )
     for name, least, most, value in terms:
         if not least <= value <= most:

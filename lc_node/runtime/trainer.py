@@ -169,6 +169,7 @@ def run_request(
         working_folder=image.working_folder,
         is_background=role is Role.TRAIN,  # others wait for an evaluation
         manifest=image.manifest,
+        gpu_count=assignment.spec.resources.gpus,
     )
     if spec.contract != Contract.LC_1:
         return plain

@@ -18,6 +18,7 @@ from lc_node.ports.registry import Registry
 from lc_node.ports.sandbox import Sandbox
 from lc_node.ports.search import Search
 from lc_node.ports.stores import BlobStore, Naming
+from lc_node.runtime.elsewhere import elsewhere
 from lc_node.runtime.evaluator import Evaluation, evaluate
 from lc_node.runtime.image_fetcher import Fetcher, ImageFetcher, Progress
 from lc_node.runtime.memory_share import MemoryShare
@@ -121,25 +122,30 @@ class Workshop:
         is_paused: Callable[[], bool],
         on_model: Callable[[TakenModel], Awaitable[None]],
     ) -> Training:
-        """Train until the job's expiry, or until told to stop.
+        """Train until the job's expiry, or until told to stop; anew if the machine that trains is lost.
 
         Raises:
             SandboxFailed: the sandbox itself failed; not the job's fault.
         """
         log = Log(self.folder(job.id) / "train.log")
-        company = Company(
-            sandbox=self._tools.sandbox,
-            search=self._tools.search(job.id, self._tools.node),
-            clock=self._tools.clock,
-            stop=stop,
-            leader=leader,
-            is_paused=is_paused,
-            on_model=on_model,
-            on_log=log.write,
-        )
-        assignment = self._assignment(job, image)
         run = train if job.spec.contract == Contract.LC_1 else run_trials
-        return await run(assignment, until=Millis(job.expiry), company=company)
+
+        async def attempt(number: int) -> Training:
+            """Train with an empty search: what the job was told is gone with it; its models are not."""
+            company = Company(
+                sandbox=self._tools.sandbox,
+                search=self._tools.search(job.id, self._tools.node),
+                clock=self._tools.clock,
+                stop=stop,
+                leader=leader,
+                is_paused=is_paused,
+                on_model=on_model,
+                on_log=log.write,
+            )
+            assignment = self._assignment(job, image, attempt=number)
+            return await run(assignment, until=Millis(job.expiry), company=company)
+
+        return await elsewhere(attempt)
 
     async def evaluate(self, job: Job, image: PreparedImage, model: Path) -> Evaluation:
         """Evaluate one model in a fresh sandbox, once the evaluations before it leave room for it.
@@ -150,7 +156,11 @@ class Workshop:
         log = Log(self.folder(job.id) / "evaluate.log")
         assignment = self._assignment(job, image)
         async with self.evaluations.lend(memory_limit(job.spec)):
-            return await evaluate(assignment, model, sandbox=self._tools.sandbox, on_log=log.write)
+            return await elsewhere(
+                lambda _: evaluate(
+                    assignment, model, sandbox=self._tools.sandbox, on_log=log.write
+                )
+            )
 
     async def keep_model(self, taken: TakenModel) -> tuple[Digest, ByteCount]:
         """Store a taken model under the root of its chunks, and return its name and size."""
@@ -205,13 +215,14 @@ class Workshop:
             for digest in digests:
                 self._tools.blobs.unpin(digest)
 
-    def _assignment(self, job: Job, image: PreparedImage) -> Assignment:
+    def _assignment(self, job: Job, image: PreparedImage, *, attempt: int = 1) -> Assignment:
+        """Return the job as a run sees it; later attempts leave alone the models of earlier ones."""
+        folder = self.folder(job.id)
+        if attempt > 1:
+            folder = folder / f"again-{attempt}"
+            folder.mkdir(mode=0o700, exist_ok=True)
         return Assignment(
-            job=job.id,
-            spec=job.spec,
-            node=self._tools.node,
-            image=image,
-            folder=self.folder(job.id),
+            job=job.id, spec=job.spec, node=self._tools.node, image=image, folder=folder
         )
 
 

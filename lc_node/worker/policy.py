@@ -47,6 +47,10 @@ class Circumstances:
     on_battery: bool
     others_percent: int
     """The share of all processors that is used, but for this node's own work; 0 if it is not known yet."""
+    has_place: bool = True
+    """Whether there is anywhere to run jobs: a cluster may be lost."""
+    most: Resources | None = None
+    """The most that one run can get of the place; None: as much as is offered."""
 
 
 class Reason(StrEnum):
@@ -72,9 +76,12 @@ class Reason(StrEnum):
     HOURS = "it is not an hour in which jobs are taken"
     BATTERY = "the machine runs on its battery"
     LOAD = "others use more of the processors than others_percent_max"
+    PLACE = "there is nowhere to run jobs now; `lc-node status` says why"
+    NO_GPUS = "it wants more GPUs than a run can be given here; `lc-node status` says why"
+    TOO_LARGE = "it wants more than any worker of the cluster has"
 
 
-def reason_to_decline(
+def reason_to_decline(  # noqa: PLR0913  # all that a choice rests on
     policy: JobPolicy,
     job: Job,
     *,
@@ -82,16 +89,19 @@ def reason_to_decline(
     now: Millis,
     running: Sequence[JobSpec],
     in_reach: bool = True,
+    most: Resources | None = None,
 ) -> Reason | None:
     """Return the first term that a job does not meet, None if the node wants it.
 
-    ``running`` are the other jobs being trained here, ``in_reach`` whether the job's image is where the node looks. What the owner can change comes last.
+    ``running`` are the other jobs being trained here, ``in_reach`` says whether the job's image is where the node
+    looks, ``most`` is what one run can get, if that is known. What the owner can change comes last.
     """
     unmet = (
         *_unmet_by_nature(policy, job, me),
         *_unmet_terms(policy, job, now),
         (not in_reach, Reason.REGISTRY),
         *_unmet_resources(policy.offer, job),
+        *_unmet_by_place(most, job),
         (len(running) >= policy.jobs_at_once_max, Reason.BUSY),
         (not _fits(policy.offer, (*running, job.spec)), Reason.FULL),
     )
@@ -101,6 +111,8 @@ def reason_to_decline(
 def reason_to_pause(policy: JobPolicy, circumstances: Circumstances) -> Reason | None:
     """Return why no training and no trial is to begin now; what has begun goes on, as do duties."""
     now, hours = circumstances, policy.hours
+    if not now.has_place:
+        return Reason.PLACE
     if hours and not any(now.minute in span for span in hours):
         return Reason.HOURS
     if policy.pauses_on_battery and now.on_battery:
@@ -140,6 +152,14 @@ def _unmet_resources(offer: Resources, job: Job) -> tuple[tuple[bool, Reason], .
         (memory_limit(job.spec) > offer.memory_bytes, Reason.MEMORY),
         (wanted.disk_bytes > offer.disk_bytes, Reason.DISK),
     )
+
+
+def _unmet_by_place(most: Resources | None, job: Job) -> tuple[tuple[bool, Reason], ...]:
+    if most is None:
+        return ()
+    wanted = job.spec.resources
+    is_too_large = wanted.millicpus > most.millicpus or memory_limit(job.spec) > most.memory_bytes
+    return ((wanted.gpus > most.gpus, Reason.NO_GPUS), (is_too_large, Reason.TOO_LARGE))
 
 
 def _fits(offer: Resources, specs: Sequence[JobSpec]) -> bool:

@@ -68,7 +68,8 @@ async def place(
         async with place_on(request.getfixturevalue("lab"), shelf, manifest) as place:
             yield place
         return
-    executor = LocalExecutor(BubblewrapSandbox(f"tests-executor-{os.getpid()}"), shelf.store())
+    sandbox = BubblewrapSandbox(f"tests-executor-{os.getpid()}", probe_seconds_max=60)
+    executor = LocalExecutor(sandbox, shelf.store())
     await executor.start()
     yield Place(executor, await executor.images.prepare(manifest))
 

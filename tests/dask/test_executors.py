@@ -138,7 +138,7 @@ async def test_a_greedy_job_is_stopped(
 async def test_a_hostile_job_sees_no_network_no_host_and_no_other_program(place: Place) -> None:
     code = """
 import os, socket
-print(sorted(name for _, name in socket.if_nameindex()))
+print([line.partition(':')[0].strip() for line in list(open('/proc/net/dev'))[2:]])
 print(sorted(os.listdir('/')))
 print(len([name for name in os.listdir('/proc') if name.isdigit()]) < 4)
 print([name for name in os.environ if 'DASK' in name or name in ('PATH', 'HOME', 'USER')])

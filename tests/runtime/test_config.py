@@ -156,7 +156,7 @@ def test_blocks_may_be_pruned(path: Path) -> None:
 
 
 def test_the_policy_of_untouched_settings_can_hold() -> None:
-    validate_policy(policy_of(WorkConfig()))
+    validate_policy(policy_of(WorkConfig()), WorkConfig().machine)
 
 
 @pytest.mark.parametrize(
@@ -169,11 +169,35 @@ def test_the_policy_of_untouched_settings_can_hold() -> None:
 )
 def test_no_more_is_offered_than_the_machine_has(settings: WorkConfig, term: str) -> None:
     with pytest.raises(BadPolicy, match=f"{term} is .*on this machine it may be"):
-        validate_policy(policy_of(settings))
+        validate_policy(policy_of(settings), settings.machine)
 
 
 def test_a_number_that_nobody_can_mean_is_named() -> None:
     policy = msgspec.structs.replace(policy_of(WorkConfig()), jobs_at_once=-1)
 
     with pytest.raises(BadPolicy, match="jobs_at_once is -1"):
-        validate_policy(policy)
+        validate_policy(policy, WorkConfig().machine)
+
+
+@pytest.mark.parametrize("executor", ["local", "dask://10.0.0.1:8786", "dask://[::1]:8786"])
+def test_an_executor_is_this_machine_or_a_cluster(path: Path, executor: str) -> None:
+    path.write_text(f'[work]\nexecutor = "{executor}"\n')
+
+    assert read_config(path).work.executor == executor
+
+
+@pytest.mark.parametrize("executor", ["", "dask", "dask://host", "tcp://host:1", "dask://a/b:1"])
+def test_what_is_no_executor_is_refused(path: Path, executor: str) -> None:
+    path.write_text(f'[work]\nexecutor = "{executor}"\n')
+
+    with pytest.raises(BadConfig, match="executor"):
+        read_config(path)
+
+
+def test_a_cluster_may_be_offered_whole_though_this_machine_is_smaller() -> None:
+    settings = WorkConfig(executor="dask://host:8786", millicpus=900_000)
+
+    validate_policy(policy_of(settings), settings.machine)
+
+    assert settings.offer.millicpus == 900_000
+    assert settings.offer.memory_bytes == settings.machine.memory_bytes

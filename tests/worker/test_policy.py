@@ -90,6 +90,26 @@ def test_a_job_that_does_not_fit_beside_another_waits(short: dict[str, int]) -> 
     assert reason_to_decline(policy, OPEN, me=ME, now=NOW, running=(SPEC,)) is Reason.FULL
 
 
+@pytest.mark.parametrize(
+    ("most", "reason"),
+    [
+        ({}, None),
+        ({"gpus": 0}, Reason.NO_GPUS),
+        ({"millicpus": 999}, Reason.TOO_LARGE),
+        ({"memory_bytes": 1_299}, Reason.TOO_LARGE),
+    ],
+)
+def test_a_job_that_is_offered_room_but_fits_nowhere_is_declined(
+    most: dict[str, int], reason: Reason | None
+) -> None:
+    resources = msgspec.structs.replace(SPEC.resources, gpus=1)
+    job = msgspec.structs.replace(OPEN, spec=msgspec.structs.replace(SPEC, resources=resources))
+    policy = replace(POLICY, offer=offer(gpus=1))
+    place = offer(**({"gpus": 1} | most))
+
+    assert reason_to_decline(policy, job, me=ME, now=NOW, running=(), most=place) is reason
+
+
 @pytest.mark.parametrize("contract", list(Contract))
 def test_a_job_is_taken_under_each_contract(contract: Contract) -> None:
     spec = msgspec.structs.replace(SPEC, contract=contract.value)
@@ -143,6 +163,7 @@ def machine(**now: object) -> Circumstances:
         (change_policy(pauses_on_battery=True), machine(on_battery=True), Reason.BATTERY),
         (change_policy(others_percent_max=30), machine(others_percent=30), None),
         (change_policy(others_percent_max=30), machine(others_percent=31), Reason.LOAD),
+        (change_policy(), machine(has_place=False), Reason.PLACE),
     ],
 )
 def test_work_pauses_while_the_owner_wants_the_machine_alone(
