@@ -32,6 +32,8 @@ class ImageView(Part):
     """Of its configuration and its layers, as they travel."""
     missing_bytes: int = 0
     """Of those, what is not here."""
+    is_pulled_now: bool = False
+    """Whether it is on its way in from a registry: ``missing_bytes`` then tells how far it is."""
     problem: str = ""
     """Why it cannot be used; empty if it can."""
 

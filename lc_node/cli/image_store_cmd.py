@@ -8,7 +8,7 @@ import click
 from lc_node.api import calls
 from lc_node.api.schema import Digest
 from lc_node.api.schema_images import ImageView
-from lc_node.cli.images import find_image, open_blob, put_image, read_blob
+from lc_node.cli.images import find_image, open_blob, pulling_text, put_image, read_blob
 from lc_node.cli.options import connect, home_option, json_option
 from lc_node.cli.output import print_json, print_table
 from lc_node.cli.wording import bytes_text, short_id
@@ -109,6 +109,8 @@ def remove(image: str, home: Path | None) -> None:
 def _state(image: ImageView) -> str:
     if image.problem:
         return image.problem
+    if image.is_pulled_now:
+        return pulling_text(image)
     if image.missing_bytes:
         return f"{bytes_text(image.missing_bytes)} missing"
     return "kept" if image.is_kept else "of a job"

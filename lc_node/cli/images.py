@@ -93,6 +93,12 @@ def open_blob(client: Client, digest: Digest) -> BinaryIO:
     return cast("BinaryIO", file)
 
 
+def pulling_text(image: ImageView) -> str:
+    """Return how far an image is that comes from a registry: ``pulling 42 %``."""
+    here = image.total_bytes - image.missing_bytes
+    return f"pulling {100 * here // max(1, image.total_bytes)} %"
+
+
 def is_registry_name(text: str) -> bool:
     """Tell whether a text is meant as an image in a registry, rather than as a word or a digest of this node."""
     return (

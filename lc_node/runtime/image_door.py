@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -9,7 +10,7 @@ from msgspec.structs import replace
 from lc_node.api import calls, schema, schema_images
 from lc_node.api.errors import Refused, UnknownThing
 from lc_node.chain.job import Job
-from lc_node.chain.types import Digest
+from lc_node.chain.types import ByteCount, Digest
 from lc_node.oci.manifest import MalformedImage
 from lc_node.oci.references import BadReference, Reference, parse_reference
 from lc_node.ports.images import BlobReference, ImageRefused, ImageStore
@@ -17,6 +18,19 @@ from lc_node.ports.registry import Registry
 from lc_node.ports.stores import BlobStore
 from lc_node.runtime.event_texts import job_name
 from lc_node.runtime.image_catalogue import NAME_CHARS_MAX, ImageCatalogue
+
+
+@dataclass(slots=True)
+class _Pull:
+    """An image on its way in: which blob comes now, and how much of it is here."""
+
+    name: str
+    blob: Digest | None = None
+    here: ByteCount = ByteCount(0)  # noqa: RUF009 (an int by another name)
+
+    def told(self, here: ByteCount, _whole: ByteCount) -> None:
+        """Note how far the blob is."""
+        self.here = here
 
 
 class ImageDoor:
@@ -38,14 +52,17 @@ class ImageDoor:
         self._live_jobs = live_jobs
         self._registry = registry
         self._kept: dict[Digest, frozenset[Digest]] = {}
+        self._pulls: dict[Digest, _Pull] = {}
         for image in catalogue.images:
             self._pin(image)
 
     async def images(self) -> tuple[schema_images.ImageView, ...]:
-        """Return the images that are kept, and those of jobs whose manifest is here; those kept last come last."""
+        """Return the images that are kept, pulled, and those of jobs whose manifest is here; those kept last come last."""
         of_jobs = sorted(job.spec.image.manifest for job in self._live_jobs())
         here = [image for image in dict.fromkeys(of_jobs) if self._image_blobs.holds(image)]
-        return tuple(map(self._shown, dict.fromkeys([*here, *self._catalogue.images])))
+        return tuple(
+            map(self._shown, dict.fromkeys([*here, *self._pulls, *self._catalogue.images]))
+        )
 
     async def keep_image(self, call: calls.KeepImage) -> schema_images.ImageView:
         """Keep an image whose blobs are here.
@@ -83,20 +100,20 @@ class ImageDoor:
             raise Refused("MalformedImage", str(error)) from error
         image = await asyncio.to_thread(self._image_blobs.put_bytes, manifest)
         self._pin(image)
+        pull = self._pulls[image] = _Pull(str(reference))
         try:
             for blob in self._blobs_of(image):
+                pull.blob, pull.here = blob.digest, ByteCount(0)
                 if not self._image_blobs.holds(blob.digest):
                     await registry.fetch(
-                        reference,
-                        blob,
-                        self._image_blobs,
-                        anonymous=False,
-                        progress=lambda _here, _all: None,
+                        reference, blob, self._image_blobs, anonymous=False, progress=pull.told
                     )
             if call.keep:
                 name = str(reference)
                 self._catalogue.add(image, name if len(name) <= NAME_CHARS_MAX else "")
         finally:
+            if self._pulls.get(image) is pull:
+                del self._pulls[image]
             if image not in self._catalogue.images:
                 self._unpin(image)
         return self._shown(image)
@@ -164,10 +181,10 @@ class ImageDoor:
         return sum(self._image_blobs.remove(blob) for blob in blobs)
 
     def _shown(self, image: Digest) -> schema_images.ImageView:
-        names = self._catalogue.images.get(image)
+        names, pull = self._catalogue.images.get(image), self._pulls.get(image)
         view = schema_images.ImageView(
             image=schema.Digest(image.hex()),
-            names=names or (),
+            names=names or ((pull.name,) if pull else ()),
             is_kept=names is not None,
             jobs=self._jobs_of(image),
         )
@@ -175,12 +192,15 @@ class ImageDoor:
             blobs = self._blobs_of(image)
         except (ImageRefused, UnknownThing) as error:
             return replace(view, problem=str(error))
-        missing = [blob.size for blob in blobs if not self._image_blobs.holds(blob.digest)]
+        missing = {b.digest: b.size for b in blobs if not self._image_blobs.holds(b.digest)}
+        if pull is not None and pull.blob in missing:
+            missing[pull.blob] = ByteCount(max(0, missing[pull.blob] - pull.here))
         return replace(
             view,
             layers=len(blobs) - 1,
             total_bytes=sum(blob.size for blob in blobs),
-            missing_bytes=sum(missing),
+            missing_bytes=sum(missing.values()),
+            is_pulled_now=pull is not None,
         )
 
     def _jobs_of(self, image: Digest) -> tuple[schema.JobId, ...]:
