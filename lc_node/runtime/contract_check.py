@@ -65,7 +65,9 @@ async def _items(runs: ImageRuns, terms: RunTerms, talk: Talk) -> AsyncIterator[
         for item in of_training(talk, training, _size(model)):
             yield item
     else:
-        trials = [await runs.plain_trial(terms, number) for number in range(2)]
+        trials = [await runs.plain_trial(terms, 0)]
+        if trials[0].loss is not None:
+            trials.append(await runs.plain_trial(terms, 1))
         for item in of_plain_trials(trials):
             yield item
         trained = Trained(

@@ -207,6 +207,15 @@ def test_a_trial_that_breaks_its_contract_is_told_what_to_change(
     assert text in item["text"]
 
 
+def test_a_trial_without_end_is_ended_and_named(tmp_path: Path, capsys: Capture) -> None:
+    script = plain(train="while :; do :; done")
+
+    found = checked(tmp_path, script, capsys, *STDOUT_1, "--seconds", "1s")
+
+    assert found["trains"]["text"].startswith("timed_out")
+    assert found["heeds its seed"]["verdict"] == "skipped"
+
+
 def test_a_program_that_ignores_its_seed_is_noted(tmp_path: Path, capsys: Capture) -> None:
     script = plain(train="printf 0.25 > /tmp/model; echo 0.25")
 

@@ -32,7 +32,7 @@ TRAINERS: Final = tuple(
     Role(name=f"trainer-{number}", bonded=20, trains=True) for number in (1, 2)
 )
 POSTING_SECONDS_MAX: Final = 400
-OVER_SECONDS_MAX: Final = 600
+OVER_SECONDS_MAX: Final = 900
 USUAL: Final = (
     *("--contract", "stdout/1", "--memory", "1G", "--disk", "64M", "--model-bytes", "16M"),
     *("--cpus", "0.5", "--trial-time", "5m", "--bounty", "20"),
@@ -85,7 +85,7 @@ def lc_node(net: Devnet, role: str, *words: str) -> str:
 
 
 def post(net: Devnet, name: str, archive: Path) -> JobId:
-    expires = f"{unhurried(45, most=300)}s"
+    expires = f"{unhurried(60, most=300)}s"
     words = ("--image", str(archive), "--name", name, "--expires", expires, *USUAL, *POSTED[name])
     posted: Any = json.loads(lc_node(net, "submitter", "job", "post", "--json", *words))
     return JobId(posted["job"])
