@@ -20,6 +20,7 @@ from lc_jupyter.arguments import (
     validate_name,
 )
 from lc_jupyter.cells import functions_from_cell
+from lc_jupyter.completion import Completer
 from lc_jupyter.display import paragraph
 from lc_jupyter.errors import StoppedWaiting, UserError
 from lc_jupyter.jobs import Job
@@ -69,6 +70,10 @@ class LearningChainMagics(Magics):
         super().__init__(shell)
         self._connected: LearningChain | None = None
         self._proven: ProvenChain | None = None
+        self.complete: Final = Completer(
+            lambda name: getattr(self, name, None),
+            lambda prefix: self.chain.find_jobs(prefix),  # noqa: PLW0108  # connects only when asked
+        ).matcher()
 
     @magic_arguments()
     @argument(

@@ -34,6 +34,7 @@ from lc_node.api.client import Client
 from lc_node.api.schema import Account, Address, Peer, Policy, Status, Wallet
 from lc_node.api.schema_jobs import JobSummary
 
+_PATIENCE_SECONDS: Final = 0.5
 _SAFE_FORMAT: Final = "raw"
 """Stands for a format that is not known yet; the price does not depend on it."""
 
@@ -184,6 +185,14 @@ class LearningChain:
     def jobs(self, *, mine: bool = False) -> tuple[JobSummary, ...]:
         """Return the jobs of the graph, or only those of this node, newest first."""
         return self._client.call(GetJobs(mine=mine))
+
+    def find_jobs(self, prefix: str) -> tuple[JobSummary, ...]:
+        """Return the jobs whose id begins so, if the node tells them at once: somebody is typing.
+
+        Raises:
+            ApiError: the node is gone, or busy.
+        """
+        return self._client.call(GetJobs(prefix=prefix), timeout_seconds=_PATIENCE_SECONDS)
 
     def job(self, prefix: str | None = None) -> Job:
         """Return the job whose id begins so; the last one posted here where none is named.
