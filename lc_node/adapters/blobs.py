@@ -12,14 +12,16 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import disk_usage
 from typing import Final, NamedTuple
 
 from lc_node.adapters.blob_files import PartialFile, file_digest, publish, room_checked
 from lc_node.adapters.blob_hashing import hasher
 from lc_node.chain.crypto import sha256
 from lc_node.chain.types import ByteCount, Digest
-from lc_node.ports.stores import BlobBusy, BlobQuotaExceeded, Naming
+from lc_node.ports.stores import BlobBusy, BlobQuotaExceeded, DiskReserved, Naming
 
+_NO_RESERVE: Final = ByteCount(0)
 _READ_BYTES: Final = 1024 * 1024
 _TEMPORARY: Final = "new-"
 _NAME: Final = re.compile("[0-9a-f]{64}")
@@ -28,8 +30,15 @@ _NAME: Final = re.compile("[0-9a-f]{64}")
 class DirectoryBlobStore:
     """A blob store; its methods may be called from any thread."""
 
-    def __init__(self, root: Path, *, bytes_max: ByteCount) -> None:
-        """Take over the folder ``root``, made if need be, for at most ``bytes_max`` bytes."""
+    def __init__(
+        self, root: Path, *, bytes_max: ByteCount, disk_reserve: ByteCount = _NO_RESERVE
+    ) -> None:
+        """Take over the folder ``root``, made if need be, for at most ``bytes_max`` bytes.
+
+        What is stored leaves ``disk_reserve`` bytes of the disk free, for those that cannot do without.
+        """
+        self._root = root
+        self._disk_reserve = disk_reserve
         self._complete_folder = root / "complete"
         self._partial_folder = root / "partial"
         for folder in (root, self._complete_folder, self._partial_folder):
@@ -73,6 +82,8 @@ class DirectoryBlobStore:
         """Store a small blob under its SHA-256."""
         digest = sha256(data)
         if self.path_of(digest) is None:
+            with self._lock:
+                self._make_room(ByteCount(len(data)))  # refuse before writing
             with self._written() as temporary, room_checked(temporary):
                 temporary.write_bytes(data)
                 self._keep(temporary, digest)
@@ -101,8 +112,8 @@ class DirectoryBlobStore:
                 raise BlobBusy(digest)
             resumed = self._waiting.pop(digest, None)
             try:
-                self._make_room(size)
-            except BlobQuotaExceeded:
+                self._make_room(size, written=resumed or 0)
+            except (BlobQuotaExceeded, DiskReserved):
                 if resumed is not None:
                     self._waiting[digest] = resumed
                 raise
@@ -174,7 +185,7 @@ class DirectoryBlobStore:
     def _keep(self, temporary: Path, digest: Digest) -> None:
         size = ByteCount(temporary.stat().st_size)
         with self._lock:
-            self._make_room(size)
+            self._make_room(size, written=size)
             publish(temporary, self._complete_path(digest))
             self._complete[digest] = size
 
@@ -190,20 +201,33 @@ class DirectoryBlobStore:
             elif partial.exists():
                 self._waiting[digest] = ByteCount(partial.stat().st_size)
 
-    def _make_room(self, size: ByteCount) -> None:
-        """Evict what was not used for longest, abandoned downloads first, until ``size`` fits."""
-        excess = self.used + size - self._bytes_max
+    def _make_room(self, size: ByteCount, *, written: int = 0) -> None:
+        """Evict what was not used for longest, abandoned downloads first, until ``size`` fits.
+
+        ``written`` of these bytes are on the disk already.
+        """
+        over_quota = self.used + size - self._bytes_max
+        over_disk = self._over_disk(size - written) if self._disk_reserve else over_quota
+        excess = max(over_quota, over_disk)
         victims: list[_Victim] = []
         for victim in self._evictable():
             if excess <= 0:
                 break
             victims.append(victim)
             excess -= victim.booked_in[victim.digest]
-        if excess > 0:
+        if excess > 0 and over_quota >= over_disk:
             raise BlobQuotaExceeded(size=size, bytes_max=self._bytes_max)
+        if excess > 0:
+            raise DiskReserved(self._root, size=size, reserve=self._disk_reserve)
         for victim in victims:
             del victim.booked_in[victim.digest]
             victim.path.unlink(missing_ok=True)
+
+    def _over_disk(self, size: int) -> int:
+        """Return what the disk lacks to take ``size`` more bytes, and what downloads under way still need."""
+        paths = {self._partial_folder / name.hex(): want for name, want in self._reserved.items()}
+        owed = sum(max(0, want - _size_of(path)) for path, want in paths.items())
+        return size + owed + self._disk_reserve - disk_usage(self._root).free
 
     def _evictable(self) -> Iterator["_Victim"]:
         for digest in self._waiting:
@@ -228,6 +252,13 @@ def _scan(folder: Path) -> list[tuple[Digest, ByteCount]]:
     found = [(path.stat(), path.name) for path in files]
     found.sort(key=lambda entry: (entry[0].st_mtime_ns, entry[1]))
     return [(Digest(bytes.fromhex(name)), ByteCount(stat.st_size)) for stat, name in found]
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _is_file_of(path: Path, size: ByteCount) -> bool:

@@ -98,6 +98,19 @@ class BlobQuotaExceeded(LearningChainError):
         self.bytes_max = bytes_max
 
 
+class DiskReserved(LearningChainError):
+    """A blob would take the room on the disk that chain and votes need."""
+
+    def __init__(self, folder: Path, *, size: ByteCount, reserve: ByteCount) -> None:
+        """Say where, what was wanted and what must stay."""
+        super().__init__(
+            f"{size} more bytes in {folder} would leave less than {reserve} free on that disk: make room there, "
+            "or lower `disk_reserve_bytes` in config.toml"
+        )
+        self.size = size
+        self.reserve = reserve
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredBlock:
     """A finalised block with what followed from it, all of it written in one transaction."""
@@ -297,7 +310,7 @@ class BlobStore(Protocol):
         """Store a small blob under its SHA-256.
 
         Raises:
-            StorageFull, BlobQuotaExceeded: there is no room.
+            StorageFull, BlobQuotaExceeded, DiskReserved: there is no room.
         """
         ...
 
@@ -305,7 +318,7 @@ class BlobStore(Protocol):
         """Store a copy of a file; blocks for as long as reading it takes.
 
         Raises:
-            StorageFull, BlobQuotaExceeded: there is no room.
+            StorageFull, BlobQuotaExceeded, DiskReserved: there is no room.
         """
         ...
 
@@ -314,7 +327,7 @@ class BlobStore(Protocol):
 
         Raises:
             BlobBusy: it is open already.
-            BlobQuotaExceeded: there is no room.
+            BlobQuotaExceeded, DiskReserved: there is no room.
         """
         ...
 

@@ -173,6 +173,8 @@ class StorageConfig(Section):
 
     blobs_bytes_max: _Positive = 50_000_000_000
     """Images and models; the least recently used go first, those of running jobs never."""
+    disk_reserve_bytes: Annotated[int, msgspec.Meta(ge=0, le=2**62)] = 1_000_000_000
+    """What images and models leave free on the disk: chain and votes stop the node where they find no room."""
     archive: bool = False
     """true: fetch and execute every block since genesis; false: a newcomer begins with a snapshot."""
     blocks_kept: Annotated[int, msgspec.Meta(ge=0, le=2**62)] = 0

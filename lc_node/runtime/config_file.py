@@ -67,6 +67,8 @@ DEFAULT_CONFIG_TEXT: Final = """\
 [storage]
 # Images and models; the least recently used go first, those of running jobs never.
 #: blobs_bytes_max = 50_000_000_000
+# What these leave free on the disk: chain and votes stop the node where they find no room.
+#: disk_reserve_bytes = 1_000_000_000
 # true: fetch and execute every block since genesis, as `lc-node audit` needs it; then keep all of them.
 # false: a node that is far behind begins with a snapshot of the state.
 #: archive = false

@@ -48,7 +48,11 @@ def open_stores(
     opened.callback(snapshot.close)
     work = SqliteWorkStore(home.work_path)
     opened.callback(work.close)
-    blobs = DirectoryBlobStore(home.blobs_path, bytes_max=ByteCount(storage.blobs_bytes_max))
+    blobs = DirectoryBlobStore(
+        home.blobs_path,
+        bytes_max=ByteCount(storage.blobs_bytes_max),
+        disk_reserve=ByteCount(storage.disk_reserve_bytes),
+    )
     links = home.links(keystore)
     ledger = Ledger(genesis=genesis, store=chain, me=keystore.public_key, links=links)
     if not had_votes and ledger.height:
