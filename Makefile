@@ -67,6 +67,8 @@ format: $(READY) ## rewrite the sources in the project's format
 
 .PHONY: bench
 bench: setup ## measure the targets; prints a ratio each and writes bench/results.json
+	@scripts/ensure-registry
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/bench.txt
 	@scripts/with-docker $(BIN)/python -m bench
 
 .PHONY: soak
@@ -86,6 +88,9 @@ lock: $(READY) ## resolve the dependencies anew, with hashes, for every platform
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --upgrade \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	  --all-extras --group dev pyproject.toml -o requirements/dev.txt
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --upgrade \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	  --group bench -o requirements/bench.txt
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --upgrade \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	  requirements/bootstrap.in -o requirements/bootstrap.txt

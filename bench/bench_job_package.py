@@ -77,24 +77,25 @@ def _measure(folder: Path, wheels: Path, steps: Iterator[int]) -> Times:
     """Install once and snapshot three times, in a folder that is removed afterwards."""
     folder.mkdir()
     cache = LayerCache(folder / "cache")
-    first, changed = (_request(folder, next(steps)) for _ in range(2))
+    first, changed = (science_request(folder, next(steps)) for _ in range(2))
     pip = _install(folder / "venv", wheels)
-    cold, image = _build(first, folder / "cold", cache)
-    warm, again = _build(first, folder / "warm", cache)
-    code, other = _build(changed, folder / "code", cache)
+    cold, image = built(first, folder / "cold", cache)
+    warm, again = built(first, folder / "warm", cache)
+    code, other = built(changed, folder / "code", cache)
     assert image.digest == again.digest, "the same cell gives the same image"
     assert [x.was_cached for x in other.layers].count(False) == 1, "only the code's layer is new"
     shutil.rmtree(folder)
     return Times(pip=pip, cold=cold, warm=warm, code=code)
 
 
-def _build(request: SnapshotRequest, into: Path, cache: LayerCache) -> tuple[float, BuiltImage]:
+def built(request: SnapshotRequest, into: Path, cache: LayerCache) -> tuple[float, BuiltImage]:
+    """Return the seconds that a snapshot took, and the snapshot."""
     since = time.perf_counter()
     image = build_image(request, into, cache=cache)
     return time.perf_counter() - since, image
 
 
-def _request(folder: Path, step: int) -> SnapshotRequest:
+def science_request(folder: Path, step: int) -> SnapshotRequest:
     """Return what a cell asks for; its functions belong to ``__main__``, as in a notebook."""
     text = _CELL.format(step=step)
     path = folder / f"cell_{step}.py"
@@ -107,7 +108,7 @@ def _request(folder: Path, step: int) -> SnapshotRequest:
 
 def _requirements(folder: Path, step: int) -> list[str]:
     """Return the distributions of the image as pip names them; a Dockerfile would need them all."""
-    plan = plan_snapshot(_request(folder, step), cache=LayerCache(folder / "plan"))
+    plan = plan_snapshot(science_request(folder, step), cache=LayerCache(folder / "plan"))
     return [f"{name}=={version}" for name, version in plan.distributions if name != _OURSELVES]
 
 

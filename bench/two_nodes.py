@@ -1,7 +1,7 @@
 """Two nodes over real sockets on the loopback: one that serves, and one that asks."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ from lc_node.adapters.zmq_sockets import transport_keys_of
 from lc_node.adapters.zmq_transport import TransportSettings, ZmqTransport
 from lc_node.chain.crypto import sha256
 from lc_node.chain.types import ByteCount, ChainId, Digest, Height, PublicKey
+from lc_node.ports.stores import BlobStore
 from lc_node.ports.transport import PeerAddress, TransportKey
 from lc_node.runtime.answers import Answers
 from lc_node.runtime.network import Network, Verdict
@@ -60,9 +61,16 @@ async def two_nodes(
 ) -> AsyncIterator[Network]:
     """Yield the asking node's network, connected to one that answers."""
     server, asker = (FileKeystore(sha256(name)) for name in (b"server", b"asker"))
+    stores = (
+        DirectoryBlobStore(folder / name, bytes_max=ByteCount(2**20))
+        for name in ("server", "asker")
+    )
     async with (
-        _node(server, folder / "server", answers, heights[0]) as (_, port),
-        _node(asker, folder / "asker", Answers({}), heights[1], (server, port)) as (network, _),
+        running_node(server, next(stores), answers, heights[0]) as (_, port),
+        running_node(asker, next(stores), Answers({}), heights[1], [_address(server, port)]) as (
+            network,
+            _,
+        ),
     ):
         while not network.connected:  # noqa: ASYNC110  # nobody signals it
             await asyncio.sleep(0.005)
@@ -70,16 +78,16 @@ async def two_nodes(
 
 
 @asynccontextmanager
-async def _node(
+async def running_node(
     who: FileKeystore,
-    folder: Path,
+    blobs: BlobStore,
     answers: Answers,
     height: Callable[[], Height],
-    to: tuple[FileKeystore, int] | None = None,
+    peers: Sequence[PeerAddress] = (),
 ) -> AsyncIterator[tuple[Network, int]]:
-    transport = ZmqTransport(_settings(who, to), SystemClock())
+    """Run the part of a node that talks with peers; yield it and its port."""
+    transport = ZmqTransport(_settings(who, peers), SystemClock())
     transport.open()
-    blobs = DirectoryBlobStore(folder, bytes_max=ByteCount(2**20))
     network = Network(
         me=who.public_key,
         transport=transport,
@@ -100,13 +108,12 @@ async def _node(
         transport.close()
 
 
-def _settings(who: FileKeystore, to: tuple[FileKeystore, int] | None) -> TransportSettings:
-    peers: tuple[PeerAddress, ...] = ()
-    if to is not None:
-        key = TransportKey(to[0].transport_public)
-        peers = (
-            PeerAddress(public_key=to[0].public_key, transport_key=key, host=_HOST, port=to[1]),
-        )
+def _address(who: FileKeystore, port: int) -> PeerAddress:
+    key = TransportKey(who.transport_public)
+    return PeerAddress(public_key=who.public_key, transport_key=key, host=_HOST, port=port)
+
+
+def _settings(who: FileKeystore, peers: Sequence[PeerAddress]) -> TransportSettings:
     return TransportSettings(
         chain_id=CHAIN,
         signer=who,

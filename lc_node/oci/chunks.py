@@ -9,7 +9,7 @@ from lc_node.merkle import leaf_hash, tree_root
 CHUNK_BYTES: Final = 1024 * 1024
 
 
-def chunk_digest(chunk: bytes) -> bytes:
+def chunk_digest(chunk: bytes | memoryview) -> bytes:
     """Return a chunk's SHA-256."""
     return hashlib.sha256(chunk).digest()
 
