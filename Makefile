@@ -47,7 +47,7 @@ demo: setup ## seven nodes on this machine train a notebook's job and ban a liar
 
 .PHONY: test
 test: setup network registry browser pythons lint ## everything that must hold: lint, types, contracts, tests, coverage of the pure packages
-	@scripts/with-docker $(PYTEST) -n 2 --dist loadgroup -m "not soak" --cov --cov-report=term --durations=8
+	@scripts/with-docker $(PYTEST) -n 3 --dist loadgroup -m "not soak" --cov --cov-report=term --durations=8
 
 .PHONY: lint
 lint: $(READY) ## style, types, import contracts, dead code, spelling

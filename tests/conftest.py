@@ -45,6 +45,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Togethe
     return TogetherScheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Measure coverage by the tests of the pure packages alone.
+
+    A pure package is covered by its own tests, or it is not; and to trace the simulator's takes three times as
+    long as to run it.
+    """
+    for item in items:
+        if not item.nodeid.startswith(PURE):
+            item.add_marker(pytest.mark.no_cover)
+
+
 @pytest.fixture(autouse=True)
 def _no_network_in_the_core(request: pytest.FixtureRequest) -> None:
     """Take the sockets away from tests of the pure packages."""

@@ -1,4 +1,4 @@
-"""Which tests a parallel run keeps together, by their files.
+"""Which tests a parallel run keeps together, by their files, and with which it begins.
 
 The mark ``xdist_group`` does nothing under pytest 9.2: github.com/pytest-dev/pytest-xdist/issues/1386.
 """
@@ -6,30 +6,52 @@ The mark ``xdist_group`` does nothing under pytest 9.2: github.com/pytest-dev/py
 from typing import Final
 
 from xdist.scheduler.loadscope import LoadScopeScheduling
+from xdist.workermanage import WorkerController
+
+JOBS: Final = "whole graphs that do jobs"
+OTHERS: Final = "whole graphs in networks, and all others"
+SNAPSHOTS: Final = "Pythons of every kind as images"
+FIRST: Final = (JOBS, OTHERS, SNAPSHOTS)
+"""What takes longest. Graphs mostly wait for clocks, and leave the processors to the third worker's tests."""
 
 TOGETHER: Final = {
-    "tests/e2e/test_demo.py": "graphs",
-    "tests/e2e/test_kills.py": "graphs",
-    "tests/e2e/test_pickle_liar.py": "graphs",
-    "tests/adapters/test_mdns.py": "room",
-    "tests/jupyter/test_kernel.py": "kernel",
-    "tests/jupyter/snapshots/test_environments.py": "snapshots",
-    "tests/jupyter/snapshots/test_projects.py": "snapshots",
+    "tests/e2e/test_demo.py": JOBS,
+    "tests/e2e/test_kills.py": JOBS,
+    "tests/e2e/test_light_client.py": JOBS,
+    "tests/e2e/test_pickle_liar.py": JOBS,
+    "tests/e2e/test_plain_programs.py": JOBS,
+    "tests/e2e/test_finding.py": OTHERS,
+    "tests/e2e/test_large_models.py": OTHERS,
+    "tests/e2e/test_private_graph.py": OTHERS,
+    "tests/e2e/test_registry_job.py": OTHERS,
+    "tests/e2e/test_snapshot_join.py": OTHERS,
+    "tests/jupyter/test_real_node.py": OTHERS,
+    "tests/notebooks/test_examples.py": OTHERS,
+    "tests/net/test_faults.py": OTHERS,
+    "tests/net/test_joining.py": OTHERS,
+    "tests/net/test_storm.py": OTHERS,
+    "tests/net/test_wires.py": OTHERS,
+    "tests/jupyter/snapshots/test_environments.py": SNAPSHOTS,
+    "tests/jupyter/snapshots/test_projects.py": SNAPSHOTS,
     "tests/e2e/test_refusals.py": "nodes",
     "tests/e2e/test_cannot_start.py": "nodes",
     "tests/e2e/test_full_disk.py": "nodes",
     "tests/net/test_lan.py": "lan",
-    "tests/net/test_faults.py": "graphs",
-    "tests/net/test_joining.py": "graphs",
     "tests/net/test_multicast.py": "lan",
-    "tests/net/test_storm.py": "graphs",
-    "tests/net/test_wires.py": "graphs",
 }
-"""Two whole graphs at once would starve each other; and what a module has started serves all its tests."""
+"""Of whole graphs two at once are enough: more would starve each other."""
 
 
 class TogetherScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
-    """Sends tests that belong together to one worker, and any other to whichever is free."""
+    """Sends tests that belong together to one worker: what a module has started serves all its tests."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return TOGETHER.get(nodeid.partition("::")[0], nodeid)
+        file = nodeid.partition("::")[0]
+        return TOGETHER.get(file, file)
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        """Begin with what takes longest, so that nobody waits for it alone at the end."""
+        for scope in reversed(FIRST):
+            if scope in self.workqueue:
+                self.workqueue.move_to_end(scope, last=False)
+        super()._assign_work_unit(node)

@@ -11,7 +11,6 @@ import pytest
 
 from lc_jupyter.packaging.capture import Capture, capture
 from lc_jupyter.packaging.errors import CapturedTooLarge, UnpicklableCapture
-from lc_node.oci.secret_scan import scan_text, scan_value
 from tests.jupyter.cells import Function, run_cell
 
 PLAIN = """
@@ -171,41 +170,6 @@ def test_a_key_written_inside_a_function_is_found() -> None:
     found = captured(f"def train(t): return 'hf_{'a' * 34}'").findings
 
     assert ("train", "Hugging Face token") in found
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("DB_PASSWORD", "hunter22"),
-        ("SERVICE_TOKEN", "0f9a8b7c6d5e4f3a2b1c"),
-        ("api_key", b"0123456789"),
-        ("x", "-----BEGIN RSA PRIVATE KEY-----"),
-        ("x", ["https://me:word@example.org/"]),
-        ("x", "ghp_" + "a" * 36),
-    ],
-)
-def test_what_looks_secret_is_found(name: str, value: object) -> None:
-    assert list(scan_value(name, value))
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("tokens", 5),
-        ("pad_token", "<pad>"),
-        ("first_token", "international"),
-        ("tokens", ["international", "understanding"]),
-        ("tokenizer", "bert-base-uncased"),
-        ("url", "https://example.org/a?b=c"),
-        ("secretary", "a person in an office"),
-    ],
-)
-def test_what_only_resembles_a_secret_passes(name: str, value: object) -> None:
-    assert not list(scan_value(name, value))
-
-
-def test_a_secret_assigned_in_a_file_is_found() -> None:
-    assert list(scan_text("settings.py", "PASSWORD = 'open sesame'\n"))
 
 
 def test_a_module_made_by_hand_goes_by_value() -> None:
