@@ -16,6 +16,7 @@ FIRST: Final = (JOBS, OTHERS, SNAPSHOTS)
 
 TOGETHER: Final = {
     "tests/e2e/test_demo.py": JOBS,
+    "tests/e2e/test_docker_job.py": JOBS,
     "tests/e2e/test_kills.py": JOBS,
     "tests/e2e/test_light_client.py": JOBS,
     "tests/e2e/test_pickle_liar.py": JOBS,

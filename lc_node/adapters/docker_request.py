@@ -14,6 +14,7 @@ from lc_node.adapters.sandbox_policy import (
     OPEN_FILES,
     SECRETS,
     SHM_BYTES,
+    SHM_INODES,
     cpu_seconds_max,
     file_bytes_max,
     safe_input_name,
@@ -30,12 +31,14 @@ _NANOCPUS: Final = 1_000_000
 """Of one thousandth of a processor."""
 
 _HIDDEN: Final = (
-    "/sys",
+    *("/sys", "/dev/mqueue", "/etc/resolv.conf"),
     *(f"/proc/{name}" for name in SECRETS),
     *("/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/latency_stats", "/proc/scsi"),
     *("/proc/sched_debug", "/proc/timer_stats", "/proc/interrupts"),
 )
-_READ_ONLY: Final = tuple(f"/proc/{name}" for name in ("bus", "fs", "irq", "sys", "sysrq-trigger"))
+_READ_ONLY: Final = tuple(
+    f"/proc/{name}" for name in ("bus", "fs", "irq", "pressure", "sys", "sysrq-trigger")
+)
 
 
 def container_words(
@@ -89,8 +92,7 @@ def _host_config(
         read_only=True,
         cap_drop=["ALL"],
         security_opt=["no-new-privileges:true", f"seccomp={seccomp}"],
-        ipc_mode="private",
-        shm_size=SHM_BYTES,
+        ipc_mode="none",  # a namespace of its own, but without a /dev/shm whose files nobody counts
         pids_limit=limits.pids + docker_init.PROCESSES,
         mem_limit=limits.memory_bytes,
         memswap_limit=limits.memory_bytes,
@@ -99,7 +101,7 @@ def _host_config(
         oom_score_adj=500,
         ulimits=list(_ulimits(request)),
         log_config=LogConfig(type="none"),
-        tmpfs=_scratch(request),
+        tmpfs=_memory_folders(request),
         mounts=list(_mounts(request, tree)),
         device_requests=_gpus(request),
         runtime=runtime or None,
@@ -125,12 +127,13 @@ def _ulimits(request: RunRequest) -> Iterator[Ulimit]:
         yield Ulimit(name=name, soft=value, hard=value)
 
 
-def _scratch(request: RunRequest) -> dict[str, str]:
-    """Return /tmp, where it is not the folder that ``take`` reads from."""
-    if request.layout is Layout.TMP:
-        return {}
-    options = _tmpfs_options(request.limits.scratch_bytes, request.limits.inodes)
-    return {"/tmp": f"rw,{options}"}  # noqa: S108 - the job's
+def _memory_folders(request: RunRequest) -> dict[str, str]:
+    """Return /dev/shm, and /tmp where it is not the folder that ``take`` reads from."""
+    found = {"/dev/shm": f"rw,{_tmpfs_options(SHM_BYTES, SHM_INODES)}"}  # noqa: S108 - the job's
+    if request.layout is not Layout.TMP:
+        options = _tmpfs_options(request.limits.scratch_bytes, request.limits.inodes)
+        found["/tmp"] = f"rw,{options}"  # noqa: S108 - the job's
+    return found
 
 
 def _tmpfs_options(size: int, inodes: int) -> str:

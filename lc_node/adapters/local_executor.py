@@ -18,14 +18,14 @@ class LocalExecutor:
         self._problem = "the sandbox has not been probed yet"
 
     async def start(self) -> None:
-        """Remove leftovers, and see what the sandbox enforces.
+        """See what the sandbox enforces, and remove what an earlier life of this node has left in it.
 
         Raises:
             SandboxUnavailable: nothing can be isolated; the message names the remedy.
         """
         try:
-            await self.sandbox.reap()
             self._capabilities, self._problem = await self.sandbox.probe(), ""
+            await self.sandbox.reap()
         except SandboxUnavailable as error:
             self._problem = str(error)
             raise

@@ -52,7 +52,6 @@ def peers(home: Path | None, *, as_json: bool) -> None:
 
 
 def _status_pairs(answer: schema.Status) -> tuple[tuple[str, str], ...]:
-    sandbox = answer.sandbox
     return (
         ("address", answer.address),
         ("chain", answer.chain_id),
@@ -65,9 +64,15 @@ def _status_pairs(answer: schema.Status) -> tuple[tuple[str, str], ...]:
         ("validator", "yes" if answer.is_validator else ""),
         ("banned", "yes: this key can do nothing any more" if answer.is_banned else ""),
         ("takes jobs", _takes_jobs(answer)),
-        ("sandbox", f"{sandbox.engine} {sandbox.version}" if sandbox.engine else sandbox.problem),
+        ("sandbox", _sandbox_text(answer.sandbox)),
         ("open jobs", str(answer.jobs_open)),
     )
+
+
+def _sandbox_text(sandbox: schema.SandboxState) -> str:
+    if not sandbox.engine:
+        return sandbox.problem
+    return f"{sandbox.engine} {sandbox.version}: {', '.join(sandbox.enforced)}"
 
 
 def _takes_jobs(answer: schema.Status) -> str:

@@ -202,5 +202,5 @@ class Sandbox(Protocol):
         ...
 
     async def reap(self) -> None:
-        """Remove what an earlier life of this node left behind; for the start, before the first run."""
+        """Remove what an earlier life of this node left behind; for the start, before the first job."""
         ...

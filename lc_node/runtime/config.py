@@ -199,8 +199,12 @@ class ImagesConfig(Section):
 class SandboxConfig(Section):
     """What isolates strangers' code."""
 
-    engine: Literal["auto", "bubblewrap"] = "auto"
-    """auto: the first that works here; so far there is one."""
+    engine: Literal["auto", "bubblewrap", "docker"] = "auto"
+    """auto: bubblewrap if it can bound memory hard, else docker if that works, else bubblewrap as it is."""
+    host: Annotated[str, msgspec.Meta(pattern=r"^(unix:///[^ ]+)?$")] = ""
+    """Where docker's engine listens; empty: where DOCKER_HOST says, or at unix:///var/run/docker.sock."""
+    runtime: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
+    """Which of the engine's runtimes; empty: its default."""
 
 
 class DaskConfig(Section):
@@ -270,7 +274,14 @@ def read_config(path: Path) -> Config:
     _validate_storage(path, config.storage)
     _validate_images(path, config.images)
     _validate_work(path, config.work)
+    _validate_sandbox(path, config.sandbox)
     return config
+
+
+def _validate_sandbox(path: Path, sandbox: SandboxConfig) -> None:
+    """Refuse a runtime that would be left out silently where another sandbox is chosen."""
+    if sandbox.runtime and sandbox.engine != "docker":
+        raise BadConfig(path, '`runtime` is one of docker\'s: set `engine = "docker"` with it')
 
 
 def _validate_work(path: Path, work: WorkConfig) -> None:

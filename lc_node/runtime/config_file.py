@@ -87,8 +87,13 @@ DEFAULT_CONFIG_TEXT: Final = """\
 
 # What isolates strangers' code.
 [sandbox]
-# "auto": the first that works here; or "bubblewrap".
+# "auto": bubblewrap if it can bound memory hard, else docker if that works, else bubblewrap with soft limits;
+# or "bubblewrap", or "docker". `lc-node doctor` says what each of them enforces here.
 #: engine = "auto"
+# Where docker's engine listens, such as "unix:///run/user/1000/docker.sock"; empty: where DOCKER_HOST says, or the usual place.
+#: host = ""
+# Which of the engine's runtimes, as in its daemon.json; empty: its default. Only with engine = "docker".
+#: runtime = ""
 
 # How a Dask cluster is used, if `executor` in [work] names one.
 [dask]

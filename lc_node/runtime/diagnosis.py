@@ -1,5 +1,6 @@
 """What ``lc-node doctor`` looks at before a node is started."""
 
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -7,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from lc_node.chain.errors import LearningChainError
-from lc_node.ports.sandbox import Enforced, SandboxUnavailable
+from lc_node.ports.sandbox import Capabilities, Enforced, SandboxUnavailable
+from lc_node.runtime.config import SandboxConfig
 from lc_node.runtime.home import Home
+from lc_node.runtime.sandboxes import BUBBLEWRAP, ChosenSandbox
 
 _DISK_WANTED: Final = 5 * 1024**3
 
@@ -35,23 +37,56 @@ class Diagnosis:
 
 
 async def diagnose(home: Home | None) -> Diagnosis:
-    """Look at the sandbox and, if a home is given, at what it holds."""
-    sandbox = await _sandbox()
-    checks = (sandbox,) if home is None else (sandbox, *_home(home))
+    """Look at the sandbox; if a home is given, at each that could be one, and at what the home holds."""
+    config = SandboxConfig() if home is None else _sandbox_config(home)
+    with tempfile.TemporaryDirectory(prefix="lc-doctor-") as disks:
+        chosen = ChosenSandbox(config, f"doctor-{secrets.token_hex(4)}", disks=Path(disks))
+        sandbox = await _sandbox(chosen)
+        engines = () if home is None else await _engines(chosen)
+    checks = (sandbox,) if home is None else (sandbox, *engines, *_home(home))
     return Diagnosis(checks=checks, sandbox_problem="" if sandbox.is_fine else sandbox.text)
 
 
-async def _sandbox() -> Finding:
-    with tempfile.TemporaryDirectory(prefix="lc-doctor-") as disks:
-        try:
-            found = await BubblewrapSandbox("doctor", disks=Path(disks)).probe()
-        except SandboxUnavailable as error:
-            return Finding(name="sandbox", is_fine=False, text=str(error))
+async def _sandbox(chosen: ChosenSandbox) -> Finding:
+    try:
+        found = await chosen.probe()
+    except SandboxUnavailable as error:
+        return Finding(name="sandbox", is_fine=False, text=str(error))
+    return Finding(name="sandbox", is_fine=True, text=_enforces(found))
+
+
+async def _engines(chosen: ChosenSandbox) -> tuple[Finding, ...]:
+    """Say of each sandbox what it would do; one that does not work is no problem while another does."""
+    return tuple(
+        Finding(
+            name=f"sandbox {tried.name}",
+            is_fine=True,
+            text=tried.problem if tried.capabilities is None else _enforces(tried.capabilities),
+        )
+        for tried in await chosen.try_all()
+    )
+
+
+def _enforces(found: Capabilities) -> str:
     enforced = ", ".join(sorted(str(one) for one in found.enforced))
     text = f"{found.engine} {found.version} enforces {enforced}"
+    if Enforced.MEMORY_HARD not in found.enforced:
+        text += (
+            "; memory is bounded by looking often only: run as root, or let this user use docker"
+        )
     if Enforced.OUT_ON_DISK not in found.enforced:
-        text += "; large outputs lie in memory: only root can mount disks for them (mke2fs, /dev/loop-control)"
-    return Finding(name="sandbox", is_fine=True, text=text)
+        text += "; large outputs lie in memory"
+        if found.engine == BUBBLEWRAP:
+            text += ": only root can mount disks for them (mke2fs, /dev/loop-control)"
+    return text
+
+
+def _sandbox_config(home: Home) -> SandboxConfig:
+    """Return the owner's wishes; settings that cannot be read are a finding of their own."""
+    try:
+        return home.config().sandbox
+    except LearningChainError:
+        return SandboxConfig()
 
 
 def _home(home: Home) -> tuple[Finding, ...]:

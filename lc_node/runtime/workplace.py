@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Final
 
-from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from lc_node.adapters.local_executor import LocalExecutor
 from lc_node.adapters.oci_image import OciImageStore
 from lc_node.chain.errors import LearningChainError
@@ -16,6 +15,7 @@ from lc_node.ports.surroundings import Surroundings
 from lc_node.runtime.config import LOCAL, Config
 from lc_node.runtime.home import Home
 from lc_node.runtime.measured_sandbox import MeasuredSandbox
+from lc_node.runtime.sandboxes import ChosenSandbox
 from lc_node.worker.policy import Circumstances
 
 _IMAGES_SHARE: Final = 2
@@ -47,7 +47,7 @@ class Workplace:
             cache_bytes_max=ByteCount(_IMAGES_SHARE * config.storage.blobs_bytes_max),
         )
         if config.work.executor == LOCAL:
-            sandbox = BubblewrapSandbox(node.hex()[:16], disks=home.outputs_path)
+            sandbox = ChosenSandbox(config.sandbox, node.hex()[:16], disks=home.outputs_path)
             self._executor: Executor = LocalExecutor(sandbox, images)
         else:
             self._executor = _dask(config, images, blobs)

@@ -116,7 +116,7 @@ async def test_the_engine_is_told_every_limit(
     assert config["Memory"] == config["MemorySwap"] == LIMITS.memory_bytes
     assert config["NanoCpus"] == 10**9
     assert config["PidsLimit"] == LIMITS.pids + 2
-    assert config["IpcMode"] == "private"
+    assert config["IpcMode"] == "none"
     assert config["PidMode"] == config["UTSMode"] == ""
     assert not config["Devices"]
     assert config["LogConfig"]["Type"] == "none"

@@ -99,7 +99,8 @@ CALLS = {
 async def test_a_call_that_no_training_needs_is_refused(workshop: Workshop, name: str) -> None:
     found = await findings(workshop, "calls", CALLS)
 
-    assert found[name] in {"EPERM", "ENOSYS"}
+    # An engine's filter, which libseccomp compiles, takes x32 for another architecture's and kills.
+    assert found[name] in {"EPERM", "ENOSYS", "SIGSYS"}
 
 
 async def test_no_socket_is_made_of_any_other_family(workshop: Workshop) -> None:

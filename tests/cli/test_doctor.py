@@ -18,7 +18,9 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def probe(_self: BubblewrapSandbox) -> Capabilities:
         return Capabilities(
-            engine="bubblewrap", version="1", enforced=frozenset({Enforced.NAMESPACES})
+            engine="bubblewrap",
+            version="1",
+            enforced=frozenset({Enforced.NAMESPACES, Enforced.MEMORY_HARD}),
         )
 
     monkeypatch.setattr(BubblewrapSandbox, "probe", probe)
@@ -32,7 +34,7 @@ def test_an_empty_home_lacks_key_and_genesis(
     said = capsys.readouterr().out
     assert "PROBLEM key" in said
     assert "PROBLEM genesis" in said
-    assert "ok      sandbox: bubblewrap 1 enforces namespaces" in said
+    assert "ok      sandbox: bubblewrap 1 enforces memory_hard, namespaces" in said
 
 
 def test_a_key_that_is_gone_is_noticed_though_its_identity_is_there(
@@ -81,7 +83,7 @@ def test_without_a_sandbox_the_exit_code_and_the_remedy_say_so(
     monkeypatch.setattr(BubblewrapSandbox, "probe", probe)
 
     assert run(["doctor", "--sandbox"]) == Exit.NO_SANDBOX
-    assert "PROBLEM sandbox: install bubblewrap" in capsys.readouterr().out
+    assert "PROBLEM sandbox: bubblewrap: install bubblewrap" in capsys.readouterr().out
 
 
 def test_scripts_are_answered_by_the_exit_code_alone(capsys: pytest.CaptureFixture[str]) -> None:

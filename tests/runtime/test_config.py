@@ -75,11 +75,24 @@ def test_a_peer_is_read(path: Path) -> None:
         ("[storage]\nblob_bytes_max = 5", r"did you mean `blobs_bytes_max`"),
         ("[network]\nport = 70000", r"`\$.network.port`"),
         ('[sandbox]\nengine = "none"', r"`\$.sandbox.engine`"),
+        ('[sandbox]\nruntime = "runsc"', 'set `engine = "docker"` with it'),
+        ('[sandbox]\nhost = "tcp://192.0.2.7"', r"`\$.sandbox.host`"),
         (PEER.replace("lc1", "lc2"), r"peer 192\.0\.2\.7:4040: not an address"),
         ('[work]\nallow = ["lc1x"]', "work: not an address"),
         ('[work]\nhours = ["at night"]', "write them as in 22:00-07:30"),
     ],
-    ids=["no TOML", "section", "key", "range", "choice", "address", "submitter", "hours"],
+    ids=[
+        "no TOML",
+        "section",
+        "key",
+        "range",
+        "choice",
+        "runtime",
+        "engine",
+        "address",
+        "submitter",
+        "hours",
+    ],
 )
 def test_what_cannot_be_meant_is_refused_by_name(path: Path, text: str, why: str) -> None:
     path.write_text(text)
