@@ -37,7 +37,7 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _CREATED: Final = frozenset(
     {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.ACCEPTED, HTTPStatus.PARTIAL_CONTENT}
 )
-_RETRY_AFTER_MAX: Final = 60
+_RETRY_AFTER_MAX: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,12 @@ from lc_node.chain.transactions import ImageReference
 from lc_node.chain.types import ByteCount, Digest
 from lc_node.oci.manifest import MANIFEST_BYTES_MAX, MalformedImage
 from lc_node.oci.references import BadReference, Reference, parse_reference
+from lc_node.ports.clock import Clock
 from lc_node.ports.images import BlobReference, ImageRefused
 from lc_node.ports.registry import Registry, RegistryError
 from lc_node.ports.stores import BlobStore, Naming
 from lc_node.runtime.blob_exchange import BlobUnavailable
+from lc_node.runtime.registry_rests import RegistryRests
 
 Progress: TypeAlias = Callable[[ByteCount, ByteCount], None]
 """Told bytes here and bytes in all."""
@@ -51,13 +53,20 @@ class ImageFetcher:
     """Tries one source after the other; whatever they send is kept only under its digest."""
 
     def __init__(
-        self, blobs: BlobStore, graph: Fetcher, registry: Registry | None, *, anonymous: bool
+        self,
+        blobs: BlobStore,
+        graph: Fetcher,
+        registry: Registry | None,
+        clock: Clock,
+        *,
+        anonymous: bool,
     ) -> None:
         """Fetch into ``blobs``; without a registry from the graph alone."""
         self._blobs = blobs
         self._graph = graph
         self._registry = registry
         self._anonymous = anonymous
+        self._rests = RegistryRests(clock)
         self._locks: Final[weakref.WeakValueDictionary[Digest, asyncio.Lock]] = (
             weakref.WeakValueDictionary()
         )
@@ -106,7 +115,9 @@ class ImageFetcher:
         async with lock:  # two jobs may share a layer
             if (path := self._blobs.path_of(blob.digest)) is not None:
                 return path
-            registries: list[Source] = [partial(at, each) for each in self._allowed(image)]
+            registries: list[Source] = [
+                partial(self._asked, each, at) for each in self._allowed(image)
+            ]
             sources = [from_graph, *registries] if image.on_graph else [*registries, from_graph]
             return await _tried(blob.digest, sources)
 
@@ -127,6 +138,19 @@ class ImageFetcher:
                     Reference(host=named.host, name=named.name, tag=named.tag, digest=digest)
                 )
         return found
+
+    async def _asked(
+        self, reference: Reference, at: Callable[[Reference], Awaitable[Path]]
+    ) -> Path:
+        """Ask a registry, unless it has failed lately."""
+        self._rests.validate(reference)
+        try:
+            path = await at(reference)
+        except RegistryError:
+            self._rests.failed(reference)
+            raise
+        self._rests.succeeded(reference)
+        return path
 
     async def _manifest_at(self, reference: Reference) -> Path:
         assert self._registry is not None, "only its references are tried"

@@ -61,6 +61,7 @@ class Workshop:
             tools.blobs,
             tools.fetcher,
             tools.registry,
+            tools.clock,
             anonymous=not tools.is_known_to_registries,
         )
 

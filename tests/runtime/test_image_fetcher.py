@@ -15,10 +15,11 @@ from lc_node.chain.types import ByteCount, Digest
 from lc_node.ports.images import BlobReference, ImageRefused
 from lc_node.runtime.blob_exchange import BlobUnavailable
 from lc_node.runtime.image_fetcher import ImageFetcher, ImageUnavailable
-from tests.adapters.registries import needs_registry, running
+from tests.adapters.registries import BadLine, needs_registry, running
 from tests.adapters.sketches import Sketch, index_of, sketch, write_layout
 from tests.adapters.skopeo import copy, needs_skopeo
 from tests.fakes import Graph
+from tests.runtime.bench import HandClock
 
 pytestmark = [needs_registry, needs_skopeo]
 IMAGE = sketch(b"one", b"two")
@@ -44,7 +45,8 @@ class Node:
         self.store = DirectoryBlobStore(self.folder / "blobs", bytes_max=ByteCount(10**7))
         self.graph = Graph(self.store, self.folder)
         client = RegistryClient(hosts=Hosts.of(self.listed), machine="x86_64", pause_seconds=0.001)
-        self.sources = ImageFetcher(self.store, self.graph, client, anonymous=True)
+        self.clock = HandClock()
+        self.sources = ImageFetcher(self.store, self.graph, client, self.clock, anonymous=True)
         self.told: list[tuple[int, int]] = []
 
     async def bring(self, image: ImageReference, sketched: Sketch = IMAGE) -> None:
@@ -146,6 +148,37 @@ async def test_all_that_was_tried_is_told(registry: str, tmp_path: Path) -> None
 
     with pytest.raises(ImageUnavailable, match=r"no such image, .*; nobody has it"):
         await node.sources.manifest(named(f"{registry}/nothing:1"))
+
+
+async def test_a_registry_that_failed_is_asked_again_later_and_later(
+    registry: str, tmp_path: Path
+) -> None:
+    line = BadLine(registry, [])
+    async with line.running() as host:
+        node = Node(tmp_path, (f"http://{host}",))
+        asked = []
+        for _ in range(4):
+            for _ in range(3):
+                with pytest.raises(ImageUnavailable):
+                    await node.sources.manifest(named(f"{host}/nothing:1"))
+            asked.append(len(line.heads))
+            node.clock.time += 11_000
+
+    # Three looks each at 0, 11, 22 and 33 s; the rests were of 5, 10 and 20 s.
+    assert asked == [1, 2, 3, 3]
+
+
+async def test_a_registry_that_rests_says_so_and_hinders_no_other(
+    registry: str, tmp_path: Path
+) -> None:
+    node = Node(tmp_path, (f"http://{registry}",))
+    lost = named(f"{registry}/nothing:1")
+    with pytest.raises(ImageUnavailable):
+        await node.sources.manifest(lost)
+
+    with pytest.raises(ImageUnavailable, match="is asked again in 5 s; nobody has it"):
+        await node.sources.manifest(lost)
+    await node.bring(named(f"{registry}/nothing:1", f"{registry}/line:1"))
 
 
 async def test_the_digest_of_several_images_is_refused(registry: str, tmp_path: Path) -> None:
