@@ -32,7 +32,9 @@ CONNECT_SECONDS: Final = 30.0
 SILENT_SECONDS: Final = 60.0
 """So long may a registry say nothing at all."""
 
-BUFFER_BYTES: Final = 1024 * 1024
+BUFFER_BYTES: Final = 128 * 1024
+"""Read ahead at most twice of this: what is read and not yet taken is lost when a connection breaks."""
+
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _CREATED: Final = frozenset(
     {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.ACCEPTED, HTTPStatus.PARTIAL_CONTENT}

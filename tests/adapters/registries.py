@@ -33,6 +33,7 @@ needs_registry = pytest.mark.skipif(
 USER, PASSWORD = "ali", "open sesame"
 HTPASSWD = "ali:$2b$04$ot0isQpV1rY6mY08R2vATuuRnAvUa4cg5XVq6NhaDdZ8OPdz7bIP2\n"
 Answer: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_STARTS = 3
 SERVICE, ISSUER = "the registry", "the doorman"
 
 
@@ -45,9 +46,24 @@ def free_port() -> int:
 @contextmanager
 def running(folder: Path, auth: dict[str, object] | None = None) -> Iterator[str]:
     """Run a registry and yield its host and port."""
-    assert DOCKER_REGISTRY is not None, "scripts/ensure-registry installs it"
-    host = f"127.0.0.1:{free_port()}"
     folder.mkdir(parents=True, exist_ok=True)
+    for _ in range(_STARTS):
+        host = f"127.0.0.1:{free_port()}"
+        process = _started(folder, host, auth)
+        try:
+            # Another program may have taken the port meanwhile.
+            if _answers(host, process):
+                yield host
+                return
+        finally:
+            process.kill()
+            process.wait()
+    message = f"the registry does not start: {(folder / 'log').read_text()}"
+    raise AssertionError(message)
+
+
+def _started(folder: Path, host: str, auth: dict[str, object] | None) -> "subprocess.Popen[bytes]":
+    assert DOCKER_REGISTRY is not None, "scripts/ensure-registry installs it"
     config = folder / "config.yml"
     # JSON is YAML.
     config.write_text(
@@ -62,29 +78,22 @@ def running(folder: Path, auth: dict[str, object] | None = None) -> Iterator[str
         )
     )
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([DOCKER_REGISTRY, "serve", str(config)], stdout=log, stderr=log)
-    try:
-        _await(host, process)
-        yield host
-    finally:
-        process.kill()
-        process.wait()
+        return subprocess.Popen([DOCKER_REGISTRY, "serve", str(config)], stdout=log, stderr=log)
 
 
-def _await(host: str, process: "subprocess.Popen[bytes]") -> None:
+def _answers(host: str, process: "subprocess.Popen[bytes]") -> bool:
     end = time.monotonic() + 30
     while time.monotonic() < end and process.poll() is None:
         try:
             urllib.request.urlopen(f"http://{host}/v2/", timeout=5).close()  # our own
         except HTTPError as error:
             error.close()
-            return  # it answers, if only to ask who we are
+            return True  # if only to ask who we are
         except (URLError, OSError):
             time.sleep(0.02)
         else:
-            return
-    message = "the registry does not start"
-    raise AssertionError(message)
+            return process.poll() is None
+    return False
 
 
 def passwords(folder: Path) -> dict[str, object]:
@@ -229,6 +238,8 @@ class BadLine:
                     if left == 0:
                         break
                 there.cancel()
+            writer.close()  # what was sent arrives, and nothing more
+            await writer.wait_closed()
         except* OSError:
             pass  # the other side was quicker to hang up
         finally:
