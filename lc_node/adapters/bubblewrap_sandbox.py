@@ -135,7 +135,7 @@ class BubblewrapSandbox:
             SandboxUnavailable: there is no bubblewrap.
         """
         means = self._ready()
-        if request.gpus:
+        if request.gpus or request.gpu_count:
             raise SandboxFailed(NO_GPUS)
         slot = self._lend_slot()
         name = f"{self._life}-{next(self._runs)}"

@@ -44,6 +44,7 @@ class Greeting(Message):
     version: str = ""
     enforced: tuple[str, ...] = ()
     gpus: int = 0
+    gpu_problem: str = ""
 
 
 class Offer(Message):

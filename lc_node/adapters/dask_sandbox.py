@@ -54,8 +54,13 @@ class DaskSandbox:
             *(map(Enforced, greeting.enforced) for greeting in greetings)
         )
         workers = f"{len(greetings)} worker{'s' if len(greetings) > 1 else ''}"
+        problems = [one.gpu_problem for one in greetings if one.gpu_problem]
         return Capabilities(
-            engine=f"dask, {workers}", version=", ".join(engines), enforced=enforced
+            engine=f"dask, {workers}",
+            version=", ".join(engines),
+            enforced=enforced,
+            gpus=sum(one.gpus for one in greetings),
+            gpu_problem=problems[0] if len(problems) == len(greetings) else "",
         )
 
     @contextlib.asynccontextmanager

@@ -37,6 +37,8 @@ from lc_node.adapters.dask_messages import (
 )
 from lc_node.adapters.dask_worker_cache import WorkerCache, claim_folder
 from lc_node.adapters.dask_worker_run import WorkerRun
+from lc_node.adapters.gpu_sandbox import GpuSandbox
+from lc_node.adapters.nvidia_gpus import find_gpus
 from lc_node.chain.errors import LearningChainError
 from lc_node.ports.sandbox import Sandbox, SandboxFailed, SandboxUnavailable
 
@@ -98,9 +100,10 @@ class Host(WorkerPlugin):
         shutil.rmtree(self._folder / "runs", ignore_errors=True)
         self._cache = WorkerCache(self._folder, bytes_max=cache_bytes_max)
         owner = hashlib.sha256(str(self._folder).encode()).hexdigest()[:16]
-        self._sandbox: Sandbox = BubblewrapSandbox(
+        sandbox = BubblewrapSandbox(
             owner, disks=self._folder / "outputs", probe_seconds_max=_PROBE_SECONDS_MAX
         )
+        self._sandbox: Sandbox = GpuSandbox(sandbox, find_gpus)
         self._runs: dict[str, WorkerRun] = {}
 
     async def look(self) -> None:
@@ -117,6 +120,8 @@ class Host(WorkerPlugin):
             engine=found.engine,
             version=found.version,
             enforced=tuple(sorted(found.enforced)),
+            gpus=found.gpus,
+            gpu_problem=found.gpu_problem,
         )
 
     def setup(self, worker: Worker) -> None:

@@ -23,6 +23,10 @@ DEFAULT_HOST: Final = "unix:///var/run/docker.sock"
 API_MIN: Final = (1, 41)
 CALL_SECONDS_MAX: Final = 30
 
+NO_GPUS: Final = "it cannot give GPUs; install nvidia-container-toolkit and restart the engine"
+_NO_DRIVER: Final = "could not select device driver"
+"""What an engine says that is asked for GPUs and has nothing that provides them."""
+
 _LOADED: Final = "Loaded image ID: "
 _ERRORS: Final = (docker.errors.DockerException, OSError)
 """Those of ``requests``, below the package, are errors of the system too."""
@@ -148,7 +152,8 @@ def _failing(what: str) -> Iterator[None]:
     try:
         yield
     except _ERRORS as error:
-        raise SandboxFailed(f"the engine cannot {what}: {_short(error)}") from error
+        why = NO_GPUS if _NO_DRIVER in _short(error) else _short(error)
+        raise SandboxFailed(f"the engine cannot {what}: {why}") from error
 
 
 def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:

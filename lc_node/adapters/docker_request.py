@@ -61,7 +61,7 @@ def container_words(
         labels: by which to find the container again.
 
     Raises:
-        SandboxFailed: an input has an unsafe name.
+        SandboxFailed: an input has an unsafe name, or GPUs that are wanted were not assigned.
     """
     words = docker_init.init_words(
         request.argv, request.environment, is_background=request.is_background
@@ -164,6 +164,8 @@ def _read_only(inside: str, outside: str) -> Mount:
 
 
 def _gpus(request: RunRequest) -> list[DeviceRequest] | None:
+    if len(request.gpus) != request.gpu_count:
+        raise SandboxFailed(f"{request.gpu_count} GPUs are wanted, {len(request.gpus)} assigned")
     if not request.gpus:
         return None
     return [DeviceRequest(device_ids=list(request.gpus), capabilities=[["gpu"]])]

@@ -1,10 +1,14 @@
 """Runs on this machine, in its own sandbox."""
 
 import asyncio
+from typing import Final
 
 from lc_node.chain.transactions import Resources
+from lc_node.chain.types import ByteCount
 from lc_node.ports.images import ImageStore
 from lc_node.ports.sandbox import Capabilities, Sandbox, SandboxUnavailable
+
+_NO_LIMIT: Final = ByteCount(2**62)
 
 
 class LocalExecutor:
@@ -39,8 +43,11 @@ class LocalExecutor:
         return self._problem
 
     def most(self) -> Resources | None:
-        """Return None: what a machine has, its owner's policy says."""
-        return None
+        """Return how many GPUs a run can get; what else a machine has, its owner's policy says."""
+        gpus = 0 if self._capabilities is None else self._capabilities.gpus
+        return Resources(
+            millicpus=1_000_000, memory_bytes=_NO_LIMIT, disk_bytes=_NO_LIMIT, gpus=min(64, gpus)
+        )
 
     async def keep_up(self) -> None:
         """Wait for nothing: this machine is here as long as we are."""

@@ -122,6 +122,17 @@ class Canary:
                 return False
         return ["/lc/out", "ext4"] in [line.split()[1:3] for line in lines]
 
+    async def problem_with(self, gpus: tuple[str, ...]) -> str:
+        """Say why a run cannot have these GPUs; empty if one that has them begins."""
+        with self._at_home():
+            request = self._request(_LIMITS, "r", "/proc/self/status")
+            try:
+                async with self._run(replace(request, gpu_count=len(gpus), gpus=gpus)) as run:
+                    await run.wait()
+            except SandboxFailed as error:
+                return str(error)
+        return ""
+
     @contextmanager
     def _at_home(self) -> Iterator[None]:
         with tempfile.TemporaryDirectory(prefix="lc-canary-") as folder:

@@ -111,6 +111,10 @@ class SandboxState(Part):
     enforced: tuple[str, ...]
     problem: str = ""
     """Why there is none, and the remedy."""
+    gpus: int = 0
+    """How many GPUs there are for jobs; how many are offered, the policy says."""
+    gpu_problem: str = ""
+    """Why there are none."""
 
 
 class Activity(Part):

@@ -65,6 +65,7 @@ def _status_pairs(answer: schema.Status) -> tuple[tuple[str, str], ...]:
         ("banned", "yes: this key can do nothing any more" if answer.is_banned else ""),
         ("takes jobs", _takes_jobs(answer)),
         ("sandbox", _sandbox_text(answer.sandbox)),
+        ("GPUs", _gpus(answer.sandbox) if answer.sandbox.engine else ""),
         ("open jobs", str(answer.jobs_open)),
     )
 
@@ -73,6 +74,10 @@ def _sandbox_text(sandbox: schema.SandboxState) -> str:
     if not sandbox.engine:
         return sandbox.problem
     return f"{sandbox.engine} {sandbox.version}: {', '.join(sandbox.enforced)}"
+
+
+def _gpus(sandbox: schema.SandboxState) -> str:
+    return f"{sandbox.gpus} for jobs" if sandbox.gpus else f"none: {sandbox.gpu_problem}"
 
 
 def _takes_jobs(answer: schema.Status) -> str:

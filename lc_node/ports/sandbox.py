@@ -37,6 +37,10 @@ class Capabilities:
     engine: str
     version: str
     enforced: frozenset[Enforced]
+    gpus: int = 0
+    """How many GPUs there are for runs."""
+    gpu_problem: str = ""
+    """Why there are none, if that is known."""
 
 
 class SandboxUnavailable(LearningChainError):

@@ -124,6 +124,8 @@ class WorkConfig(Section):
     """Disk for the outputs of all running jobs together."""
     gpus: _Natural = 0
     """GPUs for all jobs together."""
+    gpu_ids: tuple[str, ...] = ()
+    """Which, by what `nvidia-smi -L` calls them, or by index: ["GPU-...", "1"]; empty: any."""
     allow: tuple[str, ...] = ()
     """Addresses of the submitters whose jobs are taken; empty: everybody's."""
     deny: tuple[str, ...] = ()

@@ -50,6 +50,8 @@ DEFAULT_CONFIG_TEXT: Final = """\
 #: disk_bytes = 20_000_000_000
 # GPUs for all jobs together.
 #: gpus = 0
+# Which, by what `nvidia-smi -L` calls them, or by index: ["GPU-...", "1"]; empty: any.
+#: gpu_ids = []
 # Addresses of the submitters whose jobs are taken, ["lc1..."]; empty: everybody's.
 #: allow = []
 # Addresses of submitters whose jobs are never taken.

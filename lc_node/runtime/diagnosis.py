@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from lc_node.adapters.gpu_sandbox import GpuSandbox
+from lc_node.adapters.nvidia_gpus import find_gpus
 from lc_node.chain.errors import LearningChainError
 from lc_node.ports.sandbox import Capabilities, Enforced, SandboxUnavailable
 from lc_node.runtime.config import SandboxConfig
@@ -49,10 +51,10 @@ async def diagnose(home: Home | None) -> Diagnosis:
 
 async def _sandbox(chosen: ChosenSandbox) -> Finding:
     try:
-        found = await chosen.probe()
+        found = await GpuSandbox(chosen, find_gpus).probe()
     except SandboxUnavailable as error:
         return Finding(name="sandbox", is_fine=False, text=str(error))
-    return Finding(name="sandbox", is_fine=True, text=_enforces(found))
+    return Finding(name="sandbox", is_fine=True, text=_enforces(found) + _gpus(found))
 
 
 async def _engines(chosen: ChosenSandbox) -> tuple[Finding, ...]:
@@ -87,6 +89,11 @@ def _sandbox_config(home: Home) -> SandboxConfig:
         return home.config().sandbox
     except LearningChainError:
         return SandboxConfig()
+
+
+def _gpus(found: Capabilities) -> str:
+    """Say how many GPUs there are for jobs; that there are none is no problem."""
+    return f"; GPUs for jobs: {found.gpus or f'none ({found.gpu_problem})'}"
 
 
 def _home(home: Home) -> tuple[Finding, ...]:

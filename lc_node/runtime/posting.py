@@ -178,8 +178,18 @@ class Posting:
             fee=schema.MicroCredits(fee),
             balance=schema.MicroCredits(balance),
             balance_after=balance - spec.bounty - fee,
-            note=_note_on(spec),
+            note=" ".join(filter(None, (_note_on(spec), self._note_on_gpus(spec)))),
         )
+
+    def _note_on_gpus(self, spec: JobSpec) -> str:
+        """Return that nobody could judge the job for want of GPUs; empty if somebody could."""
+        needed, ledger = spec.resources, self._with.ledger
+        offers = (
+            offer for _, account in ledger.state.staked_accounts() for offer in account.resources
+        )
+        if not needed.gpus or any(offer.gpus >= needed.gpus for offer in offers):
+            return ""
+        return _NO_GPUS.format(count=needed.gpus)
 
     def _validate_image(self, spec: JobSpec) -> None:
         """Check that this node can hand the whole image on.
@@ -211,6 +221,10 @@ def _note_on(spec: JobSpec) -> str:
     return _UNVERIFIED if spec.model_format.can_execute else ""
 
 
+_NO_GPUS: Final = (
+    "No bonded node of this graph offers {count} GPUs to a job, so that nobody could be drawn to evaluate it: the "
+    "bounty will come back, unless such nodes bond before it expires. Without --gpus it runs on processors."
+)
 _UNGUARDED: Final = (
     "An image of contract stdout/1 says its loss in what it prints, and does not promise to guard itself against a "
     "model that prints in its place, so nobody can vouch for the loss: the label will be 'unverified', whatever the "

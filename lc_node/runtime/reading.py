@@ -210,6 +210,8 @@ class Reading:
             engine=found.engine,
             version=found.version,
             enforced=tuple(sorted(str(one) for one in found.enforced)),
+            gpus=found.gpus,
+            gpu_problem=found.gpu_problem,
         )
 
 

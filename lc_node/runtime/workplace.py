@@ -3,7 +3,9 @@
 from dataclasses import replace
 from typing import Final
 
+from lc_node.adapters.gpu_sandbox import GpuSandbox
 from lc_node.adapters.local_executor import LocalExecutor
+from lc_node.adapters.nvidia_gpus import find_gpus
 from lc_node.adapters.oci_image import OciImageStore
 from lc_node.chain.errors import LearningChainError
 from lc_node.chain.types import ByteCount, PublicKey
@@ -47,7 +49,8 @@ class Workplace:
             cache_bytes_max=ByteCount(_IMAGES_SHARE * config.storage.blobs_bytes_max),
         )
         if config.work.executor == LOCAL:
-            sandbox = ChosenSandbox(config.sandbox, node.hex()[:16], disks=home.outputs_path)
+            chosen = ChosenSandbox(config.sandbox, node.hex()[:16], disks=home.outputs_path)
+            sandbox = GpuSandbox(chosen, find_gpus, wanted=config.work.gpu_ids)
             self._executor: Executor = LocalExecutor(sandbox, images)
         else:
             self._executor = _dask(config, images, blobs)

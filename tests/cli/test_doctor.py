@@ -96,3 +96,13 @@ def test_programs_are_answered_in_json(capsys: pytest.CaptureFixture[str]) -> No
 
     (check,) = json.loads(capsys.readouterr().out)["checks"]
     assert (check["name"], check["is_fine"]) == ("sandbox", True)
+
+
+def test_that_there_is_no_gpu_for_jobs_is_said_and_no_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # a driver's program would be found here
+
+    assert run(["doctor", "--sandbox"]) == Exit.OK
+
+    assert "GPUs for jobs: none (no NVIDIA driver is installed here" in capsys.readouterr().out

@@ -104,6 +104,15 @@ async def test_a_price_needs_no_image(desk: Desk) -> None:
     assert price.note == ""
 
 
+async def test_the_price_of_a_job_with_gpus_says_that_nobody_offers_any(desk: Desk) -> None:
+    resources = schema.Resources(millicpus=1_000, memory_bytes=1 << 28, disk_bytes=1 << 20, gpus=1)
+
+    price = await desk.posting.price(calls.GetPrice(request=request(resources=resources)))
+
+    assert "No bonded node of this graph offers 1 GPUs" in price.note
+    assert "Without --gpus it runs on processors" in price.note
+
+
 async def test_the_price_of_a_pickle_says_that_nobody_can_vouch_for_it(desk: Desk) -> None:
     wish = request(model_format=schema.ModelFormat.PICKLE)
 
