@@ -1,10 +1,11 @@
-"""job.package: a snapshot of a scientific environment, against what a Dockerfile must at least do.
+"""job.package: a snapshot of a scientific environment, against a Dockerfile with ``pip install``.
 
-The yardstick is ``python -m venv`` and ``pip install`` of the very distributions that the image holds,
-from wheels on this disk. A build by Dockerfile does the same, and besides fetches the wheels and the base
-image, and exports the layers: the yardstick is a lower bound of it, and the ratios err against us.
+The yardstick is a build by a real engine where one runs, from wheels and a base image that are at hand. Without an
+engine it is what such a build must at least do: ``python -m venv`` and ``pip install`` of the same wheels.
+Neither fetches anything over the network, as a real build would: the ratios err against us.
 """
 
+import contextlib
 import itertools
 import os
 import runpy
@@ -13,11 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from bench.docker_route import docker_route, find_engine
 from bench.harness import PAIRS_MIN, Measured, NothingMeasured, Target, from_samples
 from lc_jupyter.packaging.gathering import SnapshotRequest
 from lc_jupyter.packaging.image import BuiltImage, build_image
@@ -47,12 +49,18 @@ def evaluate(model):
     return [float(model.coef_[0])]
 """
 
+_NOTHING: Final = "def train(trial): return b''\ndef evaluate(model): return [0.0]\n# {step}\n"
+
+
+Yardstick = Callable[[], float]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
     """Seconds of one pair."""
 
-    pip: float
+    docker: float
+    """Of the yardstick."""
     cold: float
     warm: float
     code: float
@@ -64,28 +72,41 @@ def run() -> list[Measured]:
         folder = Path(name)
         steps = itertools.count()
         wheels = _fetch_wheels(folder, _requirements(folder, next(steps)))
-        times = [_measure(folder / f"pair-{n}", wheels, steps) for n in range(PAIRS_MIN)]
-    pip = [t.pip for t in times]
+        with _yardstick(folder, wheels, steps) as yardstick:
+            times = [_measure(folder / f"pair-{n}", yardstick, steps) for n in range(PAIRS_MIN)]
+    docker = [t.docker for t in times]
     return [
-        from_samples(COLD, [t.cold for t in times], pip),
-        from_samples(WARM, [t.warm for t in times], pip),
+        from_samples(COLD, [t.cold for t in times], docker),
+        from_samples(WARM, [t.warm for t in times], docker),
         from_samples(CODE, [t.code for t in times], [CODE_SECONDS] * len(times)),
     ]
 
 
-def _measure(folder: Path, wheels: Path, steps: Iterator[int]) -> Times:
-    """Install once and snapshot three times, in a folder that is removed afterwards."""
+@contextlib.contextmanager
+def _yardstick(folder: Path, wheels: Path, steps: Iterator[int]) -> Iterator[Yardstick]:
+    """Return what gives the seconds of the other way to an image."""
+    if not find_engine():
+        yield lambda: _install(folder / "venv", wheels)
+        return
+    nothing = replace(science_request(folder, next(steps), _NOTHING), model_format="raw", cell="")
+    request = science_request(folder, next(steps))
+    with docker_route(request, nothing, wheels, folder / "docker") as route:
+        yield route.build
+
+
+def _measure(folder: Path, yardstick: Yardstick, steps: Iterator[int]) -> Times:
+    """Take the other way once and snapshot three times, in a folder that is removed afterwards."""
     folder.mkdir()
     cache = LayerCache(folder / "cache")
     first, changed = (science_request(folder, next(steps)) for _ in range(2))
-    pip = _install(folder / "venv", wheels)
+    docker = yardstick()
     cold, image = built(first, folder / "cold", cache)
     warm, again = built(first, folder / "warm", cache)
     code, other = built(changed, folder / "code", cache)
     assert image.digest == again.digest, "the same cell gives the same image"
     assert [x.was_cached for x in other.layers].count(False) == 1, "only the code's layer is new"
     shutil.rmtree(folder)
-    return Times(pip=pip, cold=cold, warm=warm, code=code)
+    return Times(docker=docker, cold=cold, warm=warm, code=code)
 
 
 def built(request: SnapshotRequest, into: Path, cache: LayerCache) -> tuple[float, BuiltImage]:
@@ -95,9 +116,9 @@ def built(request: SnapshotRequest, into: Path, cache: LayerCache) -> tuple[floa
     return time.perf_counter() - since, image
 
 
-def science_request(folder: Path, step: int) -> SnapshotRequest:
+def science_request(folder: Path, step: int, cell: str = _CELL) -> SnapshotRequest:
     """Return what a cell asks for; its functions belong to ``__main__``, as in a notebook."""
-    text = _CELL.format(step=step)
+    text = cell.format(step=step)
     path = folder / f"cell_{step}.py"
     path.write_text(text)
     names = runpy.run_path(str(path), run_name="__main__")
@@ -130,6 +151,7 @@ def _fetch_wheels(folder: Path, requirements: Sequence[str]) -> Path:
 
 def _install(venv: Path, wheels: Path) -> float:
     """Return the seconds of a new environment with all wheels, compiled as pip does by default."""
+    shutil.rmtree(venv, ignore_errors=True)
     files = sorted(map(str, wheels.glob("*.whl")))
     since = time.perf_counter()
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)  # noqa: S603  # our own words
