@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -120,9 +120,10 @@ class Catalogue:
         self._by_name: dict[str, Installed] = {}
         for site in sites:
             for found in metadata.distributions(path=[str(site)]):
-                if found.metadata["Name"]:
-                    name = normalized(found.metadata["Name"])
-                    installed = Installed(name, found.version, site, found)
+                said = found.metadata  # parsed anew whenever it is asked for
+                if said["Name"]:
+                    name = normalized(said["Name"])
+                    installed = Installed(name, said["Version"], site, found)
                     # The first folder of the path wins, as it does for import.
                     self._by_name.setdefault(name, installed)
 
@@ -204,10 +205,11 @@ def _recorded(record: str) -> Iterator[str]:
 
 
 def _is_wanted(path: str) -> bool:
-    pure = PurePosixPath(path)
-    in_site = not pure.is_absolute() and ".." not in pure.parts
-    info = pure.name in _NOT_SHIPPED and pure.parent.suffix == ".dist-info"
-    return in_site and not info and "__pycache__" not in pure.parts and pure.suffix != ".pyc"
+    if path.endswith(".pyc") or path.startswith("/"):
+        return False
+    *folders, name = path.split("/")
+    info = name in _NOT_SHIPPED and bool(folders) and folders[-1].endswith(".dist-info")
+    return not info and ".." not in folders and "__pycache__" not in folders
 
 
 def _module_of(path: str) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 import lc_jupyter.runner
 from lc_jupyter.packaging.environment import SITE_NAMES, Environment
 from lc_jupyter.packaging.files import LayerPlan, SourceFile, source_file, walk
+from lc_jupyter.packaging.layer_cache import LayerCache, files_key
 from lc_jupyter.packaging.libraries import OPENED_BY_NAME, Closure, Libraries, compiled
 from lc_jupyter.packaging.places import LOCAL_ROOT, PYTHON_ROOT, VENV_ROOT, site_of, stdlib_of
 from lc_jupyter.runner.layout import IN, OUT, PARENT_INIT, RUNNER_PACKAGE, RUNNER_ROOT, WORK
@@ -43,7 +44,7 @@ def skeleton_layer() -> LayerPlan:
     )
 
 
-def interpreter_layer(environment: Environment) -> LayerPlan:
+def interpreter_layer(environment: Environment, cache: LayerCache) -> LayerPlan:
     """Return the interpreter with its standard library and every shared library that these need."""
     version = environment.version
     program = f"{PYTHON_ROOT}/bin/python{version}"
@@ -51,10 +52,8 @@ def interpreter_layer(environment: Environment) -> LayerPlan:
         *_given(source_file(program, environment.executable, strip=True)),
         *_standard_library(environment),
     ]
-    own = compiled(files)
-    libraries = Closure(environment.machine, own).follow(
-        [file.source for file in own], OPENED_BY_NAME, [str(environment.base_prefix / "lib")]
-    )
+    key = files_key("interpreter", tuple(files), environment.key())
+    libraries = Libraries.of_note(cache.note(key, lambda: _libraries(files, environment).note()))
     config = (
         f"home = /{PYTHON_ROOT}/bin\ninclude-system-site-packages = false\nversion = {version}\n"
     )
@@ -69,6 +68,13 @@ def interpreter_layer(environment: Environment) -> LayerPlan:
             file_of(f"{site_of(version)}/_learningchain.pth", f"/{LOCAL_ROOT}\n".encode()),
         ),
     )
+
+
+def _libraries(files: list[SourceFile], environment: Environment) -> Libraries:
+    own = compiled(files)
+    closure = Closure(environment.machine, own)
+    folders = [str(environment.base_prefix / "lib")]
+    return closure.follow([file.source for file in own], OPENED_BY_NAME, folders)
 
 
 def library_files(libraries: Libraries, environment: Environment) -> Iterator[SourceFile]:

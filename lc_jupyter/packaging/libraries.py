@@ -35,6 +35,18 @@ class Libraries:
     missing: Mapping[str, str]
     """What is missing, and one file that needs it; often a plugin that nobody loads."""
 
+    def note(self) -> dict[str, dict[str, str]]:
+        """Return it as JSON has it."""
+        found = {place: str(path) for place, path in self.found.items()}
+        return {"found": found, "missing": dict(self.missing)}
+
+    @classmethod
+    def of_note(cls, note: object) -> "Libraries":
+        """Return what ``note`` returned once; of anything else, nothing."""
+        known = note if isinstance(note, dict) else {"found": {}, "missing": {}}
+        found = {str(place): Path(path) for place, path in known["found"].items()}
+        return cls(found=found, missing=known["missing"])
+
 
 class Closure:
     """Follows what files need until nothing new turns up."""

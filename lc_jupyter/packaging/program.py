@@ -54,7 +54,7 @@ def plan_program(
     watch.lap("resolve")
     packages = distribution_layers(chosen, environment, cache, with_tests=False)
     layers, libraries = _with_libraries(
-        [*packages, LayerPlan(title="local modules", files=local)], environment
+        [*packages, LayerPlan(title="local modules", files=local)], environment, cache
     )
     watch.lap("libraries")
     layers.append(LayerPlan(title="program", files=own, compress=False, bytecode=False))
@@ -94,10 +94,10 @@ def _own_files(paths: Sequence[Path]) -> Iterator[SourceFile]:
 
 
 def _with_libraries(
-    others: Sequence[LayerPlan], environment: Environment
+    others: Sequence[LayerPlan], environment: Environment, cache: LayerCache
 ) -> tuple[list[LayerPlan], Libraries]:
     """Return these layers with the interpreter and the shared libraries that all of them need below them."""
-    interpreter = interpreter_layer(environment)
+    interpreter = interpreter_layer(environment, cache)
     own = compiled(file for plan in others for file in plan.files)
     closure = Closure(environment.machine, [*own, *compiled(interpreter.files)])
     libraries = closure.follow([file.source for file in own])

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from lc_jupyter.packaging.capture import CapturedName
 from lc_jupyter.packaging.distribution_layers import distribution_layers
@@ -63,7 +62,7 @@ def plan_snapshot(
     packages = distribution_layers(
         taken.distributions, environment, cache, with_tests=request.everything
     )
-    interpreter = interpreter_layer(environment)
+    interpreter = interpreter_layer(environment, cache)
     libraries = _libraries(
         interpreter, [*packages, LayerPlan(title="", files=taken.local)], environment, cache
     )
@@ -105,17 +104,10 @@ def _libraries(
     def follow() -> object:
         own = compiled(files)
         bundled = [*own, *compiled(interpreter.files)]
-        found = Closure(environment.machine, bundled).follow([file.source for file in own])
-        return {
-            "found": {place: str(path) for place, path in found.found.items()},
-            "missing": dict(found.missing),
-        }
+        closure = Closure(environment.machine, bundled)
+        return closure.follow([file.source for file in own]).note()
 
-    known = cache.note(files_key("libraries", files, environment.key()), follow)
-    if not isinstance(known, dict):
-        known = {"found": {}, "missing": {}}
-    found = {str(place): Path(path) for place, path in known["found"].items()}
-    return Libraries(found=found, missing=known["missing"])
+    return Libraries.of_note(cache.note(files_key("libraries", files, environment.key()), follow))
 
 
 def _new(files: Iterator[SourceFile], interpreter: LayerPlan) -> tuple[SourceFile, ...]:
