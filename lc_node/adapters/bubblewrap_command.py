@@ -145,6 +145,7 @@ def _resource_limits(request: RunRequest, *, hard: bool) -> list[tuple[int, int]
     found = [
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_NOFILE, OPEN_FILES),
         (resource.RLIMIT_FSIZE, file_bytes_max(limits)),
         (resource.RLIMIT_CPU, cpu_seconds_max(limits)),

@@ -1,8 +1,11 @@
 """A canary for any sandbox: a program of a few hundred bytes that tries what a sandbox must refuse."""
 
+import asyncio
 import errno
+import re
+import signal
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,8 +29,8 @@ from lc_node.ports.sandbox import (
 
 _CODE: Final = bytes.fromhex(
     # take argv[1] and argv[2]; jump by the first letter of argv[1]
-    "488b5c2410488b6c24180fb6033c7274263c6d745f3c700f84900000003c770f84b50000003c730f84de000000"
-    "3c690f84f2000000"
+    "488b5c2410488b6c24180fb6033c72742e3c6d74673c700f84980000003c770f84bd0000003c730f84e6000000"
+    "3c690f84fa0000003c6c0f844a010000"
     "ebfe"  # any other letter: spin for ever
     "31f6e821010000"  # r: open argv[2] for reading
     "4489e7488db42400f0ffffba0008000031c00f054885c00f8e17010000"  # read, done at the end
@@ -49,6 +52,9 @@ _CODE: Final = bytes.fromhex(
     "4889ef41ffcd75d8eb13"  # go there, and so on
     "4889efbab6010000b8020000000f054989c4c3"  # open(argv[2], flags, 0666)
     "4889c748f7dfb83c0000000f05"  # done: exit with the error's number, 0 if all went well
+    "4c8d642418498b3c2431c04885ff74e3"  # l: argv[2] and what follows it; done after the last one
+    "488db42400f0ffffba00100000b8590000000f054885c078ca"  # read the link; done if refused
+    "4889c2bf01000000488db42400f0ffffb8010000000f054983c408ebbf"  # write that to stdout, and so on
 )
 _MIB: Final = 1024 * 1024
 
@@ -64,8 +70,13 @@ _LIMITS: Final = Limits(
     line_bytes=ByteCount(4096),
     grace=Seconds(0),
 )
-_SPIN_MS: Final = 400
-_SPIN_MILLICPUS: Final = 100
+_SPIN_MS: Final = 500
+_SPIN_TRIES: Final = 3
+_SPIN_MILLICPUS: Final = 20
+_OWN: Final = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
+"""Namespaces that a job must have to itself: namespaces(7). Bubblewrap adds the one of users."""
+_CLOSED: Final = ("/x", "/dev/x")
+_TOO_LARGE: Final = frozenset({errno.EFBIG, 128 + signal.SIGXFSZ})
 _CAPABILITY_SETS: Final = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 _MUST_HOLD: Final = frozenset(
     {
@@ -106,11 +117,14 @@ class Canary:
             SandboxFailed: the canary could not be run.
         """
         with self._at_home():
-            held = {found async for found in self._observations()}
+            try:
+                held = await self._observations()
+            except ExceptionGroup as several:
+                raise _first(several) from several
         if missing := {*_MUST_HOLD, self._memory} - held:
             names = ", ".join(sorted(missing))
             raise SandboxUnavailable(f"the sandbox does not enforce {names} on this machine")
-        return frozenset(held)
+        return held
 
     async def has_out_on_disk(self) -> bool:
         """Return whether a large /lc/out is no memory, as the canary sees it."""
@@ -139,30 +153,87 @@ class Canary:
             self._rootfs = _build_rootfs(Path(folder) / "rootfs")
             yield
 
-    async def _observations(self) -> AsyncIterator[Enforced]:
-        if await self._has_no_rights() and await self._has_no_network():
-            yield Enforced.NAMESPACES
-        if (await self._outcome("s")).exit_code == errno.EPERM:
-            yield Enforced.SECCOMP
-        if (await self._outcome("m")).status is Status.OUT_OF_MEMORY:
-            yield self._memory
-        if (await self._outcome("p")).exit_code == errno.EAGAIN:
-            yield Enforced.PIDS
-        if (await self._outcome("w", "/lc/out/full")).exit_code == errno.ENOSPC:
-            yield Enforced.DISK
-        if (await self._outcome("i", "/lc/out", "a")).exit_code == errno.ENOSPC:
-            yield Enforced.INODES
-        async for found in self._observations_while_spinning():
-            yield found
+    async def _observations(self) -> frozenset[Enforced]:
+        """Try everything at the same time: each run is on its own, and a start takes longer than a trial."""
+        async with asyncio.TaskGroup() as group:
+            trials = [
+                group.create_task(trial())
+                for trial in (
+                    self._namespaces,
+                    self._seccomp,
+                    self._memory_limit,
+                    self._pids,
+                    self._disk,
+                    self._inodes,
+                    self._times,
+                )
+            ]
+        return frozenset().union(*(trial.result() for trial in trials))
 
-    async def _observations_while_spinning(self) -> AsyncIterator[Enforced]:
-        limits = replace(_LIMITS, wall=MillisSpan(_SPIN_MS), millicpus=_SPIN_MILLICPUS)
+    async def _namespaces(self) -> set[Enforced]:
+        held = (
+            await self._has_no_rights() and await self._has_no_network() and await self._is_apart()
+        )
+        return {Enforced.NAMESPACES} if held else set()
+
+    async def _seccomp(self) -> set[Enforced]:
+        refused = (await self._outcome("s")).exit_code == errno.EPERM
+        return {Enforced.SECCOMP} if refused else set()
+
+    async def _memory_limit(self) -> set[Enforced]:
+        ended = (await self._outcome("m")).status is Status.OUT_OF_MEMORY
+        return {self._memory} if ended else set()
+
+    async def _pids(self) -> set[Enforced]:
+        refused = (await self._outcome("p")).exit_code == errno.EAGAIN
+        return {Enforced.PIDS} if refused else set()
+
+    async def _disk(self) -> set[Enforced]:
+        """Fill what may be filled, and try to write elsewhere; of /dev/shm a file's own limit comes first."""
+        full = await self._refusals("w", ("/lc/out/full", "/tmp/full"))  # noqa: S108 - the job's
+        shared = await self._refusals("w", ("/dev/shm/full",))  # noqa: S108 - same
+        closed = await self._refusals("w", _CLOSED)
+        held = (
+            full == {errno.ENOSPC} and shared <= _TOO_LARGE and closed == {errno.EBADF}
+        )  # not open
+        return {Enforced.DISK} if held else set()
+
+    async def _inodes(self) -> set[Enforced]:
+        places = ("/lc/out", "/tmp", "/dev/shm")  # noqa: S108 - the job's
+        full = await self._refusals("i", places, "a") == {errno.ENOSPC}
+        return {Enforced.INODES} if full else set()
+
+    async def _times(self) -> set[Enforced]:
+        """Try again what a very busy machine may not have shown."""
+        found = set[Enforced]()
+        for _ in range(_SPIN_TRIES):
+            found |= await self._times_once()
+            if Enforced.CPU in found or self._memory is Enforced.MEMORY_SOFT:
+                break
+        return found
+
+    async def _times_once(self) -> set[Enforced]:
+        """Spin twice at the same time, with a small share of a processor and with all of one.
+
+        By itself a small figure proves nothing: on a busy machine nobody gets more.
+        """
+        limits = replace(_LIMITS, wall=MillisSpan(_SPIN_MS))
+        async with asyncio.TaskGroup() as group:
+            free, held = (
+                group.create_task(self._spin(replace(limits, millicpus=share)))
+                for share in (_LIMITS.millicpus, _SPIN_MILLICPUS)
+            )
+        outcomes = free.result(), held.result()
+        found = set[Enforced]()
+        if {outcome.status for outcome in outcomes} == {Status.TIMED_OUT}:
+            found.add(Enforced.WALL_TIME)
+        if 2 * held.result().cpu < free.result().cpu:
+            found.add(Enforced.CPU)
+        return found
+
+    async def _spin(self, limits: Limits) -> Outcome:
         async with self._run(self._request(limits, "x")) as run:
-            outcome = await run.wait()
-        if outcome.status is Status.TIMED_OUT:
-            yield Enforced.WALL_TIME
-        if self._memory is Enforced.MEMORY_HARD and outcome.cpu < _SPIN_MS // 2:
-            yield Enforced.CPU
+            return await run.wait()
 
     async def _has_no_rights(self) -> bool:
         """Look at the canary's own line in the kernel's books: proc_pid_status(5)."""
@@ -176,6 +247,22 @@ class Canary:
             and fields["Seccomp"] == ["2"]
             and fields["PPid"] == ["1"]  # the first process of a process namespace of its own
         )
+
+    async def _refusals(self, deed: str, places: tuple[str, ...], *words: str) -> set[int]:
+        """Try the same in several places, at the same time; return what each run ended with."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._outcome(deed, place, *words)) for place in places]
+        return {task.result().exit_code for task in tasks}
+
+    async def _is_apart(self) -> bool:
+        """Compare the canary's namespaces with ours."""
+        links = [f"/proc/self/ns/{kind}" for kind in _OWN]
+        async with self._run(self._request(_LIMITS, "l", *links)) as run:
+            found = (await run.read_line() or b"").decode()
+            await run.wait()
+        theirs = re.findall(r"[a-z]+:\[[0-9]+\]", found)
+        ours = {str(Path(link).readlink()) for link in links}  # noqa: ASYNC240 - of the kernel
+        return len(theirs) == len(_OWN) and ours.isdisjoint(theirs)
 
     async def _has_no_network(self) -> bool:
         """Two lines of headings, and the loopback interface."""
@@ -197,6 +284,11 @@ class Canary:
     def _request(self, limits: Limits, *words: str) -> RunRequest:
         argv = ("/canary", *words)
         return RunRequest(rootfs=self._rootfs, argv=argv, environment={}, inputs={}, limits=limits)
+
+
+def _first(error: Exception) -> Exception:
+    """Return one error of those that came at the same time, for they have one cause."""
+    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
 
 
 def _build_rootfs(rootfs: Path) -> Path:

@@ -3,6 +3,7 @@
 import errno
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ import pytest
 from lc_node.adapters.blobs import DirectoryBlobStore
 from lc_node.adapters.oci_image import OciImageStore, UnpackLimits
 from lc_node.adapters.sandbox_canary import canary_program
-from lc_node.chain.types import ByteCount, Digest
+from lc_node.chain.types import ByteCount, Digest, MillisSpan
 from lc_node.oci.manifest import CONFIG_BYTES_MAX, LAYERS_MAX
 from lc_node.ports.images import ImageRefused, PreparedImage
-from lc_node.ports.sandbox import Outcome, RunRequest, Status
+from lc_node.ports.sandbox import Limits, Outcome, RunRequest, Status
 from tests.adapters.archives import END, gzip, member, sha256_name
 from tests.adapters.jobs import LIMITS, Workshop, all_lines
 
@@ -118,14 +119,16 @@ async def test_an_image_that_takes_too_long_to_unpack_is_refused_by_name(stand: 
     assert list(stand.images.iterdir()) == []
 
 
-async def run(workshop: Workshop, image: PreparedImage) -> tuple[list[bytes], Outcome]:
+async def run(
+    workshop: Workshop, image: PreparedImage, limits: Limits = LIMITS
+) -> tuple[list[bytes], Outcome]:
     """Run an image as it says of itself."""
     request = RunRequest(
         rootfs=image.rootfs,
         argv=image.argv,
         environment=image.environment,
         inputs={},
-        limits=LIMITS,
+        limits=limits,
         manifest=image.manifest,
     )
     async with workshop.sandbox.open(request) as running:
@@ -171,7 +174,6 @@ async def test_what_an_image_says_of_itself_gives_no_rights(
         ["/ring"],
         ["/torn"],
         ["/foreign"],
-        ["/proc/self/exe"],
         ["/dev/null"],
         [""],
         ["--", "/canary"],
@@ -195,6 +197,17 @@ async def test_a_program_that_cannot_start_is_the_images_fault(
 
     assert outcome.status is Status.EXITED
     assert outcome.exit_code in {126, 127}, outcome.log_tail
+
+
+async def test_an_image_that_starts_whatever_starts_it_ends(
+    workshop: Workshop, stand: Stand
+) -> None:
+    """What that is differs: the sandbox's own first program may start itself until the time is over."""
+    image = await stand.prepare(stand.offer(run={"Entrypoint": ["/proc/self/exe"]}))
+
+    _, outcome = await run(workshop, image, replace(LIMITS, wall=MillisSpan(2000)))
+
+    assert outcome.status in {Status.EXITED, Status.TIMED_OUT}
 
 
 async def test_an_image_fills_no_more_than_its_folders(workshop: Workshop, stand: Stand) -> None:
