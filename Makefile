@@ -41,12 +41,16 @@ frontend: $(READY) ## bundle what runs in the browser anew, after a change in fr
 pythons:
 	@scripts/ensure-pythons
 
+.PHONY: version-2
+version-2:
+	@scripts/ensure-version-2
+
 .PHONY: demo
 demo: setup ## seven nodes on this machine train a notebook's job and ban a liar (JSON=FILE keeps the figures)
 	@$(BIN)/lc-node demo $(if $(JSON),--json $(JSON))
 
 .PHONY: test
-test: setup network registry browser pythons lint ## everything that must hold: lint, types, contracts, tests, coverage of the pure packages
+test: setup network registry browser pythons version-2 lint ## everything that must hold: lint, types, contracts, tests, coverage of the pure packages
 	@scripts/with-docker $(PYTEST) -n 3 --dist loadgroup -m "not soak" --cov --cov-report=term --durations=8
 
 .PHONY: lint

@@ -2,6 +2,10 @@
 
 After the kernel's ``Documentation/admin-guide/cgroup-v1/{memory,pids}.rst``, ``scheduler/sched-bwc.rst`` and
 ``admin-guide/cgroup-v2.rst``. Both versions charge the pages of a tmpfs to the group that wrote them.
+
+A quota rather than a set of processors (cpuset): it can be a part of a processor, runs come and go without anything to
+be divided anew, and none waits for its own processor while another is idle. How many threads are sensible a job
+is told by its variables.
 """
 
 import contextlib

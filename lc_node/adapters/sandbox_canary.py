@@ -5,6 +5,7 @@ import errno
 import re
 import signal
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import replace
@@ -65,7 +66,7 @@ _LIMITS: Final = Limits(
     out_bytes=ByteCount(_MIB),
     scratch_bytes=ByteCount(4 * _MIB),
     inodes=64,
-    wall=MillisSpan(2000),
+    wall=MillisSpan(4000),
     log_bytes=ByteCount(_MIB),
     line_bytes=ByteCount(4096),
     grace=Seconds(0),
@@ -238,11 +239,12 @@ class Canary:
     async def _has_no_rights(self) -> bool:
         """Look at the canary's own line in the kernel's books: proc_pid_status(5)."""
         lines = await self._lines("/proc/self/status")
-        fields = {name: value.split() for name, _, value in (li.partition(":") for li in lines)}
+        pairs = (line.partition(":") for line in lines)
+        fields = defaultdict(list, {name: value.split() for name, _, value in pairs})
         return (
             fields["Uid"] == [str(INSIDE_USER)] * 4
             and fields["Gid"] == [str(INSIDE_USER)] * 4
-            and all(int(fields[which][0], 16) == 0 for which in _CAPABILITY_SETS)
+            and all(fields[which] == ["0" * 16] for which in _CAPABILITY_SETS)
             and fields["NoNewPrivs"] == ["1"]
             and fields["Seccomp"] == ["2"]
             and fields["PPid"] == ["1"]  # the first process of a process namespace of its own
