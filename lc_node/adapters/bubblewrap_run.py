@@ -110,6 +110,7 @@ class BubblewrapRun:
             cpu=MillisSpan(usage.cpu_ms),
             memory_peak_bytes=ByteCount(usage.memory_peak_bytes),
             log_tail=self._streams.log_tail,
+            held_back=None if usage.held_back_ms is None else MillisSpan(usage.held_back_ms),
         )
 
     async def close(self) -> None:

@@ -48,6 +48,8 @@ class Usage:
     cpu_ms: int
     memory_peak_bytes: int
     out_of_memory: bool
+    held_back_ms: int | None = None
+    """For how long the quota has let nothing of it run; None: there is no quota."""
 
 
 class Cgroup(Protocol):
@@ -102,6 +104,8 @@ class CgroupV1:
             cpu_ms=_number(self.by_controller["cpuacct"] / "cpuacct.usage") // 1_000_000,
             memory_peak_bytes=_number(memory / "memory.max_usage_in_bytes"),
             out_of_memory=oom_control.get("oom_kill", 0) > 0,
+            held_back_ms=_fields(self.by_controller["cpu"] / "cpu.stat").get("throttled_time", 0)
+            // 1_000_000,
         )
 
     def hasten(self) -> None:
@@ -124,10 +128,12 @@ class CgroupV2:
     def usage(self) -> Usage:
         """Read the accounts; ``memory.peak`` is there since Linux 5.19."""
         peak = self.folder / "memory.peak"
+        cpu = _fields(self.folder / "cpu.stat")
         return Usage(
-            cpu_ms=_fields(self.folder / "cpu.stat").get("usage_usec", 0) // 1000,
+            cpu_ms=cpu.get("usage_usec", 0) // 1000,
             memory_peak_bytes=_number(peak if peak.exists() else self.folder / "memory.current"),
             out_of_memory=_fields(self.folder / "memory.events").get("oom_kill", 0) > 0,
+            held_back_ms=cpu.get("throttled_usec", 0) // 1000,
         )
 
     def hasten(self) -> None:

@@ -142,6 +142,8 @@ class Outcome:
     memory_peak_bytes: ByteCount
     log_tail: str
     """The last lines of stderr, control characters removed, for the owner's eyes."""
+    held_back: MillisSpan | None = None
+    """How long its share of the processors has held the run back; None where that is not told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
