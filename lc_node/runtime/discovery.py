@@ -127,6 +127,7 @@ class Discovery:
         )
         self._calls: dict[PublicKey, _Call] = {}
         self._talks: dict[PublicKey, _Talk] = {}
+        self._wanted: frozenset[PublicKey] = frozenset()
         self._height = -1
         self._progress = around.clock.now()
         self._is_alarmed = False
@@ -168,6 +169,10 @@ class Discovery:
         """Be pointed to a node that may be there; it is dialed while there are too few others."""
         if address.public_key != self._with.me:
             self._hints.add(address, origin)
+
+    def seek(self, peers: frozenset[PublicKey]) -> None:
+        """Keep connected to these, instead of those named before, as far as it is known where they are."""
+        self._wanted = peers
 
     def origin(self, peer: PublicKey) -> Origin:
         """Return where we know a peer from that is not listed."""
@@ -219,7 +224,8 @@ class Discovery:
             elif not connection.is_up:
                 call.is_up = False
             is_felt = call.is_asked or call.since + _FEELER_MAX <= now
-            if call.why is Why.FEELER and call.is_up and is_felt:
+            is_over = call.why is Why.WORK and peer not in self._wanted
+            if is_over or (call.why is Why.FEELER and call.is_up and is_felt):
                 self._with.transport.undial(peer)
 
     def _note_alive(self, up: Mapping[PublicKey, Connection], now: Millis) -> None:
@@ -256,6 +262,7 @@ class Discovery:
             validators=validators,
             is_banned=self._with.chain.is_banned,
             is_alarmed=self._is_alarmed,
+            sought=self._wanted,
         )
         for dial in self._outbound.next(situation):
             # Validators need each other; who only follows takes another for one that does not answer.

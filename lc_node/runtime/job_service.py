@@ -8,11 +8,12 @@ from typing import Final
 from lc_node.chain.errors import LearningChainError
 from lc_node.chain.job import Job, Phase, Verdict
 from lc_node.chain.transactions import JobSpec, Resources
-from lc_node.chain.types import Digest, JobId, Millis
+from lc_node.chain.types import Digest, JobId, Millis, PublicKey
 from lc_node.ports.images import ImageRefused
 from lc_node.runtime.desk import Desk
 from lc_node.runtime.office import Office, body_of, note_opening, note_verdict
 from lc_node.runtime.training import NANO, Hearers, TrainingRun
+from lc_node.worker.company import get_company
 from lc_node.worker.duties import (
     Action,
     AnnounceBid,
@@ -134,6 +135,11 @@ class JobService:
                 self._attend(group, desk, job, now)
         for gone in [job_id for job_id in self._desks if job_id not in jobs]:
             self._close_desk(gone)
+        self._office.seek(frozenset().union(*map(self._company, jobs.values())))
+
+    def _company(self, job: Job) -> frozenset[PublicKey]:
+        fetches = any(isinstance(one, FetchImage) for one in self._desks[job.id].under_way)
+        return get_company(job, self._office.me, fetches_image=fetches)
 
     def _attend(self, group: asyncio.TaskGroup, desk: Desk, job: Job, now: Millis) -> None:
         """Begin what a job asks for now; clear up once it is over."""

@@ -263,6 +263,7 @@ class Node:
             clock=self._clock,
             surroundings=self._workplace.seen_from(SystemSurroundings()),
             params=self.ledger.params,
+            seek=self._discovery.seek,
             decide=settings.decide,
         )
         policy = read_policy(settings.home.policy_path, settings.config.work)

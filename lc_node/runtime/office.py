@@ -64,6 +64,8 @@ class Office:
     salts: Salts
     clock: Clock
     surroundings: Surroundings
+    seek: Callable[[frozenset[PublicKey]], None] = lambda _peers: None
+    """Told whom our jobs need a connection with."""
     decide: Decide = next_actions
     retry_seconds: float = RETRY_SECONDS
 

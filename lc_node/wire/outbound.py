@@ -22,6 +22,8 @@ FEELER_PAUSE: Final = MillisSpan(120 * 1_000)
 """Between two short connections by which we find out whether a node is what we have heard."""
 ALARM_EXTRA: Final = 2
 """Connections beyond those wanted while nothing becomes final."""
+SOUGHT_MAX: Final = 16
+"""Nodes that are dialed because jobs need them, at a time."""
 VALIDATORS_WANTED: Final = 3
 """Validators that a node is connected to which is none itself: it hears from them what has become final."""
 _DRAWS_MAX: Final = 64
@@ -34,6 +36,8 @@ class Why(Enum):
     ANCHOR = "anchor"
     OUTBOUND = "outbound"
     FEELER = "feeler"
+    WORK = "work"
+    """A job needs it: it has a model or an image that we need, or needs what we have."""
     HINT = "hint"
     """It was named without a record; not counted among those that we choose."""
 
@@ -61,6 +65,8 @@ class Situation:
     """Whether the chain has banned a key."""
     is_alarmed: bool = False
     """Nothing has become final for long."""
+    sought: AbstractSet[PublicKey] = frozenset()
+    """Whom jobs need."""
 
 
 class Outbound:
@@ -76,6 +82,7 @@ class Outbound:
     def next(self, at: Situation) -> tuple[Dial, ...]:
         """Return whom to dial now; who is returned is expected to be dialed."""
         dials = list(self._validators(at))
+        dials.extend(self._sought(at, {one.known.key for one in dials}))
         chosen = [key for key, why in at.dialed.items() if why in {Why.ANCHOR, Why.OUTBOUND}]
         groups = {group_of(self._host(key, at)) for key in chosen}
         for count in range(len(chosen), OUTBOUND_WANTED + ALARM_EXTRA * at.is_alarmed):
@@ -102,6 +109,12 @@ class Outbound:
                 break
             dials.append(Dial(known=able[self._draw(len(able))], why=Why.VALIDATOR))
         return dials
+
+    def _sought(self, at: Situation, taken: AbstractSet[PublicKey]) -> Sequence[Dial]:
+        """Those whom jobs need, as far as they are known: they have what nobody else may have."""
+        room = max(0, SOUGHT_MAX - sum(why is Why.WORK for why in at.dialed.values()))
+        able = [self._able(key, at, in_need=True) for key in sorted(at.sought - taken)]
+        return [Dial(known=one, why=Why.WORK) for one in able if one is not None][:room]
 
     def _anchor(self, at: Situation, taken: AbstractSet[PublicKey]) -> Dial | None:
         while self._anchors:
@@ -152,12 +165,12 @@ class Outbound:
         able = None if known is None else self._able(known.key, at)
         return None if able is None or able.key in taken else able
 
-    def _able(self, key: PublicKey, at: Situation) -> Known | None:
-        """Return what is known of a node that may be dialed."""
+    def _able(self, key: PublicKey, at: Situation, *, in_need: bool = False) -> Known | None:
+        """Return what is known of a node that may be dialed, sooner again if we are in need."""
         known = self._book.get(key)
         if key == at.me or key in at.connected or key in at.dialed or at.is_banned(key):
             return None
-        in_need = at.is_alarmed or not at.connected
+        in_need = in_need or at.is_alarmed or not at.connected
         is_time = known is not None and known.may_be_dialed(at.now, in_need=in_need)
         return known if is_time else None
 

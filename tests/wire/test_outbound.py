@@ -15,6 +15,7 @@ from lc_node.wire.outbound import (
     ANCHORS_MAX,
     FEELER_PAUSE,
     OUTBOUND_WANTED,
+    SOUGHT_MAX,
     VALIDATORS_WANTED,
     Dial,
     Outbound,
@@ -32,7 +33,7 @@ def outbound(book: AddressBook, anchors: Iterable[int] = ()) -> Outbound:
     return Outbound(book, draw, tuple(key(number) for number in anchors))
 
 
-def at(  # one argument a circumstance
+def at(  # noqa: PLR0913  # one argument a circumstance
     *,
     now: int = NOW,
     connected: Mapping[PublicKey, Host] = NOBODY,
@@ -40,6 +41,7 @@ def at(  # one argument a circumstance
     validators: Iterable[PublicKey] = (),
     banned: Iterable[PublicKey] = (),
     is_alarmed: bool = False,
+    sought: Iterable[PublicKey] = (),
 ) -> Situation:
     return Situation(
         now=Millis(now),
@@ -49,6 +51,7 @@ def at(  # one argument a circumstance
         validators=frozenset(validators),
         is_banned=frozenset(banned).__contains__,
         is_alarmed=is_alarmed,
+        sought=frozenset(sought),
     )
 
 
@@ -240,3 +243,27 @@ def test_no_more_are_dialed_than_may_be() -> None:
     dialed = {key(1_000 + n): None for n in range(DIALED_MAX - 1)}
 
     assert len(outbound(crowd(200, reached=50)).next(at(dialed=dialed))) == 1
+
+
+def test_whom_a_job_needs_is_dialed_beside_those_that_are_wanted() -> None:
+    dials = outbound(crowd(200, reached=50)).next(at(sought=[key(7), key(8)]))
+
+    assert of(Why.WORK, dials) == sorted([key(7), key(8)])
+    assert len(of(Why.OUTBOUND, dials)) == OUTBOUND_WANTED
+
+
+def test_whom_a_job_needs_is_not_dialed_where_it_is_connected_or_unknown() -> None:
+    sought = [key(7), key(10_000)]
+    dials = outbound(crowd(200, reached=50)).next(at(sought=sought, connected={key(7): host(7)}))
+
+    assert of(Why.WORK, dials) == []
+
+
+def test_no_more_are_dialed_for_jobs_than_there_is_room_for() -> None:
+    dialed = dict.fromkeys((key(n) for n in range(SOUGHT_MAX - 1)), Why.WORK)
+    sought = [key(n) for n in range(SOUGHT_MAX + 5)]
+
+    assert (
+        len(of(Why.WORK, outbound(crowd(200, reached=50)).next(at(sought=sought, dialed=dialed))))
+        == 1
+    )
