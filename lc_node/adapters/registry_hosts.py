@@ -60,10 +60,10 @@ class Hosts:
         if place not in self.listed and _is_private(url.host or ""):
             raise RegistryNotAllowed(registry, _sent_inside(place))
 
-    def trusts(self, name: str, registry: str) -> bool:
-        """Tell whether a name may lead to an address of this machine or its networks."""
-        own = self.url(registry).host
-        return name == own or any(URL(f"//{each}").host == name for each in self.listed)
+    def trusts(self, name: str, port: int, registry: str) -> bool:
+        """Tell whether a name may lead to an address of this machine or its networks, at one port."""
+        urls = map(self.url, (registry, *self.listed))
+        return any((url.host, url.port) == (name, port) for url in urls)
 
 
 class Resolver(AbstractResolver):
@@ -87,7 +87,7 @@ class Resolver(AbstractResolver):
             RegistryNotAllowed: it leads inside.
         """
         found = await self._resolver.resolve(host, port, family)
-        if not self._hosts.trusts(host, self._registry) and any(
+        if not self._hosts.trusts(host, port, self._registry) and any(
             _is_private(each["host"]) for each in found
         ):
             raise RegistryNotAllowed(self._registry, _sent_inside(host))

@@ -215,6 +215,14 @@ async def test_no_registry_sends_us_inside(target: str, why: str, tmp_path: Path
     assert asked == 1
 
 
+async def test_a_listed_host_opens_none_of_its_other_ports(tmp_path: Path) -> None:
+    away = status(307, Location="https://localhost:1/x")
+    error, _ = await fault(tmp_path, away, speaker=client("localhost:5000", "localhost"))
+
+    assert isinstance(error, RegistryNotAllowed)
+    assert "sends us to localhost, an address of this machine" in str(error)
+
+
 @pytest.mark.parametrize("realm", ["http://10.0.0.1/token", "https://192.168.1.1/token"])
 async def test_nor_for_a_token(realm: str, tmp_path: Path) -> None:
     challenge = f'Bearer realm="{realm}",service="s",scope="repository:image:pull"'
