@@ -40,6 +40,10 @@ class Ended:
     text: str
 
 
+class ImageGone(SandboxFailed):
+    """The engine has no such image any more: somebody has tidied up."""
+
+
 class DockerEngine:
     """A connection to an engine; calls block, and may be made from several threads."""
 
@@ -79,9 +83,16 @@ class DockerEngine:
         raise SandboxFailed("the engine did not say which image it has loaded")
 
     def create(self, name: str, words: dict[str, Any]) -> None:
-        """Make a container."""
+        """Make a container.
+
+        Raises:
+            ImageGone: its image must be loaded again.
+        """
         with _failing("make a container"):
-            self._api.create_container(name=name, use_config_proxy=False, **words)
+            try:
+                self._api.create_container(name=name, use_config_proxy=False, **words)
+            except docker.errors.ImageNotFound as error:
+                raise ImageGone(str(error)) from error
 
     def attach(self, name: str) -> socket.socket:
         """Return a socket to a container's standard streams, the two outputs multiplexed."""

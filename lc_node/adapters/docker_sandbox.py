@@ -9,10 +9,10 @@ import secrets
 from collections.abc import AsyncIterator
 from typing import Final
 
-from lc_node.adapters.docker_engine import LIFE_LABEL, OWNER_LABEL, DockerEngine
+from lc_node.adapters.docker_engine import LIFE_LABEL, OWNER_LABEL, DockerEngine, ImageGone
 from lc_node.adapters.docker_request import OUT, container_words
 from lc_node.adapters.docker_run import DockerRun, uninterrupted
-from lc_node.adapters.docker_tree import Skeleton, image_archive, lay_out
+from lc_node.adapters.docker_tree import Skeleton, Tree, image_archive, lay_out
 from lc_node.adapters.elf_program import MACHINE
 from lc_node.adapters.sandbox_canary import Canary
 from lc_node.adapters.seccomp import docker_profile, syscall_table
@@ -79,18 +79,14 @@ class DockerSandbox:
         """
         engine = await self._connected()
         tree = await asyncio.to_thread(lay_out, request.rootfs)
-        words = container_words(
-            request,
-            image=await self._image(engine, tree.skeleton),
-            tree=tree,
-            seccomp=self._seccomp,
-            runtime=self._runtime,
-            labels={OWNER_LABEL: self._owner, LIFE_LABEL: self._life},
-        )
         name = f"learningchain-{self._owner}-{self._life}-{next(self._runs)}"
         run = DockerRun(engine, name, request.limits, OUT[request.layout])
         try:
-            await uninterrupted(engine.create, name, words)
+            try:
+                await self._create(engine, name, request, tree)
+            except ImageGone:
+                del self._images[tree.skeleton]
+                await self._create(engine, name, request, tree)
             await run.start()
             yield run
         finally:
@@ -106,6 +102,19 @@ class DockerSandbox:
         engine = await self._connected()
         for container in await uninterrupted(self._leftovers, engine):
             await uninterrupted(engine.remove, container)
+
+    async def _create(
+        self, engine: DockerEngine, name: str, request: RunRequest, tree: Tree
+    ) -> None:
+        words = container_words(
+            request,
+            image=await self._image(engine, tree.skeleton),
+            tree=tree,
+            seccomp=self._seccomp,
+            runtime=self._runtime,
+            labels={OWNER_LABEL: self._owner, LIFE_LABEL: self._life},
+        )
+        await uninterrupted(engine.create, name, words)
 
     def _leftovers(self, engine: DockerEngine) -> list[str]:
         return engine.owned(self._owner, but=self._life)

@@ -7,6 +7,7 @@ import shutil
 import sys
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import docker
@@ -122,6 +123,22 @@ async def test_the_engine_is_told_every_limit(
     assert config["LogConfig"]["Type"] == "none"
     assert config["SecurityOpt"][0] == "no-new-privileges:true"
     assert not any(m["RW"] for m in seen["Mounts"] if m["Destination"] != "/lc/out")
+
+
+async def test_an_engine_that_was_tidied_up_gets_the_image_again(
+    workshop: Workshop, folder: Path, owner: str, engine: docker.APIClient
+) -> None:
+    """``docker image prune`` removes images without a name."""
+    root = folder / "rootfs"
+    shutil.copytree(workshop.rootfs, root, copy_function=os.link)
+    (root / uuid.uuid4().hex).symlink_to("opt")  # an image of ours that no other test uses
+    own = replace(workshop, rootfs=root)
+    async with own.start(WAIT_FOR_EVER):
+        (container,) = containers_of(engine, owner)
+        image = engine.inspect_container(container)["Image"]
+    engine.remove_image(image)
+
+    assert (await own.outcome("raise SystemExit(3)")).exit_code == 3
 
 
 async def test_a_job_that_was_cancelled_while_it_began_is_gone(
