@@ -1,6 +1,7 @@
 """Trains under contract stdout/1: one container a trial, the pure session says which and until when."""
 
 import asyncio
+import logging
 from dataclasses import asdict
 from typing import Final
 
@@ -15,7 +16,9 @@ from lc_node.ports.sandbox import (
     RunRequest,
     SandboxFailed,
     Status,
+    WorkerLost,
 )
+from lc_node.runtime.elsewhere import ATTEMPTS_MAX
 from lc_node.runtime.trainer import (
     TICK_MS,
     Assignment,
@@ -45,10 +48,13 @@ from lc_node.worker.trials import (
     RunTrial,
     TrialEnded,
     TrialInput,
+    TrialLost,
     TrialOutput,
     TrialSession,
     TrialTerms,
 )
+
+_log = logging.getLogger(__name__)
 
 _NOTHING_RAN: Final = Outcome(
     status=Status.CANCELLED,
@@ -87,6 +93,8 @@ class _Runner:
         self._leader = Leader(best=None, bar=None)
         self._is_paused = False
         self._is_killed = False
+        self._losses = 0
+        """Machines lost in a row."""
         self._session = TrialSession(
             TrialTerms(
                 job=assignment.job,
@@ -113,7 +121,24 @@ class _Runner:
         return outputs[-1]
 
     async def _run(self, trial: RunTrial) -> TrialOutput | None:
-        """Run one trial and return what is to be done after it, None if that is to wait."""
+        """Run one trial and return what is to be done after it, None if that is to wait.
+
+        Raises:
+            WorkerLost: as many machines were lost with it as attempts may be made.
+        """
+        try:
+            step = await self._run_once(trial)
+        except WorkerLost as lost:
+            self._losses += 1
+            if self._losses >= ATTEMPTS_MAX:
+                raise
+            _log.warning("%s; its trial is run again elsewhere", lost)
+            outputs = self._handle(TrialLost())
+            return outputs[-1] if outputs else None
+        self._losses = 0
+        return step
+
+    async def _run_once(self, trial: RunTrial) -> TrialOutput | None:
         request = trial_request(self._assignment, trial)
         async with self._company.sandbox.open(request) as run:
             self._outcome = await self._watched(run)

@@ -11,6 +11,7 @@
 | RUNNING | TrialEnded, worth keeping     | TakeModel -> TAKING                                       |
 | RUNNING | TrialEnded, otherwise         | IDLE (and on at once)                                     |
 | TAKING  | Taken or NotTaken             | IDLE (and on at once)                                     |
+| both    | TrialLost                     | RunTrial, the same one again -> RUNNING                   |
 +---------+-------------------------------+-----------------------------------------------------------+
 Any other event changes nothing but what is known: the leader, and whether the owner wants the machine alone.
 """
@@ -70,6 +71,11 @@ class TrialEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrialLost:
+    """The machine that a trial ran on is gone, and with it the trial: nobody's fault."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunTrial:
     """Start a container; answered by TrialEnded."""
 
@@ -87,7 +93,9 @@ class Finish:
     text: str
 
 
-TrialInput: TypeAlias = Line | TrialEnded | Taken | NotTaken | Leader | Pause | StopAsked | Tick
+TrialInput: TypeAlias = (
+    Line | TrialEnded | TrialLost | Taken | NotTaken | Leader | Pause | StopAsked | Tick
+)
 TrialOutput: TypeAlias = RunTrial | TakeModel | Log | Kill | Finish
 TrialOutputs: TypeAlias = tuple[TrialOutput, ...]
 
@@ -149,6 +157,8 @@ class TrialSession:
                 return (self._stdout.handle(data),)
             case TrialEnded():
                 return self._on_end(event, now)
+            case TrialLost():
+                return self._again(now)
             case _:
                 return self._kill_if_late(now)
 
@@ -160,6 +170,8 @@ class TrialSession:
                 return self._go_on(now)
             case NotTaken(text=text):
                 return self._fail(Fault.BAD_OUTPUT, f"no model could be taken: {text}", now)
+            case TrialLost():
+                return self._again(now)
             case _:
                 return ()
 
@@ -195,6 +207,11 @@ class TrialSession:
     def _fail(self, fault: Fault, text: str, now: Millis) -> TrialOutputs:
         self._failures += 1
         self._last_failure = Finish(fault=fault, text=text)
+        return self._go_on(now)
+
+    def _again(self, now: Millis) -> TrialOutputs:
+        """Begin the trial anew, with its seed, if there is still time for it."""
+        self._trials -= 1
         return self._go_on(now)
 
     def _go_on(self, now: Millis) -> TrialOutputs:

@@ -4,7 +4,8 @@ import asyncio
 import re
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,6 +15,7 @@ from lc_node.chain.contracts import Contract
 from lc_node.chain.transactions import Fault
 from lc_node.chain.types import Millis, NanoLoss
 from lc_node.ports.images import PreparedImage
+from lc_node.ports.sandbox import Capabilities, Run, RunRequest, Sandbox, WorkerLost
 from lc_node.runtime.trainer import TakenModel
 from lc_node.worker.exchange import Leader
 from tests.adapters.jobs import docker_host, sandbox_called
@@ -198,6 +200,52 @@ async def test_an_evaluation_cannot_change_the_model(bench_of: Benches) -> None:
 
     assert evaluation.fault is Fault.CRASHED
     assert (bench.folder / "given-model").read_bytes() == b"m"
+
+
+class LosesMachines:
+    """A sandbox whose machine is gone at the end of the first runs."""
+
+    def __init__(self, inside: Sandbox, losses: int) -> None:
+        self._inside = inside
+        self.left = losses
+        self.seeds: list[str] = []
+
+    async def probe(self) -> Capabilities:
+        return await self._inside.probe()
+
+    async def reap(self) -> None:
+        await self._inside.reap()
+
+    @asynccontextmanager
+    async def open(self, request: RunRequest) -> AsyncIterator[Run]:
+        self.seeds.append(request.environment["LC_SEED"])
+        async with self._inside.open(request) as run:
+            if self.left:
+                self.left -= 1
+                raise WorkerLost("the machine is gone")
+            yield run
+
+
+async def test_a_trial_whose_machine_is_lost_is_run_again_with_its_seed(
+    bench_of: Benches,
+) -> None:
+    bench = bench_of(PROGRAM)
+    bench.sandbox = sandbox = LosesMachines(bench.sandbox, losses=2)
+
+    training = await bench.train()
+
+    assert (training.fault, training.models) == (Fault.NONE, 1)
+    assert len(set(sandbox.seeds[:3])) == 1
+
+
+async def test_a_training_that_loses_one_machine_after_the_other_gives_up(
+    bench_of: Benches,
+) -> None:
+    bench = bench_of(PROGRAM)
+    bench.sandbox = LosesMachines(bench.sandbox, losses=3)
+
+    with pytest.raises(WorkerLost):
+        await bench.train()
 
 
 class QuickClock(HandClock):

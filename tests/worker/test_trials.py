@@ -25,6 +25,7 @@ from lc_node.worker.trials import (
     RunTrial,
     TrialEnded,
     TrialInput,
+    TrialLost,
     TrialOutputs,
     TrialSession,
     TrialTerms,
@@ -280,6 +281,33 @@ def test_nothing_else_happens_while_a_model_is_taken() -> None:
     story.end("0.5")
 
     assert story.tell(Tick()) == ()
+
+
+def test_a_trial_whose_machine_is_lost_is_run_again_with_its_seed() -> None:
+    story = begun()
+    story.tell(Line(data=b"0.1"))
+
+    assert story.tell(TrialLost()) == (
+        RunTrial(trial=0, seed=train_seed(JOB, ME, 0), span=MillisSpan(60_000)),
+    )
+    assert story.end("0.5") == (TakeModel(trial=0, file="model", hint=0.5),)
+
+
+def test_a_trial_whose_machine_is_lost_with_its_model_is_run_again() -> None:
+    story = begun()
+    story.end("0.5")
+
+    (again,) = story.tell(TrialLost())
+
+    assert isinstance(again, RunTrial)
+    assert again.trial == 0
+
+
+def test_a_lost_trial_is_not_run_again_when_the_time_is_over() -> None:
+    story = begun()
+    story.now = UNTIL
+
+    assert isinstance(story.tell(TrialLost())[0], Finish)
 
 
 def test_nothing_follows_the_end() -> None:
