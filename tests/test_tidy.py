@@ -62,3 +62,12 @@ def test_locks_carry_a_hash_for_every_requirement() -> None:
         pins = [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
         assert pins
         assert all("--hash=sha256:" in pin for pin in pins), lock.name
+
+
+def test_decisions_are_numbered_from_one_without_a_gap_and_name_their_number() -> None:
+    records = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    titles = [path.read_text(encoding="utf-8").splitlines()[0] for path in records]
+
+    numbers = [int(path.name.partition("-")[0]) for path in records]
+    assert numbers == list(range(1, len(records) + 1))
+    assert [int(title.removeprefix("# ").partition(".")[0]) for title in titles] == numbers
