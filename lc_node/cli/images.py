@@ -7,6 +7,8 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Final, cast
 
+import click
+
 from lc_node.api import calls
 from lc_node.api.client import Client, UnknownThing
 from lc_node.api.schema import CHUNK_BYTES_MAX, Digest
@@ -19,6 +21,8 @@ _DIGITS: Final = frozenset("0123456789abcdef")
 _DIGITS_MIN: Final = 6
 _DIGITS_MAX: Final = 64
 _PREFIX: Final = "sha256:"
+_PATH_STARTS: Final = ("/", "./", "../", "~")
+_FILE_ENDS: Final = (".tar", ".tgz", ".tar.gz", ".oci")
 
 Progress = Callable[[int, int], None]
 """Told bytes sent and bytes in all."""
@@ -109,8 +113,16 @@ def is_registry_name(text: str) -> bool:
 
 
 def is_file(text: str) -> bool:
-    """Tell whether an image is given by a file or a folder."""
-    return Path(text).exists()
+    """Tell whether an image is given by a file or a folder.
+
+    Raises:
+        click.UsageError: a file can be meant, and there is none.
+    """
+    is_there = Path(text).exists()
+    if not is_there and (text.startswith(_PATH_STARTS) or text.endswith(_FILE_ENDS)):
+        message = f"There is no file {text}."
+        raise click.UsageError(message)
+    return is_there
 
 
 def _view_of(client: Client, image: Digest) -> ImageView:

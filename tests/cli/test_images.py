@@ -293,3 +293,17 @@ def test_an_image_that_cannot_be_had_posts_no_job(
     assert run(["job", "post", *words, "--bounty", "5", "--expires", "10m"]) == code
     assert why in " ".join(capsys.readouterr().err.split())
     assert node.service.requests == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("image", "inspect", "/nowhere/image.tar"),
+        ("contract", "check", "train.tar"),
+    ],
+)
+def test_a_file_that_is_not_there_is_named_whether_or_not_a_node_runs(
+    command: tuple[str, ...], capsys: Capture
+) -> None:
+    assert run(command) == Exit.USAGE
+    assert "There is no file" in capsys.readouterr().err
