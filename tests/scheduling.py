@@ -14,6 +14,9 @@ SNAPSHOTS: Final = "Pythons of every kind as images"
 FIRST: Final = (JOBS, OTHERS, SNAPSHOTS)
 """What takes longest. Graphs mostly wait for clocks, and leave the processors to the third worker's tests."""
 
+GRAPHS: Final = ("tests/e2e/", "tests/net/", "tests/notebooks/")
+"""Whose files start whole graphs; they are among the others unless told otherwise."""
+
 TOGETHER: Final = {
     "tests/e2e/test_demo.py": JOBS,
     "tests/e2e/test_docker_job.py": JOBS,
@@ -21,17 +24,7 @@ TOGETHER: Final = {
     "tests/e2e/test_light_client.py": JOBS,
     "tests/e2e/test_pickle_liar.py": JOBS,
     "tests/e2e/test_plain_programs.py": JOBS,
-    "tests/e2e/test_finding.py": OTHERS,
-    "tests/e2e/test_large_models.py": OTHERS,
-    "tests/e2e/test_private_graph.py": OTHERS,
-    "tests/e2e/test_registry_job.py": OTHERS,
-    "tests/e2e/test_snapshot_join.py": OTHERS,
     "tests/jupyter/test_real_node.py": OTHERS,
-    "tests/notebooks/test_examples.py": OTHERS,
-    "tests/net/test_faults.py": OTHERS,
-    "tests/net/test_joining.py": OTHERS,
-    "tests/net/test_storm.py": OTHERS,
-    "tests/net/test_wires.py": OTHERS,
     "tests/jupyter/snapshots/test_environments.py": SNAPSHOTS,
     "tests/jupyter/snapshots/test_projects.py": SNAPSHOTS,
     "tests/e2e/test_refusals.py": "nodes",
@@ -48,7 +41,7 @@ class TogetherScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist sh
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return TOGETHER.get(file, file)
+        return TOGETHER.get(file, OTHERS if file.startswith(GRAPHS) else file)
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         """Begin with what takes longest, so that nobody waits for it alone at the end."""

@@ -13,7 +13,7 @@ from lc_node.chain.types import PublicKey
 from lc_node.ports.transport import Channel, PeerAddress, Refusal
 from lc_node.wire.kinds import Kind
 from lc_node.wire.limits import FRAME_BYTES_MAX, SENDING_BYTES
-from lc_node.wire.messages import Hello, Refused, decode_message, encode_message
+from lc_node.wire.messages import PROTOCOL_VERSION, Hello, Refused, decode_message, encode_message
 from lc_node.wire.session import Role, identity_of
 from tests.peer_nodes import CHAIN, OTHER_CHAIN, Who, people, transport, until
 
@@ -96,7 +96,7 @@ def hello_of(who: Who, proven: Who) -> bytes:
     proof = identity_of(proven.signer, CHAIN, proven.keys.public).proof
     return encode_message(
         Hello(
-            version=1,
+            version=PROTOCOL_VERSION,
             chain_id=CHAIN,
             channel=Channel.CONSENSUS,
             node_key=who.key,
