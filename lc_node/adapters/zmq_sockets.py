@@ -1,6 +1,7 @@
 """ZeroMQ sockets as peers use them: encrypted, bounded, quick to notice a dead end."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
@@ -56,7 +57,12 @@ def transport_key_of(user_id: str) -> TransportKey:
 
 def host_of(frame: zmq.Frame) -> str:
     """Return the network address that a frame came from, IPv4 as such also on a socket of both kinds."""
-    host = ip_address(str(frame.get("Peer-Address")).partition("%")[0])
+    return _host_at(str(frame.get("Peer-Address")))
+
+
+@lru_cache(maxsize=LINKS_MAX)  # the same for every frame of a connection
+def _host_at(address: str) -> str:
+    host = ip_address(address.partition("%")[0])
     mapped = host.ipv4_mapped if isinstance(host, IPv6Address) else None
     return str(mapped or host)
 

@@ -16,6 +16,8 @@ KEY_BYTES: Final = 33
 """A letter for the kind of record, and 32 bytes that name one."""
 _END_BYTES: Final = 4
 _COUNT_BYTES: Final = 4
+_END: Final = struct.Struct(">I")
+_SPAN: Final = struct.Struct(">II")
 
 
 class Bucket:
@@ -60,7 +62,7 @@ class Bucket:
 
     def dump(self) -> bytes:
         """Return the bytes that are hashed and sent: number of entries, keys, ends, values."""
-        return b"".join((struct.pack(">I", len(self)), self.keys, self.ends, self.values))
+        return b"".join((_END.pack(len(self)), self.keys, self.ends, self.values))
 
     def __len__(self) -> int:
         return len(self.ends) // _END_BYTES
@@ -70,25 +72,30 @@ class Bucket:
         place = self._found(key)
         if place is None:
             return None
-        return self.values[self._start(place) : self._start(place + 1)]
+        start, end = self._span(place)
+        return self.values[start:end]
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield the entries in key order."""
         for place in range(len(self)):
-            yield self._key(place), self.values[self._start(place) : self._start(place + 1)]
+            start, end = self._span(place)
+            yield self._key(place), self.values[start:end]
 
     def updated(self, key: bytes, value: bytes | None) -> "Bucket":
         """Return a bucket with an entry set, or removed if the value is None."""
         found = self._found(key)
-        place = self._place(key) if found is None else found
-        after = place + (found is not None)
-        start, stop = self._start(place), self._start(after)
+        if found is None:
+            place = after = self._place(key)
+            start = stop = self._span(place - 1)[1] if place else 0
+        else:
+            place, after = found, found + 1
+            start, stop = self._span(place)
         values = self.values[:start] + (value or b"") + self.values[stop:]
         if found is not None and value is not None and len(value) == stop - start:
             return Bucket(self.keys, self.ends, values)
         new_key, new_end = b"", b""
         if value is not None:
-            new_key, new_end = key, struct.pack(">I", start + len(value))
+            new_key, new_end = key, _END.pack(start + len(value))
         tail = _shifted(self.ends[_END_BYTES * after :], len(values) - len(self.values))
         return Bucket(
             self.keys[: KEY_BYTES * place] + new_key + self.keys[KEY_BYTES * after :],
@@ -115,11 +122,12 @@ class Bucket:
         """Return the first place whose key is not below this one."""
         return bisect_left(range(len(self)), key, key=self._key)
 
-    def _start(self, place: int) -> int:
-        """Return where the value at a place begins: where the one before it ends."""
+    def _span(self, place: int) -> tuple[int, int]:
+        """Return where the value at a place begins, which is where the one before it ends, and where it ends."""
         if place == 0:
-            return 0
-        return int.from_bytes(self.ends[_END_BYTES * (place - 1) : _END_BYTES * place], "big")
+            return 0, _END.unpack_from(self.ends)[0]
+        span: tuple[int, int] = _SPAN.unpack_from(self.ends, _END_BYTES * (place - 1))
+        return span
 
 
 EMPTY: Final = Bucket(b"", b"", b"")

@@ -83,6 +83,8 @@ class Score:
 
     def points_at(self, now: Millis) -> int:
         """Return what is left of the points, whole seconds of decay taken off."""
+        if not self.points:
+            return 0  # as of most peers, for every frame and transaction
         elapsed = max(0, now - self.at)
         return max(0, self.points - elapsed * DECAY_PER_SECOND // 1_000)
 
