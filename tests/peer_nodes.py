@@ -16,6 +16,7 @@ from lc_node.chain.crypto import sha256
 from lc_node.chain.types import ByteCount, ChainId, Digest, Height, PublicKey, Signature
 from lc_node.ports.clock import Clock
 from lc_node.ports.transport import PeerAddress
+from lc_node.runtime.blob_allowance import UNLIMITED
 from lc_node.runtime.network import Network, Verdict
 from lc_node.wire.session import Admits, admits_everyone
 
@@ -163,6 +164,7 @@ async def node(  # noqa: PLR0913 - one argument a circumstance
     heard: Recorder | None = None,
     chain_id: ChainId = CHAIN,
     clock: Clock | None = None,
+    upload: ByteCount = UNLIMITED,
 ) -> AsyncIterator[Node]:
     """Run a network over a transport for as long as the context lasts."""
     heard = heard or Recorder()
@@ -177,6 +179,7 @@ async def node(  # noqa: PLR0913 - one argument a circumstance
             clock=clock or SystemClock(),
             blobs=blobs,
             height=lambda: Height(7),
+            upload=upload,
         )
         running = tasks.create_task(network.run(heard))
         try:

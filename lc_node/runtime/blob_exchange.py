@@ -10,6 +10,7 @@ from typing import Final
 from lc_node.chain.types import ByteCount, Digest, PublicKey
 from lc_node.ports.clock import Clock
 from lc_node.ports.stores import BlobStore, Naming
+from lc_node.runtime.blob_allowance import UNLIMITED, Allowance
 from lc_node.runtime.blob_download import (
     BlobUnavailable,
     Download,
@@ -22,7 +23,7 @@ from lc_node.runtime.blob_service import BlobService, Peers
 from lc_node.wire.messages import Blob, Chunk, GetBlob, GetChunk, NoBlob, Part
 from lc_node.wire.score import Offence
 
-__all__ = ["BlobExchange", "BlobUnavailable", "Progress"]
+__all__ = ["UNLIMITED", "BlobExchange", "BlobUnavailable", "Progress"]
 
 _FINISHED_MAX: Final = 64
 
@@ -39,12 +40,14 @@ class _Turn:
 class BlobExchange:
     """Serves and fetches blobs; the network feeds it what peers say."""
 
-    def __init__(self, store: BlobStore, peers: Peers, clock: Clock) -> None:
-        """Exchange what is in ``store``."""
+    def __init__(
+        self, store: BlobStore, peers: Peers, clock: Clock, upload: ByteCount = UNLIMITED
+    ) -> None:
+        """Exchange what is in ``store``, sending ``upload`` bytes a second."""
         self._store = store
         self._peers = peers
         self._clock = clock
-        self._service: Final = BlobService(store, peers, self._piece)
+        self._service: Final = BlobService(store, peers, self._piece, Allowance(clock, upload))
         self._turns: dict[Digest, _Turn] = {}
         self._finished: dict[Digest, None] = {}
         """Fetched lately: answers that come late are nobody's fault."""

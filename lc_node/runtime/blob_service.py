@@ -10,6 +10,7 @@ from lc_node.adapters.inbox import Inbox
 from lc_node.chain.types import ByteCount, Digest, PublicKey
 from lc_node.oci.chunks import CHUNK_BYTES, chunk_digest
 from lc_node.ports.stores import BlobStore
+from lc_node.runtime.blob_allowance import Allowance
 from lc_node.wire.limits import CHUNK_HEADER_BYTES, CHUNKS_MAX, QUESTIONS
 from lc_node.wire.messages import (
     Absence,
@@ -64,8 +65,10 @@ class BlobService:
         store: BlobStore,
         peers: Peers,
         piece: Callable[[GetChunk], Path | Chunk | None] = lambda _question: None,
+        allowance: Allowance | None = None,
     ) -> None:
         """Serve what is in ``store``, and chunks that ``piece`` has or knows in which file they lie."""
+        self._allowance = allowance
         self._store = store
         self._peers = peers
         self._piece = piece
@@ -112,7 +115,10 @@ class BlobService:
             frame = await self._frame(question)
             if isinstance(frame, Absence):
                 self._decline(peer, question.digest, frame)
-            elif not self._peers.send_frame(peer, frame):
+                continue
+            if self._allowance is not None:
+                await self._allowance.spend(ByteCount(len(frame)))
+            if not self._peers.send_frame(peer, frame):
                 self._decline(peer, question.digest, Absence.BUSY)
 
     async def _frame(self, question: GetChunk) -> bytes | bytearray | Absence:

@@ -90,8 +90,15 @@ class NetworkConfig(Section):
     """false: dial the listed peers only, and tell nobody of other nodes."""
     advertise: Annotated[tuple[str, ...], msgspec.Meta(max_length=ENDPOINTS_MAX)] = ()
     """Where others reach this node, if it is not at this machine's own addresses and port."""
+    upload_bytes_per_second: Annotated[int, msgspec.Meta(ge=0, le=2**40)] = 0
+    """What all peers together are sent of images and models; 0: as much as they ask for."""
     peers: tuple[PeerEntry, ...] = ()
     """Whom to dial, always; see the examples at the end of the file."""
+
+    @property
+    def upload(self) -> ByteCount:
+        """The same as a quantity."""
+        return ByteCount(self.upload_bytes_per_second)
 
 
 class ConsensusConfig(Section):

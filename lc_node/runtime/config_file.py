@@ -21,6 +21,8 @@ DEFAULT_CONFIG_TEXT: Final = """\
 # Where others reach this node, if that is not at this machine's own addresses and port, as behind a NAT
 # that forwards a port: ["192.0.2.7:4040"], ["node.example"]; at most four.
 #: advertise = []
+# What all peers together are sent of images and models, on the average; 0: as much as they ask for.
+#: upload_bytes_per_second = 0
 
 # Whether this node takes part in the agreement on blocks.
 [consensus]

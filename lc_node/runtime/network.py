@@ -16,7 +16,7 @@ from lc_node.chain.types import ByteCount, Digest, Height, Millis, MillisSpan, P
 from lc_node.ports.clock import Clock
 from lc_node.ports.stores import BlobStore, Naming
 from lc_node.ports.transport import Channel, Inbound, Refusal, Transport
-from lc_node.runtime.blob_exchange import BlobExchange, BlobUnavailable, Progress
+from lc_node.runtime.blob_exchange import UNLIMITED, BlobExchange, BlobUnavailable, Progress
 from lc_node.runtime.peer_accounts import PeerAccounts
 from lc_node.runtime.questions import PeerSilent, Questions
 from lc_node.runtime.spreading import Gossip, Judge, Spreading
@@ -105,8 +105,12 @@ class Network:
         clock: Clock,
         blobs: BlobStore,
         height: Callable[[], Height],
+        upload: ByteCount = UNLIMITED,
     ) -> None:
-        """Prepare; nothing happens before ``run``. ``height`` is that of the last final block."""
+        """Prepare; nothing happens before ``run``. ``height`` is that of the last final block.
+
+        ``upload`` is how many bytes of blobs a second all peers together are sent.
+        """
         self.me: Final = me
         self._transport = transport
         self._clock = clock
@@ -117,7 +121,7 @@ class Network:
         self._spreading: Final = Spreading(me, self, clock, secrets.randbelow)
         self._requests: Final = Inbox[Request](QUESTIONS)
         self._questions: Final = Questions(self.tell)
-        self._blobs: Final = BlobExchange(blobs, self, clock)
+        self._blobs: Final = BlobExchange(blobs, self, clock, upload)
         self._banned: set[PublicKey] = set()
         self._up: frozenset[PublicKey] = frozenset()
         self._handlers: Handlers | None = None

@@ -202,6 +202,7 @@ class Node:
             clock=self._clock,
             blobs=self._stores.blobs,
             height=lambda: self.ledger.height,
+            upload=settings.config.network.upload,
         )
         self._endpoint: Endpoint = open_endpoint(home.path, os.environ)
         opened.callback(close_endpoint, home.path, self._endpoint)

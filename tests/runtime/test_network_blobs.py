@@ -360,6 +360,23 @@ async def test_two_who_fetch_what_nobody_has_any_more_give_up(tmp_path: Path) ->
             await until(lambda: len(mortal.served) == 3)
 
 
+async def test_no_more_is_sent_in_a_second_than_the_owner_gives(tmp_path: Path) -> None:
+    ann, bob = people(2)
+    data = content(24 * MIB)  # ten seconds' worth goes at once, the rest takes two
+    async with (
+        node(ann, tmp_path, upload=ByteCount(2 * MIB)) as a,
+        node(bob, tmp_path, peers=[a.address], port=None) as b,
+    ):
+        await connected(a, b)
+        digest = put(a, tmp_path, data, Naming.CHUNKS)
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+
+        await b.network.fetch_blob(digest, naming=Naming.CHUNKS, size_max=SIZE_MAX)
+
+        assert loop.time() - start >= 1.9
+
+
 async def unavailable(one: Node, digest: Digest, naming: Naming) -> None:
     """Fetch what cannot be had."""
     with pytest.raises(BlobUnavailable):
