@@ -1,7 +1,7 @@
 """What a node tells of jobs: requests, prices, checks, bids, verdicts and results."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -23,6 +23,11 @@ from lc_node.api.schema import (
 _Unsigned = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
+_Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+REFERENCES_MAX: Final = 4
+"""Registries that a job may name for its image."""
+
+
 class Tolerance(Part):
     """How far a re-evaluated loss may lie from an announced one."""
 
@@ -35,7 +40,7 @@ class ImageChoice(Part):
 
     manifest: Digest
     total_bytes: _Unsigned
-    references: Annotated[tuple[str, ...], msgspec.Meta(max_length=4)] = ()
+    references: Annotated[tuple[_Reference, ...], msgspec.Meta(max_length=REFERENCES_MAX)] = ()
     """Registry references."""
     on_graph: bool = True
     """Whether the nodes themselves carry it; its blobs are then put into the own node first."""

@@ -11,6 +11,7 @@ from lc_node.api.client import Client, UnknownThing
 from lc_node.api.schema import ModelFormat, Resources
 from lc_node.api.schema_images import ImageView
 from lc_node.api.schema_jobs import (
+    REFERENCES_MAX,
     CheckProblem,
     CheckReport,
     ImageChoice,
@@ -157,6 +158,9 @@ def _choice(client: Client, text: str, which: str, terms: Mapping[str, Any]) -> 
     """Return which image it is, and where nodes find it."""
     found, pulled_from = _bring(client, text, which)
     references = tuple(map(_reference, terms["references"])) or pulled_from
+    if len(references) > REFERENCES_MAX:
+        message = f"--from can be said {REFERENCES_MAX} times at most."
+        raise click.UsageError(message)
     if terms["not_on_graph"] and not references:
         message = "--not-on-graph needs a registry: add --from REFERENCE."
         raise click.UsageError(message)

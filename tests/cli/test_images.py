@@ -279,6 +279,7 @@ def test_a_job_names_the_registry_that_its_image_was_pulled_from(
     [
         (["--image", "mine", "--not-on-graph"], Exit.USAGE, "needs a registry: add --from"),
         (["--image", "mine", "--from", "Not a reference"], Exit.USAGE, "names no image in a"),
+        (["--image", "mine", *["--from", "a/b"] * 5], Exit.USAGE, "4 times at most"),
         (["--image", "nothing"], Exit.REFUSED, "No image 'nothing' in this node"),
         (["--image", "sha256:" + "0" * 64], Exit.REFUSED, "in this node"),
         (["--image", "https://Nothing/x y"], Exit.USAGE, "names no image in a registry"),
