@@ -40,6 +40,9 @@ CELL = """
             kernels.VALUE, unlisted.VALUE, ONE, TWO, len(rows), float(version("hatch-project")),
         ]
 """
+DISK = "disk-of-carol"
+"""Where a library of the user's lies, outside of the home."""
+
 EXPECTED = [42, 42, 7, 3, 4, 5, 6, 1, 2, 3, 1.5]
 
 
@@ -158,9 +161,9 @@ def _plain_packages(home: Path, site: Path) -> None:
 
 def _compile(home: Path, notebook: Path) -> Path:
     """Build an extension module, the library that it finds by an absolute path, and a GPU's driver and its user."""
-    libraries, driver = home / "own libraries", home / "driver"
+    libraries, driver = home.parent / DISK / "lib", home / "driver"
     for folder in (libraries, driver):
-        folder.mkdir()
+        folder.mkdir(parents=True)
     (site,) = (home / "env" / "lib").glob("python*/site-packages")
     helper, cuda = libraries / "libhelper.so.1", driver / "libcuda.so.1"
     _cc("int helped(int x) { return 2 * x; }", helper, "-Wl,-soname,libhelper.so.1")

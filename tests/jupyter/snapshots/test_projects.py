@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.jupyter.snapshots.projects import CELL, EXPECTED, Desk, make_desk, make_plain_desk
+from tests.jupyter.snapshots.projects import CELL, DISK, EXPECTED, Desk, make_desk, make_plain_desk
 from tests.jupyter.snapshots.pythons import Packaged
 from tests.jupyter.snapshots.sandboxed import files_naming, losses_inside
 
@@ -59,10 +59,10 @@ def test_sources_come_from_where_they_lie(packaged: Packaged) -> None:
     ]
 
 
-def test_neither_the_home_nor_its_owners_name_is_in_any_byte_of_the_image(
+def test_no_folder_of_this_machine_and_no_persons_name_is_in_any_byte_of_the_image(
     packaged: Packaged, desk: Desk
 ) -> None:
-    assert files_naming(packaged, NAME, desk.home, desk.home.parent) == []
+    assert files_naming(packaged, NAME, DISK, desk.home.parent) == []
 
 
 def test_a_driver_is_neither_sought_nor_shipped(packaged: Packaged) -> None:
