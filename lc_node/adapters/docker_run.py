@@ -128,6 +128,9 @@ class DockerRun:
             cpu=MillisSpan(self._usage.cpu_ms),
             memory_peak_bytes=ByteCount(self._usage.memory_peak_bytes),
             log_tail=self._streams.log_tail,
+            held_back=None
+            if self._usage.held_back_ms is None
+            else MillisSpan(self._usage.held_back_ms),
         )
 
     def close(self) -> None:
@@ -149,6 +152,9 @@ class DockerRun:
             return
         self._ended_by = reason
         self._measure()
+        if self._cgroup is not None:
+            with contextlib.suppress(OSError):
+                self._cgroup.hasten()
         self._streams.stop_listening()
         killed = self._loop.run_in_executor(None, self._engine.kill, self._container)
         killed.add_done_callback(self._on_killed)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from lc_node.adapters.cgroups import FAMILY, remove_groups
+from lc_node.adapters.cgroups import remove_groups
 from lc_node.adapters.sandbox_canary import canary_program
 from tests.adapters.jobs import SANDBOXES, Workshop, docker_host, sandbox_called
+from tests.adapters.leftovers import groups_of, leftovers
 from tests.adapters.plain_user import plain_user
 from tests.adapters.rootfs import build_python_rootfs
 
@@ -34,9 +35,8 @@ def owner() -> Iterator[str]:
     """A node's name that no other test has; its control groups go with it."""
     name = f"tests-{uuid.uuid4().hex}"
     yield name
-    mounted = Path("/sys/fs/cgroup")
-    for hierarchy in (mounted, *mounted.iterdir()):  # the one of version 2, or those of version 1
-        remove_groups(hierarchy / FAMILY / name)
+    for place in groups_of(name):
+        remove_groups(place)
 
 
 @pytest.fixture(params=SANDBOXES)
@@ -48,8 +48,13 @@ def sandbox_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def workshop(sandbox_name: str, rootfs: Path, owner: str, folder: Path) -> Iterator[Workshop]:
-    """A sandbox that is ready to run programs; as a plain user the whole test is that user."""
+def workshop(
+    request: pytest.FixtureRequest, sandbox_name: str, rootfs: Path, owner: str, folder: Path
+) -> Iterator[Workshop]:
+    """A sandbox that is ready to run programs; as a plain user the whole test is that user.
+
+    Whatever a hostile job does, nothing of it may be left at the end of its test.
+    """
     with contextlib.ExitStack() as stack:
         if sandbox_name == "bubblewrap-root" and os.geteuid() != 0:
             pytest.skip("control groups need root")
@@ -61,6 +66,8 @@ def workshop(sandbox_name: str, rootfs: Path, owner: str, folder: Path) -> Itera
         yield Workshop(
             sandbox=sandbox_called(sandbox_name, owner), rootfs=rootfs, name=sandbox_name
         )
+    if request.node.path.name.startswith("test_hostile"):
+        assert leftovers(sandbox_name, owner) == []
 
 
 @pytest.fixture
