@@ -16,6 +16,7 @@ from lc_node.adapters.docker_tree import Skeleton, Tree, image_archive, lay_out
 from lc_node.adapters.elf_program import MACHINE
 from lc_node.adapters.sandbox_canary import Canary
 from lc_node.adapters.seccomp import docker_profile, syscall_table
+from lc_node.chain.types import MillisSpan
 from lc_node.ports.sandbox import (
     Capabilities,
     RunRequest,
@@ -24,6 +25,9 @@ from lc_node.ports.sandbox import (
 )
 
 PROBE_SECONDS_MAX: Final = 60
+MEMORY_MS: Final = MillisSpan(20_000)
+"""For a canary beside all others, each of which costs the engine more than itself."""
+
 SKELETONS_MAX: Final = 64
 """Images of ours that are remembered; each is a few kilobytes in the engine."""
 
@@ -57,9 +61,10 @@ class DockerSandbox:
             SandboxUnavailable: no engine, or nothing could be isolated; the message names the remedy.
         """
         engine = await self._connected()
+        canary = Canary(self.open, has_cgroups=True, memory_ms=MEMORY_MS)
         try:
             async with asyncio.timeout(PROBE_SECONDS_MAX):
-                enforced = await Canary(self.open, has_cgroups=True).enforced()
+                enforced = await canary.enforced()
         except SandboxFailed as error:
             raise SandboxUnavailable(f"docker cannot run: {error}") from error
         except TimeoutError as error:

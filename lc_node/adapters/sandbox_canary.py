@@ -103,10 +103,18 @@ class Canary:
         run: Callable[[RunRequest], AbstractAsyncContextManager[Run]],
         *,
         has_cgroups: bool,
+        memory_ms: MillisSpan = _LIMITS.wall,
     ) -> None:
-        """Test the sandbox whose ``open`` is ``run``."""
+        """Test the sandbox whose ``open`` is ``run``.
+
+        Args:
+            run: starts a run.
+            has_cgroups: whether memory should be bounded hard.
+            memory_ms: how long filling more memory than allowed may take, on a machine that does much else.
+        """
         self._run = run
         self._memory = Enforced.MEMORY_HARD if has_cgroups else Enforced.MEMORY_SOFT
+        self._memory_ms = memory_ms
         self._rootfs = Path()
 
     async def enforced(self) -> frozenset[Enforced]:
@@ -181,8 +189,10 @@ class Canary:
         return {Enforced.SECCOMP} if refused else set()
 
     async def _memory_limit(self) -> set[Enforced]:
-        ended = (await self._outcome("m")).status is Status.OUT_OF_MEMORY
-        return {self._memory} if ended else set()
+        limits = replace(_LIMITS, wall=self._memory_ms)
+        async with self._run(self._request(limits, "m")) as run:
+            outcome = await run.wait()
+        return {self._memory} if outcome.status is Status.OUT_OF_MEMORY else set()
 
     async def _pids(self) -> set[Enforced]:
         refused = (await self._outcome("p")).exit_code == errno.EAGAIN
