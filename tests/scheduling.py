@@ -18,6 +18,7 @@ GRAPHS: Final = ("tests/e2e/", "tests/net/", "tests/notebooks/")
 """Whose files start whole graphs; they are among the others unless told otherwise."""
 
 TOGETHER: Final = {
+    "tests/e2e/test_cluster.py": JOBS,
     "tests/e2e/test_demo.py": JOBS,
     "tests/e2e/test_docker_job.py": JOBS,
     "tests/e2e/test_kills.py": JOBS,
@@ -30,6 +31,9 @@ TOGETHER: Final = {
     "tests/e2e/test_refusals.py": "nodes",
     "tests/e2e/test_cannot_start.py": "nodes",
     "tests/e2e/test_full_disk.py": "nodes",
+    "tests/dask/test_executors.py": "cluster",
+    "tests/dask/test_misfits.py": "cluster",
+    "tests/dask/test_workers.py": "cluster",
     "tests/net/test_lan.py": "lan",
     "tests/net/test_multicast.py": "lan",
 }

@@ -5,14 +5,15 @@ import contextlib
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 from distributed import Client, Future
 from distributed.security import Security
 
 from lc_node import __version__
+from lc_node.adapters.dask_member import Member
 from lc_node.adapters.dask_messages import (
     OPERATION,
     Failed,
@@ -30,11 +31,6 @@ from lc_node.ports.sandbox import (
     SandboxUnavailable,
     WorkerLost,
 )
-
-CPU: Final = "CPU"
-MEMORY: Final = "MEMORY"
-GPU: Final = "GPU"
-"""The resources that workers declare: cores, bytes, devices."""
 
 CONNECT_SECONDS_MAX: Final = 10.0
 LOOK_SECONDS: Final = 1.0
@@ -64,33 +60,6 @@ class ClusterUnreachable(LearningChainError):
             "look at the address in --executor and at [dask] in config.toml"
         )
         self.address = address
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """A worker that was looked at."""
-
-    name: str
-    """What its owner calls it."""
-    greeting: Greeting
-    resources: Mapping[str, float]
-
-    @property
-    def problem(self) -> str:
-        """Why it is given no work, with the remedy; empty if it is given some."""
-        if self.greeting.problem:
-            return self.greeting.problem
-        if self.greeting.software != __version__:
-            return (
-                f"it has learningchain {self.greeting.software}, this node {__version__}; "
-                f"install the same on both and restart the worker"
-            )
-        if not (self.resources.get(CPU) and self.resources.get(MEMORY)):
-            return (
-                "it declares no resources; start it with, for instance, "
-                '`dask worker ... --resources "CPU=4 MEMORY=16e9"`'
-            )
-        return ""
 
 
 class _Seen(NamedTuple):
@@ -145,6 +114,10 @@ class DaskCluster:
             ClusterUnreachable: no scheduler answers.
         """
         _join_logs()
+        try:
+            await _knock(self.address)
+        except (OSError, TimeoutError) as error:
+            raise ClusterUnreachable(self.address, _words(error)) from error
         client = Client(
             self.address,
             security=self._security,
@@ -324,6 +297,16 @@ _TROUBLES: Final = (OSError, TimeoutError, ValueError, TypeError, AttributeError
 """What Dask raises where a scheduler is not there, or not any more."""
 
 _INSTALL: Final = f"on every worker: pip install 'learningchain[node,dask]=={__version__}'"
+
+
+async def _knock(address: str) -> None:
+    """Return if somebody listens there; Dask itself would go on trying for as long as it may take."""
+    where = urlsplit(address)
+    async with asyncio.timeout(CONNECT_SECONDS_MAX):
+        _, writer = await asyncio.open_connection(where.hostname, where.port)
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 async def _broadcast(client: Client, worker: str, data: bytes) -> bytes | None:

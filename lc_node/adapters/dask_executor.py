@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 from distributed.security import Security
 
-from lc_node.adapters.dask_cluster import CPU, GPU, LEASE_SECONDS, MEMORY, DaskCluster
+from lc_node.adapters.dask_cluster import LEASE_SECONDS, DaskCluster
 from lc_node.adapters.dask_images import DaskImages
+from lc_node.adapters.dask_member import CPU, GPU, MEMORY
 from lc_node.adapters.dask_sandbox import DaskSandbox
 from lc_node.adapters.dask_worker import Settings
 from lc_node.chain.transactions import Resources

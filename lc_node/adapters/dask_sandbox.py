@@ -6,8 +6,9 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
-from lc_node.adapters.dask_cluster import CPU, GPU, MEMORY, DaskCluster, Member
+from lc_node.adapters.dask_cluster import DaskCluster
 from lc_node.adapters.dask_images import DaskImages
+from lc_node.adapters.dask_member import CPU, GPU, MEMORY, Member
 from lc_node.adapters.dask_run import DaskRun
 from lc_node.ports.images import ImageRefused
 from lc_node.ports.sandbox import (

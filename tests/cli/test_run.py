@@ -125,3 +125,24 @@ def test_a_liar_is_refused_on_a_network_that_is_meant_to_last(
 
     assert run(["run", "--home", str(home.path), "--conduct", "liar"]) == Exit.REFUSED
     assert "devnet" in capsys.readouterr().err
+
+
+def test_a_cluster_that_does_not_answer_is_one_line_with_the_remedy(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody listens on port 1."""
+    home.config_path.write_text("[network]\nport = 0\nmulticast = false\n")
+    code = run(["--home", str(home.path), "run", "--executor", "dask://127.0.0.1:1"])
+
+    said = capsys.readouterr().err
+    assert code == Exit.REFUSED
+    assert said.startswith("Error: No Dask scheduler answers at tcp://127.0.0.1:1")
+    assert said.count("\n") == 1
+
+
+def test_what_is_no_executor_is_wrong_usage(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["--home", str(home.path), "run", "--executor", "spark://host:1"]) == Exit.USAGE
+
+    assert "an executor is local, or dask://HOST:PORT" in capsys.readouterr().err

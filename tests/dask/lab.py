@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-START_SECONDS_MAX = 60
+START_SECONDS_MAX = 180
 HOST = "127.0.0.1"
 RESOURCES = "CPU=2 MEMORY=4e9"
 FAR_RESOURCES = "CPU=3 MEMORY=4e9"

@@ -15,7 +15,7 @@ from tests.adapters.test_oci_image import Shelf
 from tests.dask.conftest import until
 from tests.dask.places import Place
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dask")]
+pytestmark = pytest.mark.slow
 
 ECHO = """
 import sys

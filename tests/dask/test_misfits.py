@@ -17,7 +17,7 @@ from tests.dask.certificates import write_certificates
 from tests.dask.conftest import connected, executor_on, until
 from tests.dask.lab import RESOURCES, Cluster, cluster
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dask")]
+pytestmark = pytest.mark.slow
 
 NO_NAMESPACES = 'echo 0 > /proc/sys/user/max_user_namespaces; exec "$@"'
 MISFITS = {

@@ -20,7 +20,7 @@ from tests.dask.node import SLEEPER
 from tests.dask.places import Place
 from tests.dask.test_executors import ECHO, pids_with
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dask")]
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 FAR = 3000

@@ -22,7 +22,7 @@ from tests.e2e.graphs import (
 )
 from tests.e2e.light_job import light_request, post_light_job
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dask")]
+pytestmark = pytest.mark.slow
 
 ON_THE_CLUSTER = ("trainer", "evaluator-1")
 WORKERS = ("one", "two")
