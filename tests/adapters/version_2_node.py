@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from lc_node.adapters import bubblewrap_sandbox, sandbox_canary
+from lc_node.adapters import sandbox_canary
 from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from lc_node.adapters.cgroups import find_tree
 from lc_node.chain.types import ByteCount, MillisSpan
@@ -23,7 +23,7 @@ async def main(rootfs: Path) -> dict[str, object]:
     tree = find_tree("node", Path("/proc/self/mounts").read_text())  # noqa: ASYNC240 - of the kernel
     (folder,) = tree.folders()
     tree.make("an-earlier-life", LIMITS)
-    sandbox = BubblewrapSandbox("node")
+    sandbox = BubblewrapSandbox("node", probe_seconds_max=120)
     await sandbox.reap()
     workshop = Workshop(sandbox=sandbox, rootfs=rootfs)
     try:
@@ -54,6 +54,5 @@ async def main(rootfs: Path) -> dict[str, object]:
 
 if __name__ == "__main__":
     # Such a machine is slow, and so may be the one below it.
-    bubblewrap_sandbox.PROBE_SECONDS_MAX = 120  # type: ignore[misc]
     sandbox_canary._LIMITS = replace(sandbox_canary._LIMITS, wall=MillisSpan(30_000))  # type: ignore[misc]
     print(f"\nFOUND {json.dumps(asyncio.run(main(Path(sys.argv[1]))))}\n", flush=True)  # noqa: T201 - its answer
