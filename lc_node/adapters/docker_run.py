@@ -58,6 +58,8 @@ class DockerRun:
         self._connection: socket.socket | None = None
         self._cgroup: Cgroup | None = None
         self._usage = Usage(cpu_ms=0, memory_peak_bytes=0, out_of_memory=False)
+        self._has_started = False
+        self._report: bytes | None = None
         self._ended_by: Status | None = None
         self._exit_code: int | None = None
         self._began = self._loop.time()
@@ -76,12 +78,17 @@ class DockerRun:
         self._connection = None
         pid = await uninterrupted(self._engine.start, self._container)
         self._began = self._loop.time()
-        if self._gone.done():
-            return
-        self._timers.append(self._loop.call_later(self._wall_seconds, self._end, Status.TIMED_OUT))
         with contextlib.suppress(CgroupsUnusable):  # it has ended; else the canary has seen it
             self._cgroup = group_of(pid, _MOUNTS.read_text())
-        self._look()
+        self._has_started = True
+        if self._ended_by is not None:
+            self._kill()
+        elif self._report is not None:
+            self._conclude(self._report)
+        elif not self._gone.done():
+            deadline = self._loop.call_later(self._wall_seconds, self._end, Status.TIMED_OUT)
+            self._timers.append(deadline)
+            self._look()
 
     async def read_line(self) -> bytes | None:
         """Return the next line of stdout without its newline; None when there will be no more."""
@@ -156,6 +163,10 @@ class DockerRun:
             with contextlib.suppress(OSError):
                 self._cgroup.hasten()
         self._streams.stop_listening()
+        if self._has_started:
+            self._kill()
+
+    def _kill(self) -> None:
         killed = self._loop.run_in_executor(None, self._engine.kill, self._container)
         killed.add_done_callback(self._on_killed)
 
@@ -165,6 +176,12 @@ class DockerRun:
 
     def _on_report(self, report: bytes) -> None:
         """The first process says that nothing of the job is left; the container stays, for ``take``."""
+        self._report = report
+        if self._has_started:
+            self._conclude(report)
+
+    def _conclude(self, report: bytes) -> None:
+        """Read the accounts a last time: a short job has ended before we know where they are."""
         if self._ended_by is not None or self._gone.done():
             return
         self._measure()
@@ -230,6 +247,7 @@ async def uninterrupted(call: Callable[..., _T], *arguments: object) -> _T:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
         await asyncio.wait([future])
+        future.exception()  # whoever has given up does not want to know
         raise
 
 

@@ -16,7 +16,15 @@ import pytest
 from lc_node.adapters.docker_engine import LIFE_LABEL, OWNER_LABEL
 from lc_node.adapters.docker_sandbox import DockerSandbox
 from lc_node.adapters.docker_tree import Skeleton, image_archive, lay_out
-from lc_node.ports.sandbox import Enforced, RunRequest, SandboxFailed, SandboxUnavailable, Status
+from lc_node.chain.types import ByteCount
+from lc_node.ports.sandbox import (
+    Enforced,
+    Outcome,
+    RunRequest,
+    SandboxFailed,
+    SandboxUnavailable,
+    Status,
+)
 from tests.adapters.jobs import LIMITS, Workshop, all_lines, docker_host, pids_with
 from tests.adapters.rootfs import ENVIRONMENT
 
@@ -290,3 +298,18 @@ async def test_an_engine_of_another_machine_is_refused(owner: str, sandbox_name:
     assert sandbox_name
     with pytest.raises(SandboxUnavailable, match="must be on this machine"):
         await DockerSandbox(owner, host="tcp://192.0.2.1:2375").probe()
+
+
+async def test_what_a_short_job_has_used_is_known_too(workshop: Workshop) -> None:
+    """It has ended before the engine has said that it began."""
+    argv = ("/canary", "m")
+    ended = [await ended_with(workshop, argv) for _ in range(3)]
+
+    assert {one.status for one in ended} == {Status.OUT_OF_MEMORY}
+    assert all(one.memory_peak_bytes > 8 << 20 for one in ended)
+
+
+async def ended_with(workshop: Workshop, argv: tuple[str, ...]) -> Outcome:
+    small = replace(LIMITS, memory_bytes=ByteCount(16 << 20))
+    async with workshop.start_argv(argv, small, {}) as run:
+        return await run.wait()
