@@ -17,6 +17,7 @@ _FOR_PATTERN: Final = {
     r"\Asha256:[0-9a-f]{64}\Z": "sha256:" + "0f" * 32,
     r"\A[^\x00]*\Z": "text",
     r"\A[^=\x00]+=[^\x00]*\Z": "NAME=value",
+    "^([A-Za-z0-9][A-Za-z0-9._/:@-]*)?$": "docker.io/library/python:3.12",
 }
 """A text for each pattern that our records ask of one."""
 
