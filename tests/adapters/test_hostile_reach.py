@@ -252,7 +252,7 @@ def scribble(path):
 def _host(rootfs: Path) -> tuple[object, ...]:
     """What a job could have changed: the root that it shares with others, switches, mounts, ourselves."""
     tree = [
-        (str(found), status.st_mode, status.st_size, status.st_mtime_ns, status.st_nlink)
+        (str(found), status.st_mode, status.st_size, status.st_mtime_ns)
         for found in sorted(rootfs.rglob("*"))
         for status in (found.lstat(),)
     ]
