@@ -9,77 +9,6 @@ import pytest
 
 from tests.adapters.jobs import LIMITS, MIB, Workshop, all_lines
 
-SIGSYS = 128 + 31
-"""The exit code of a process that the filter has killed."""
-
-CALLS = """
-import ctypes, errno, os
-libc = ctypes.CDLL(None, use_errno=True)
-def call(number, *arguments):
-    result = libc.syscall(number, *arguments)
-    print('allowed' if result >= 0 else errno.errorcode[ctypes.get_errno()])
-"""
-
-
-@pytest.mark.parametrize(
-    ("name", "arguments"),
-    [
-        ("unshare", "272, 0x10000000"),
-        ("unshare mounts", "272, 0x20000"),
-        ("clone into a user namespace", "56, 0x10000000 | 17, 0, 0, 0, 0"),
-        ("clone3", "435, 0, 0"),
-        ("setns", "308, 0, 0"),
-        ("mount", "165, b'none', b'/tmp', b'tmpfs', 0, 0"),
-        ("umount2", "166, b'/lc/out', 2"),
-        ("open_tree", "428, -100, b'/', 1"),
-        ("fsopen", "430, b'tmpfs', 0"),
-        ("pivot_root", "155, b'/', b'/tmp'"),
-        ("chroot", "161, b'/tmp'"),
-        ("ptrace", "101, 0, 0, 0, 0"),
-        ("process_vm_readv", "310, 1, 0, 0, 0, 0, 0"),
-        ("io_uring_setup", "425, 1, 0"),
-        ("bpf", "321, 0, 0, 0"),
-        ("perf_event_open", "298, 0, 0, -1, -1, 0"),
-        ("userfaultfd", "323, 0"),
-        ("add_key", "248, b'user', b'a', b'b', 1, -3"),
-        ("keyctl", "250, 0, -3, 0"),
-        ("open_by_handle_at", "304, -100, 0, 0"),
-        ("pidfd_getfd", "438, 0, 0, 0"),
-        ("clock_settime", "227, 0, 0"),
-        ("sethostname", "170, b'x', 1"),
-        ("init_module", "175, 0, 0, 0"),
-        ("vsock", "41, 40, 1, 0"),
-        ("netlink", "41, 16, 3, 0"),
-        ("packet", "41, 17, 3, 0"),
-        ("crypto", "41, 38, 5, 0"),
-        ("raw internet socket", "41, 2, 3, 1"),
-        ("a call of the x32 kind", "0x40000000 + 39"),
-        ("a call that does not exist yet", "1000"),
-        ("a device file", "133, b'/lc/out/disk', 0o60666, 0x0800"),
-    ],
-    ids=lambda value: value if "," not in str(value) else "",
-)
-async def test_a_call_that_no_training_needs_is_refused(
-    workshop: Workshop, name: str, arguments: str
-) -> None:
-    async with workshop.start(f"{CALLS}\ncall({arguments})") as run:
-        lines = await all_lines(run)
-        outcome = await run.wait()
-
-    assert lines in ([b"EPERM"], [b"ENOSYS"]) or outcome.exit_code == SIGSYS, (name, lines)
-
-
-async def test_calls_through_the_32_bit_door_are_deadly(workshop: Workshop) -> None:
-    getpid_by_int_80 = "b8140000 00cd80c3"
-    outcome = await workshop.outcome(f"""
-import ctypes, mmap
-page = mmap.mmap(-1, 4096, prot=7)
-page.write(bytes.fromhex({getpid_by_int_80!r}))
-ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()
-""")
-
-    assert outcome.exit_code == SIGSYS
-
 
 async def test_there_is_no_interface_but_loopback(workshop: Workshop) -> None:
     lines = await workshop.lines(
@@ -197,17 +126,6 @@ async def test_what_tells_of_the_host_is_empty(workshop: Workshop) -> None:
     lines = await workshop.lines("print(open('/proc/cmdline').read() == '')")
 
     assert lines == ["True"]
-
-
-async def test_there_are_no_devices_but_the_harmless_ones(workshop: Workshop) -> None:
-    lines = await workshop.lines("""
-import os, stat
-print(*sorted(n for n in os.listdir('/dev') if stat.S_ISCHR(os.lstat('/dev/' + n).st_mode)
-              or stat.S_ISBLK(os.lstat('/dev/' + n).st_mode)), os.listdir('/dev/pts'))
-""")
-
-    terminals = ["ptmx"] if workshop.name == "docker" else []
-    assert lines == [f"full null random tty urandom zero {terminals}"]
 
 
 async def test_shared_memory_works_and_has_an_end(workshop: Workshop) -> None:
