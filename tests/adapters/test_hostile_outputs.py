@@ -49,12 +49,14 @@ async def test_a_file_that_is_swapped_while_it_is_taken_is_the_jobs_own_or_refus
 ) -> None:
     own = {b"job", b"theirs", b""}  # empty: there, and not yet written
     takes = refused = 0
+    # An engine does not tell how many names a file has: then it is the job's own all the same.
+    may_take_each = workshop.name == "docker" and name == "a file with two names"
     async with (
         asyncio.timeout(20),
         workshop.start(PROLOGUE + SWAP.replace("DEED", SWAPS[name])) as run,
     ):
         assert await run.read_line() == b"up"
-        while takes < TAKES or not refused:
+        while takes < TAKES or not (refused or may_take_each):
             takes += 1
             place = folder / str(takes)
             try:
