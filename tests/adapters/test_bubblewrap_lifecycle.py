@@ -114,6 +114,7 @@ def plain_node(wrapper: list[str], rootfs: Path, folder: Path) -> dict[str, obje
     return seen
 
 
+@pytest.mark.parametrize("sandbox_name", ["bubblewrap-root", "bubblewrap-user"])
 async def test_nothing_outlives_a_node_that_is_killed(workshop: Workshop, owner: str) -> None:
     marker = uuid.uuid4().hex
     node = await asyncio.create_subprocess_exec(
