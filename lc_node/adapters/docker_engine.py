@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import docker
 import docker.errors
+import docker.utils
 
 from lc_node.ports.sandbox import SandboxFailed, SandboxUnavailable
 
@@ -27,6 +28,8 @@ NO_GPUS: Final = "it cannot give GPUs; install nvidia-container-toolkit and rest
 _NO_DRIVER: Final = "could not select device driver"
 """What an engine says that is asked for GPUs and has nothing that provides them."""
 
+_STAT: Final = "X-Docker-Container-Path-Stat"
+_PIECE_BYTES: Final = 1 << 20
 _LOADED: Final = "Loaded image ID: "
 _ERRORS: Final = (docker.errors.DockerException, OSError)
 """Those of ``requests``, below the package, are errors of the system too."""
@@ -113,11 +116,8 @@ class DockerEngine:
     def kill(self, name: str) -> None:
         """Kill a container and return when nothing of it runs any more."""
         with _failing("kill a container"):
-            try:
+            with _unless_in_another_state():
                 self._api.kill(name)
-            except docker.errors.APIError as error:
-                if error.status_code not in {HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND}:
-                    raise
             self._api.wait(name, timeout=CALL_SECONDS_MAX)
 
     def ended(self, name: str) -> Ended:
@@ -135,14 +135,38 @@ class DockerEngine:
             except docker.errors.NotFound:
                 return
 
-    def archive(self, name: str, path: str) -> tuple[Iterator[bytes], dict[str, Any]] | None:
-        """Return a tar stream of one path in a container and the engine's ``stat`` of it; None if it is not there."""
+    @contextlib.contextmanager
+    def archive(
+        self, name: str, path: str
+    ) -> Iterator[tuple[Iterator[bytes], dict[str, Any]] | None]:
+        """Open a tar stream of one path in a container, with the engine's ``stat`` of it; None if it is not there.
+
+        The engine locks the container until the stream is read or hung up on. The package's own call cannot hang up.
+        """
+        url = f"{self._api.base_url}/v{self._api.api_version}/containers/{name}/archive"
         with _failing("read from a container"):
-            try:
-                chunks, status = self._api.get_archive(name, path)
-            except docker.errors.NotFound:
-                return None
-            return _pieces(chunks), status or {}
+            answer = self._api.get(
+                url, params={"path": path}, stream=True, timeout=CALL_SECONDS_MAX
+            )
+        with answer:
+            if answer.status_code == HTTPStatus.NOT_FOUND:
+                yield None
+                return
+            with _failing("read from a container"):
+                answer.raise_for_status()
+                status = docker.utils.decode_json_header(answer.headers[_STAT])
+            yield _pieces(answer.iter_content(_PIECE_BYTES)), status
+
+    @contextlib.contextmanager
+    def paused(self, name: str) -> Iterator[None]:
+        """Let nothing in a container run for a while; one that has ended meanwhile, or ends so, is no error."""
+        with _failing("pause a container"), _unless_in_another_state():
+            self._api.pause(name)
+        try:
+            yield
+        finally:
+            with _failing("let a container go on"), _unless_in_another_state():
+                self._api.unpause(name)
 
     def owned(self, owner: str, *, but: str) -> list[str]:
         """Return the containers of an owner, those of one life left out."""
@@ -165,6 +189,16 @@ def _failing(what: str) -> Iterator[None]:
     except _ERRORS as error:
         why = NO_GPUS if _NO_DRIVER in _short(error) else _short(error)
         raise SandboxFailed(f"the engine cannot {what}: {why}") from error
+
+
+@contextlib.contextmanager
+def _unless_in_another_state() -> Iterator[None]:
+    """Let a call be too late: what it asks for, or the container's end, has come about already."""
+    try:
+        yield
+    except docker.errors.APIError as error:
+        if error.status_code not in {HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND}:
+            raise
 
 
 def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:

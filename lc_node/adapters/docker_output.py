@@ -35,13 +35,18 @@ def take_from(
     """
     _refuse_unless_plain_name(name)
     try:
-        found = engine.archive(container, f"{folder}/{name}")
+        # Whoever looks and then opens is deceived by what is swapped in between; a job that stands still swaps nothing.
+        with engine.paused(container), engine.archive(container, f"{folder}/{name}") as found:
+            if found is None:
+                raise BadOutputFile(f"{name!r} cannot be taken: no such file")
+            chunks, status = found
+            _refuse_unless_plain(status, name, bytes_max)
+            return _taken(chunks, name, into, bytes_max)
     except SandboxFailed as error:
         raise BadOutputFile(f"{name!r} cannot be taken: {error}") from error
-    if found is None:
-        raise BadOutputFile(f"{name!r} cannot be taken: no such file")
-    chunks, status = found
-    _refuse_unless_plain(status, name, bytes_max)
+
+
+def _taken(chunks: Iterator[bytes], name: str, into: Path, bytes_max: ByteCount) -> TakenFile:
     with into.open("xb") as target:
         try:
             digests, size = _copy(TarReader(_Bytes(chunks).read), target, name, bytes_max)

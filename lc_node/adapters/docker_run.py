@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
@@ -58,6 +59,7 @@ class DockerRun:
         self._connection: socket.socket | None = None
         self._cgroup: Cgroup | None = None
         self._usage = Usage(cpu_ms=0, memory_peak_bytes=0, out_of_memory=False)
+        self._taking = threading.Lock()
         self._has_started = False
         self._report: bytes | None = None
         self._ended_by: Status | None = None
@@ -101,21 +103,15 @@ class DockerRun:
     async def take(self, name: str, into: Path, *, bytes_max: ByteCount) -> TakenFile:
         """Copy a file of the run's folder to ``into``, in a thread; also after the job's own end.
 
+        The job stands still meanwhile, and its time goes on.
+
         Raises:
             BadOutputFile: it is missing, a link, not a regular file, or larger than ``bytes_max``; or the run was
                 ended by a limit, which leaves nothing.
         """
         if self._ended_by is not None:
             raise BadOutputFile("the run was ended and has left no files")
-        return await asyncio.to_thread(
-            take_from,
-            self._engine,
-            self._container,
-            folder=self._out,
-            name=name,
-            into=into,
-            bytes_max=bytes_max,
-        )
+        return await asyncio.to_thread(self._take, name, into, bytes_max)
 
     def kill(self) -> None:
         """End the run now; ``wait`` then reports CANCELLED."""
@@ -149,6 +145,17 @@ class DockerRun:
         if self._gone.done() and not self._gone.cancelled():
             self._gone.exception()  # whoever has not waited does not want to know
         self._gone.cancel()
+
+    def _take(self, name: str, into: Path, bytes_max: ByteCount) -> TakenFile:
+        with self._taking:  # the first to be done lets the job go on
+            return take_from(
+                self._engine,
+                self._container,
+                folder=self._out,
+                name=name,
+                into=into,
+                bytes_max=bytes_max,
+            )
 
     def _attach(self) -> None:
         self._connection = self._engine.attach(self._container)

@@ -49,18 +49,11 @@ async def test_a_file_that_is_swapped_while_it_is_taken_is_the_jobs_own_or_refus
 ) -> None:
     own = {b"job", b"theirs", b""}  # empty: there, and not yet written
     takes = refused = 0
-    # A FIFO put in a file's place just then holds an engine up until the job ends: docs/THREATS.md.
-    deed = "None" if (workshop.name, name) == ("docker", "a FIFO") else SWAPS[name]
-    if workshop.name == "docker":
-        own |= {
-            b"the",
-            bytes(3),
-        }  # an engine looks at the size of one, and may read as much of the next
     # An engine does not tell how many names a file has: then it is the job's own all the same.
     may_take_each = workshop.name == "docker" and name == "a file with two names"
     async with (
         asyncio.timeout(20),
-        workshop.start(PROLOGUE + SWAP.replace("DEED", deed)) as run,
+        workshop.start(PROLOGUE + SWAP.replace("DEED", SWAPS[name])) as run,
     ):
         assert await run.read_line() == b"up"
         while takes < TAKES or not (refused or may_take_each):
