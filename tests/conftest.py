@@ -46,7 +46,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Togethe
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Measure coverage by the tests of the pure packages alone.
+    """Measure coverage by the tests of the pure packages alone, and give those that take long their time.
 
     A pure package is covered by its own tests, or it is not; and to trace the simulator's takes three times as
     long as to run it.
@@ -54,6 +54,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not item.nodeid.startswith(PURE):
             item.add_marker(pytest.mark.no_cover)
+        if item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.timeout(0))
 
 
 @pytest.fixture(autouse=True)
