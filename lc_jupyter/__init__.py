@@ -19,16 +19,12 @@ def load_ipython_extension(shell: "InteractiveShell") -> None:
     """Serve ``%load_ext lc_jupyter``."""
     from lc_jupyter.magics import LearningChainMagics  # noqa: PLC0415 (the import stays light)
 
-    magics = LearningChainMagics(shell)
-    shell.register_magics(magics)
-    shell.Completer.custom_matchers.append(magics.complete)
+    LearningChainMagics(shell).load(shell)
 
 
 def unload_ipython_extension(shell: "InteractiveShell") -> None:
     """Serve ``%unload_ext lc_jupyter`` and ``%reload_ext``: close the connection."""
-    magics = shell.magics_manager.registry["LearningChainMagics"]
-    magics.close()
-    shell.Completer.custom_matchers.remove(magics.complete)
+    shell.magics_manager.registry["LearningChainMagics"].unload(shell)
 
 
 def connect(where: str | Path | None = None) -> "LearningChain":

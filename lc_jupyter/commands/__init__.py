@@ -1,0 +1,1 @@
+"""The magics, a class for each family; they share one connection."""

@@ -1,0 +1,62 @@
+"""Models that were won: fetched, checked, loaded."""
+
+import shutil
+from pathlib import Path
+
+from IPython.core.magic import line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments
+
+from lc_jupyter.arguments import at_most, get_job_and_last, parse_line, validate_name
+from lc_jupyter.commands.family import Family, in_one_line
+from lc_jupyter.display import paragraph
+from lc_jupyter.errors import UserError
+from lc_jupyter.jobs import Job
+from lc_jupyter.live import tell
+from lc_jupyter.units import short_job, show_bytes
+
+
+@magics_class
+class ModelMagics(Family):
+    """The winners' models."""
+
+    @magic_arguments()
+    @argument(
+        "words",
+        nargs="*",
+        metavar="[job] name",
+        help="the variable that the model is put into; before it the job's id, if it is not the "
+        "last one posted here",
+    )
+    @argument("--to", default=None, help="save the model's file here instead of loading it")
+    @argument(
+        "--trust",
+        action="store_true",
+        help="load a pickle: it runs whatever its author put into it",
+    )
+    @line_magic
+    @in_one_line
+    def lc_pull(self, line: str) -> None:
+        """Fetch the winner's model of a job, check its digest, and load it into a variable."""
+        options = parse_line(self.lc_pull, line)
+        if options.to is not None:
+            [prefix] = at_most(options.words, 1, "%lc_pull [job] --to model.bin")
+            tell(paragraph(_saved(self._job(prefix), Path(options.to).expanduser()), "good"))
+            return
+        prefix, name = get_job_and_last(options.words, "%lc_pull model")
+        validate_name(name)
+        job = self._job(prefix)
+        model = self._names[name] = job.result(trust=options.trust)
+        text = f"{name} is the model that won job {short_job(job.id)}: a {type(model).__name__}."
+        tell(paragraph(text, "good"))
+
+
+def _saved(job: Job, path: Path) -> str:
+    fetched = job.fetch()
+    try:
+        shutil.copyfile(fetched.path, path)
+    except OSError as error:
+        message = (
+            f"--to {path} cannot be written: {error.strerror}; name a file in a folder of yours."
+        )
+        raise UserError(message) from error
+    return f"Saved {show_bytes(fetched.size)} ({fetched.model_format.value}) to {path}."
