@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.jupyter.desk import Desk
-from tests.jupyter.server.lab import Server
+from tests.jupyter.servers import Server
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from lc_jupyter.server.routes import ROUTES
 from lc_node.api import calls, schema
 from tests.api.sample_service import ADDRESS, JOB, POLICY, REQUEST
 from tests.jupyter.desk import Desk, story_of
-from tests.jupyter.server.lab import Server
+from tests.jupyter.servers import Server
 
 
 @pytest.mark.parametrize(

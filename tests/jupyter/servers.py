@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ TOKEN = "e1f0c5"  # noqa: S105  # of a server that lives for these tests
 BASE = "/user/ann/"
 """As behind a JupyterHub."""
 
-START_SECONDS = 60
+API = "learningchain/api/"
+START_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,22 @@ class Answer:
 
 
 class Server:
-    """One jupyter-server with the extension, which finds the node of a home."""
+    """One jupyter-server with the extension, which finds the node of a home.
 
-    def __init__(self, folder: Path, node_home: Path) -> None:
+    ``app`` is the program that serves, ``base`` what all addresses begin with, ``root`` the folder of notebooks.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        node_home: Path,
+        *,
+        app: str = "jupyter_server",
+        base: str = BASE,
+        options: Sequence[str] = (),
+    ) -> None:
+        self.root = folder / "notebooks"
+        self.root.mkdir()
         runtime = folder / "runtime"
         runtime.mkdir(mode=0o700)
         environment = {
@@ -44,17 +58,22 @@ class Server:
             "JUPYTER_RUNTIME_DIR": str(runtime),
             "JUPYTER_CONFIG_DIR": str(folder / "config"),
             "JUPYTER_DATA_DIR": str(folder / "data"),
+            "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+            "IPYTHONDIR": str(folder / "ipython"),
         }
         words = (
-            *(sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"),
-            *("--ip=127.0.0.1", "--port=0", "--ServerApp.allow_unauthenticated_access=False"),
-            *(f"--ServerApp.base_url={BASE}", f"--IdentityProvider.token={TOKEN}"),
-            f"--ServerApp.root_dir={folder}",
+            *(sys.executable, "-m", app, "--no-browser", "--allow-root"),
+            *("--ip=127.0.0.1", "--port=0", f"--IdentityProvider.token={TOKEN}"),
+            *(f"--ServerApp.base_url={base}", f"--ServerApp.root_dir={self.root}"),
+            "--ServerApp.allow_unauthenticated_access=False",
+            *options,
         )
         self._log = folder / "server.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(words, env=environment, stdout=log, stderr=log)
-        self._port = self._wait(runtime / f"jpserver-{self._process.pid}.json")
+        self.host = f"127.0.0.1:{self._wait(runtime / f'jpserver-{self._process.pid}.json')}"
+        self.url = f"http://{self.host}{base}"
 
     @property
     def log(self) -> str:
@@ -70,7 +89,7 @@ class Server:
     ) -> Answer:
         """Ask the extension, with the token unless other headers are given."""
         request = HTTPRequest(
-            f"http://127.0.0.1:{self._port}{BASE}learningchain/api/{path}",
+            f"{self.url}{API}{path}",
             method=method,
             headers=self._authorized() if headers is None else dict(headers),
             body=None if method == "GET" else json.dumps(body) if body is not None else "",
@@ -95,13 +114,13 @@ class Server:
         """Open the WebSocket, with the token unless other headers are given."""
         return await websocket_connect(
             HTTPRequest(
-                f"ws://127.0.0.1:{self._port}{BASE}learningchain/api/{path}",
+                f"{self.url.replace('http', 'ws', 1)}{API}{path}",
                 headers=self._authorized() if headers is None else dict(headers),
             )
         )
 
     def stop(self) -> None:
-        """End it."""
+        """End it, and its kernels."""
         self._process.terminate()
         self._process.wait(START_SECONDS)
 
