@@ -51,7 +51,7 @@ demo: setup ## seven nodes on this machine train a notebook's job and ban a liar
 
 .PHONY: test
 test: setup network registry browser pythons version-2 lint ## everything that must hold: lint, types, contracts, tests, coverage of the pure packages
-	@scripts/with-docker $(PYTEST) -n 3 --dist loadgroup -m "not soak" --cov --cov-report=term --durations=8
+	@scripts/with-docker $(PYTEST) -n 3 --dist loadgroup -m "not soak" --cov --cov-report=term --durations=8 --session-timeout=4200
 
 .PHONY: lint
 lint: $(READY) ## style, types, import contracts, dead code, spelling

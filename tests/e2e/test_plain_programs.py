@@ -32,7 +32,7 @@ TRAINERS: Final = tuple(
     Role(name=f"trainer-{number}", bonded=20, trains=True) for number in (1, 2)
 )
 POSTING_SECONDS_MAX: Final = 400
-OVER_SECONDS_MAX: Final = 900
+OVER_SECONDS_MAX: Final = 600
 USUAL: Final = (
     *("--contract", "stdout/1", "--memory", "1G", "--disk", "64M", "--model-bytes", "16M"),
     *("--cpus", "0.5", "--trial-time", "5m", "--bounty", "20"),
