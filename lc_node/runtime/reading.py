@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lc_node import __version__
+from lc_node.adapters.machine_memory import look_at_memory
 from lc_node.api import calls, schema, schema_jobs
 from lc_node.chain.addresses import decode_address
 from lc_node.chain.job import Job
@@ -152,17 +153,16 @@ class Reading:
 
     async def machine(self) -> schema.Machine:
         """Return the load of this machine."""
-        page = os.sysconf("SC_PAGE_SIZE")
-        total, free = (page * os.sysconf(name) for name in ("SC_PHYS_PAGES", "SC_AVPHYS_PAGES"))
+        memory = look_at_memory()
         return schema.Machine(
             cpus=os.cpu_count() or 1,
             load_permille=int(os.getloadavg()[0] * 1000),
-            memory_bytes=total,
-            memory_used_bytes=total - free,
+            memory_bytes=memory.total,
+            memory_used_bytes=memory.used,
             disk_free_bytes=shutil.disk_usage(self._at.home).free,
             blobs_bytes=self._at.blobs.used,
             blobs_bytes_max=self._at.blobs_bytes_max,
-            node_memory_bytes=None,
+            node_memory_bytes=memory.own,
             activities=self._activities(list(self._at.ledger.state.live_jobs())),
         )
 
