@@ -33,7 +33,7 @@ from lc_node.wire.messages import decode_message, encode_message
 from lc_node.wire.records import SignedRecord
 from lc_node.worker.contract import parse_line
 from lc_node.worker.lines import BadLine
-from tests.fuzz import agreement, registries, samples
+from tests.fuzz import agreement, models, registries, samples
 from tests.fuzz.conduct import (
     CALLS,
     greet,
@@ -156,6 +156,9 @@ _OURS: Final[Mapping[str, Target]] = {
         check=named(mended(unpack_image), Refused), samples=samples.archives, bytes_max=1 << 13
     ),
     "model-npz": Target(check=named(of_file(read_npz), UserError), samples=samples.npz_models),
+    "model-contents": Target(
+        check=named(of_file(models.inspect), ()), samples=models.files, bytes_max=1 << 13
+    ),
     "image-archive": Target(
         check=named(of_file(registries.read_saved_images), ImageRefused),
         samples=registries.saved_images,
