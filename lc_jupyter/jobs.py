@@ -5,17 +5,22 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from lc_jupyter.display import paragraph
 from lc_jupyter.errors import StoppedWaiting, UserError, render_as
-from lc_jupyter.models import load_model, validate_digest
+from lc_jupyter.inspection.contents import Contents
+from lc_jupyter.inspection.reading import read_contents
+from lc_jupyter.job_models import JobModels, models_of
+from lc_jupyter.models import load_model, validate_fetched
 from lc_jupyter.stopwatch import Stopwatch
 from lc_jupyter.stories import show_story
 from lc_jupyter.units import (
     Written,
     parse_credits,
     parse_seconds,
+    short,
     short_job,
     show_bytes,
     show_seconds,
@@ -34,6 +39,8 @@ _RETRY_SECONDS: Final = 2.0
 
 _ID_DIGITS: Final = 64
 _NAMED_MAX: Final = 4
+_UNAVAILABLE: Final = "BlobUnavailable"
+"""The code of a refusal: nobody who has a blob can be reached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,27 +131,50 @@ class Job:
         """
         return self._client.call(Cancel(job=self.id))
 
+    @property
+    def models(self) -> JobModels:
+        """Its opened models; of the winner's file also what it says of itself, without loading it."""
+        story = self.story()
+        models = models_of(story)
+        contents, problem = self._inspect(story) if story.summary.winner else (None, "")
+        return JobModels(
+            job=self.id,
+            models=models,
+            unopened=len(story.bids) - len(models),
+            contents=contents,
+            problem=problem,
+        )
+
     def fetch(self) -> FetchedModel:
-        """Bring the winner's model to the node's disk, and check its digest here once more.
+        """Bring the winner's model to the node's disk, and check here that it is the one that won.
 
         Raises:
-            UserError: there is no winner, or the file is not what the chain settled on.
+            UserError: there is no winner, nobody who has the model can be reached, or the file is not what
+                the chain settled on.
         """
-        _validate_settled(self.story())
-        fetched = self._client.call(FetchModel(job=self.id))
-        validate_digest(fetched)
-        return fetched
+        return self._fetch(self.story())
 
-    def result(self, *, trust: bool = False, load: Callable[..., object] | None = None) -> object:
-        """Return the winner's model, loaded by a format that cannot run code.
+    def result(
+        self,
+        *,
+        trust: bool = False,
+        load: Callable[..., object] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> object:
+        """Wait until the job is over, and return the winner's model, loaded by a format that cannot run code.
 
         Args:
             trust: load a pickle all the same; it runs whatever its author put into it.
             load: the job's own ``load``, if another kernel posted it.
+            timeout_seconds: how long to wait at most; 0 does not wait.
 
         Raises:
-            UserError: there is no winner, or the format is unsafe and not trusted.
+            StoppedWaiting: interrupted; the job goes on.
+            UserError: it is not over yet, there is no winner, another key posted the job, or the format is
+                unsafe and not trusted.
         """
+        if timeout_seconds != 0 and not self.is_over:
+            self.wait(timeout_seconds)
         watch = Stopwatch()
         model = load_model(self.fetch(), load or self._origin.load, trust=trust)
         watch.lap("pull")
@@ -161,6 +191,23 @@ class Job:
 
     def __repr__(self) -> str:
         return f"<Job {short_job(self.id)}>"
+
+    def _fetch(self, story: JobStory) -> FetchedModel:
+        _validate_settled(story)
+        try:
+            fetched = self._client.call(FetchModel(job=self.id))
+        except ApiError as error:
+            raise _explained(error, story) from error
+        validate_fetched(fetched, story)
+        return fetched
+
+    def _inspect(self, story: JobStory) -> tuple[Contents | None, str]:
+        """Return what the winner's file says of itself, or why that cannot be told."""
+        try:
+            fetched = self._fetch(story)
+            return read_contents(Path(fetched.path), fetched.model_format.value), ""
+        except (ApiError, UserError, OSError) as error:
+            return None, str(error)
 
     def _is_done(self, story: JobStory, end: float | None) -> bool:
         if story.summary.phase.is_over:
@@ -271,6 +318,11 @@ _posted: Final[dict[JobId, Job]] = {}
 
 
 def _validate_settled(story: JobStory) -> None:
+    """Check that a job has a winner.
+
+    Raises:
+        UserError: it goes on, or ended without one; the message says what to do.
+    """
     job = story.summary
     if not job.phase.is_over:
         wait = f"%lc_wait {short_job(job.job)} waits for it"
@@ -281,8 +333,20 @@ def _validate_settled(story: JobStory) -> None:
         raise UserError(message)
     if job.winner is None:
         why = f": {story.reason_text}" if story.reason_text else ""
-        message = (
-            f"Job {short_job(job.job)} has no model to pull, it was {job.phase.value}{why}. "
-            "Post it again, with a longer --expires or a higher --bounty."
-        )
+        remedy = "Post it again"
+        if job.phase is Phase.REFUNDED:
+            remedy += ", with a longer --expires or a higher --bounty"
+        message = f"Job {short_job(job.job)} has no model to pull, it was {job.phase.value}{why}. {remedy}."
         raise UserError(message)
+
+
+def _explained(error: ApiError, story: JobStory) -> Exception:
+    """Return an error of fetching a model, with what to do about it."""
+    if error.code != _UNAVAILABLE or story.summary.winner is None:
+        return error
+    winner, job = short(story.summary.winner), short_job(story.summary.job)
+    return UserError(
+        f"The model that won job {job} cannot be had now ({error.message.rstrip('.')}). The winner {winner} keeps "
+        "it for as long as it has room: pull again when that node is online (%lc_peers). If nobody has the model "
+        "any more, post the job again."
+    )

@@ -10,20 +10,48 @@ from typing import Final
 from lc_jupyter.errors import UserError
 from lc_jupyter.runner import formats
 from lc_node.api.schema import ModelFormat
-from lc_node.api.schema_jobs import FetchedModel
+from lc_node.api.schema_jobs import FetchedModel, JobStory
 from lc_node.oci.chunks import CHUNK_BYTES, chunk_digest, chunk_root
 
 _THREADS: Final = min(4, os.cpu_count() or 1)
 
 
-def validate_digest(fetched: FetchedModel) -> None:
-    """Check that a fetched file is the model that the chain settled on.
+def validate_fetched(fetched: FetchedModel, story: JobStory) -> None:
+    """Check that a file is the very model that the winner opened, before anything else reads it.
+
+    Bid and opening carry the winner's signature, which the own node has verified before it took the blocks
+    that they are in; the opening names bidder, digest and size. The digest is computed here anew.
 
     Raises:
-        UserError: it has another digest.
+        UserError: the file is another, or cannot be read.
+    """
+    bid = next((bid for bid in story.bids if bid.bidder == story.summary.winner), None)
+    opened = None if bid is None else (bid.bidder, bid.model, bid.model_bytes)
+    if opened != (fetched.bidder, fetched.root, fetched.size):
+        message = (
+            "The node's file is not of the bid that won: pull again; if this stays so, "
+            "`lc-node audit` replays the node's chain."
+        )
+        raise UserError(message)
+    validate_digest(fetched)
+
+
+def validate_digest(fetched: FetchedModel) -> None:
+    """Check that a fetched file has the digest that the chain settled on.
+
+    Raises:
+        UserError: it has another digest, or cannot be read.
     """
     path = Path(fetched.path)
-    if _root_of(path).hex() != fetched.root:
+    try:
+        root = _root_of(path).hex()
+    except OSError as error:
+        message = (
+            f"{path} cannot be read here ({error.strerror}): run the notebook as the user of the node, "
+            "or `lc-node job pull` there."
+        )
+        raise UserError(message) from error
+    if root != fetched.root:
         message = f"{path} is not the model that won: its digest differs. Delete the file and pull again."
         raise UserError(message)
 
@@ -46,6 +74,12 @@ def load_model(
     Raises:
         UserError: loading would run a stranger's code, or the file is not of its format.
     """
+    if not fetched.posted_by_me:
+        message = (
+            "This job was posted by another key than your node's, so its model is not loaded here; "
+            "%lc_pull --to PATH saves the file."
+        )
+        raise UserError(message)
     if fetched.model_format is ModelFormat.PICKLE and not trust:
         message = (
             "This model is a pickle: loading it runs whatever its author put into it. "

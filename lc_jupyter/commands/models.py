@@ -1,4 +1,4 @@
-"""Models that were won: fetched, checked, loaded."""
+"""Models that were won: looked at, fetched, checked, loaded."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,7 @@ from IPython.core.magic import line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
 
 from lc_jupyter.arguments import at_most, get_job_and_last, parse_line, validate_name
-from lc_jupyter.commands.family import Family, in_one_line
+from lc_jupyter.commands.family import JOB, Family, in_one_line
 from lc_jupyter.display import paragraph
 from lc_jupyter.errors import UserError
 from lc_jupyter.jobs import Job
@@ -18,6 +18,14 @@ from lc_jupyter.units import short_job, show_bytes
 @magics_class
 class ModelMagics(Family):
     """The winners' models."""
+
+    @magic_arguments()
+    @JOB
+    @line_magic
+    @in_one_line
+    def lc_models(self, line: str) -> None:
+        """List a job's models, and what the winner's file says of itself; nothing is loaded."""
+        tell(self._job(parse_line(self.lc_models, line).job).models)
 
     @magic_arguments()
     @argument(
@@ -45,7 +53,7 @@ class ModelMagics(Family):
         prefix, name = get_job_and_last(options.words, "%lc_pull model")
         validate_name(name)
         job = self._job(prefix)
-        model = self._names[name] = job.result(trust=options.trust)
+        model = self._names[name] = job.result(trust=options.trust, timeout_seconds=0)
         text = f"{name} is the model that won job {short_job(job.id)}: a {type(model).__name__}."
         tell(paragraph(text, "good"))
 

@@ -20,6 +20,8 @@ from tests.api.sample_service import (
     summary,
 )
 
+WINNER = schema.Address("lc1winner")
+
 GOOD_CHECK = schema_jobs.CheckReport(
     problem=schema_jobs.CheckProblem.NONE,
     text="",
@@ -49,6 +51,8 @@ class DeskService(SampleService):
         self.model_format = schema.ModelFormat.RAW
         self.images_now: tuple[schema_images.ImageView, ...] = ()
         self.note = ""
+        self.unavailable = ""
+        self.posted_by_me = True
 
     async def jobs(self, call: calls.GetJobs) -> tuple[schema_jobs.JobSummary, ...]:
         self.asked_jobs = call
@@ -110,14 +114,34 @@ class DeskService(SampleService):
         return RECEIPT
 
     async def fetch_model(self, call: calls.FetchModel) -> schema_jobs.FetchedModel:
-        return replace(await super().fetch_model(call), model_format=self.model_format)
+        if self.unavailable:
+            raise Refused("BlobUnavailable", self.unavailable)
+        bid = next(iter(self.stories[call.job].bids), None)
+        return replace(
+            await super().fetch_model(call),
+            model_format=self.model_format,
+            bidder=WINNER,
+            size=0 if bid is None else bid.model_bytes or 0,
+            posted_by_me=self.posted_by_me,
+        )
 
     def serve_model(self, path: Path, model_format: schema.ModelFormat) -> None:
-        """Let a file be the winner's model."""
+        """Let a file be the winner's model, in every story that has a winner."""
         data = path.read_bytes()
         chunks = [data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES)]
         self.model_path, self.model_format = path, model_format
         self.model_root = schema.Digest(chunk_root([chunk_digest(c) for c in chunks]).hex())
+        bid = replace(
+            bid_of(WINNER, 500_000_000),
+            model=self.model_root,
+            model_bytes=len(data),
+            standing="confirmed",
+        )
+        for job, story in self.stories.items():
+            if story.summary.winner == WINNER:
+                request = replace(story.request, model_format=model_format)
+                bids = (bid, *story.bids[1:])
+                self.stories[job] = replace(story, bids=bids, request=request)
 
 
 class Desk(Background):

@@ -14,7 +14,7 @@ from lc_node.api import calls, schema
 from lc_node.api.client import Client, NodeUnreachable
 from lc_node.api.schema import Phase
 from tests.api.sample_service import JOB, OTHER_JOB
-from tests.jupyter.desk import Desk, bid_of, story_of
+from tests.jupyter.desk import WINNER, Desk, bid_of, story_of
 from tests.jupyter.shells import Shell
 
 
@@ -83,6 +83,27 @@ def test_waiting_ends_with_the_job(job: Job, desk: Desk) -> None:
 def test_waiting_ends_at_its_timeout_and_the_job_goes_on(job: Job) -> None:
     with pytest.raises(UserError, match="Job aaaaaaaaaaaa is not over yet; it goes on by itself"):
         job.wait(timeout_seconds=0)
+
+
+def test_a_result_is_waited_for(job: Job, desk: Desk, tmp_path: Path) -> None:
+    path = tmp_path / "winner"
+    path.write_bytes(b"model")
+    asked = iter(range(3))
+
+    def settle_at_last() -> None:
+        desk.publish("bid")
+        if next(asked, 2) == 2:
+            desk.tell(story_of(Phase.SETTLED, winner=WINNER))
+            desk.desk.serve_model(path, schema.ModelFormat.RAW)
+
+    desk.desk.when_asked = settle_at_last
+
+    assert job.result(timeout_seconds=60) == b"model"
+
+
+def test_a_result_that_does_not_come_in_time_is_an_error_that_says_so(job: Job) -> None:
+    with pytest.raises(UserError, match="is not over yet; it goes on by itself"):
+        job.result(timeout_seconds=0.001)
 
 
 def test_a_terminal_gets_each_new_event_once(notebook: Shell, desk: Desk) -> None:

@@ -23,6 +23,7 @@ SUBMIT = "%%lc_submit --bounty 5 --expires 10m"
         ("%lc_jobs", "aaaaaaaaaaaa  digits (mine)"),
         ("%lc_jobs --all", "bbbbbbbbbbbb"),
         ("%lc_job aaaa", "open, 20 credits"),
+        ("%lc_models aaaa", "No model is known yet: bids are opened when bidding is over."),
         (
             "%lc_top_up aaaa 2.5",
             "Added 2.5 credits to the bounty of job aaaaaaaaaaaa, at height 7.",

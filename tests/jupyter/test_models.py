@@ -5,14 +5,12 @@ from pathlib import Path
 import cloudpickle
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from lc_jupyter.runner.formats import save_model
-from lc_node.api import schema
-from lc_node.api.schema import ModelFormat, Phase
-from tests.jupyter.desk import Desk, story_of
+from lc_node.api.schema import Digest, ModelFormat, Phase
+from tests.jupyter.desk import WINNER, Desk, story_of
 from tests.jupyter.shells import Shell
-
-WINNER = schema.Address("lc1winner")
 
 
 @pytest.fixture
@@ -68,6 +66,58 @@ def test_a_file_with_another_digest_is_refused(notebook: Shell, npz: Desk) -> No
     assert ran.is_one_line
     assert "is not the model that won: its digest differs" in ran.err
     assert "model" not in notebook.names
+
+
+def test_a_file_that_the_winner_did_not_open_is_refused(notebook: Shell, npz: Desk) -> None:
+    npz.desk.model_root = Digest("0" * 64)
+    ran = notebook.run("%lc_pull aaaa model")
+
+    assert ran.is_one_line
+    assert "is not of the bid that won" in ran.err
+
+
+def test_a_file_that_cannot_be_read_here_is_one_line(notebook: Shell, npz: Desk) -> None:
+    npz.desk.model_path.unlink()
+    ran = notebook.run("%lc_pull aaaa model")
+
+    assert ran.is_one_line
+    assert "cannot be read here (No such file or directory)" in ran.err
+
+
+def test_a_model_that_nobody_has_any_more_is_one_line(notebook: Shell, npz: Desk) -> None:
+    npz.desk.unavailable = "blob ff cannot be fetched: nobody has it"
+    ran = notebook.run("%lc_pull aaaa model")
+
+    assert ran.is_one_line
+    assert (
+        "cannot be had now (blob ff cannot be fetched: nobody has it). The winner lc1winner"
+        in ran.err
+    )
+
+
+def test_a_model_of_a_strangers_job_is_not_loaded_even_with_trust(
+    notebook: Shell, pickled: Desk
+) -> None:
+    pickled.desk.posted_by_me = False
+    ran = notebook.run("%lc_pull aaaa model --trust")
+
+    assert ran.is_one_line
+    assert "was posted by another key" in ran.err
+    assert "model" not in notebook.names
+
+
+def test_a_file_of_a_strangers_job_can_be_saved(notebook: Shell, pickled: Desk) -> None:
+    pickled.desk.posted_by_me = False
+
+    assert notebook.run("%lc_pull aaaa --to model.pkl").ok
+
+
+def test_a_refund_has_no_model_and_says_what_to_do(notebook: Shell, desk: Desk) -> None:
+    desk.tell(replace(story_of(Phase.REFUNDED), reason_text="nobody bid"))
+    ran = notebook.run("%lc_pull aaaa model")
+
+    assert ran.is_one_line
+    assert "no model to pull, it was refunded: nobody bid. Post it again, with a longer" in ran.err
 
 
 def test_a_file_of_another_format_is_refused(notebook: Shell, npz: Desk, tmp_path: Path) -> None:
