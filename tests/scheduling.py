@@ -31,6 +31,7 @@ TOGETHER: Final = {
     "tests/e2e/test_refusals.py": "nodes",
     "tests/e2e/test_cannot_start.py": "nodes",
     "tests/e2e/test_full_disk.py": "nodes",
+    "tests/dask/test_docker.py": "cluster",
     "tests/dask/test_executors.py": "cluster",
     "tests/dask/test_misfits.py": "cluster",
     "tests/dask/test_workers.py": "cluster",

@@ -266,6 +266,8 @@ class DaskCluster:
                 answers = await client.run(install, self._settings, workers=[seen.address])
             greeting = decode_answer(answers[seen.address])
             assert isinstance(greeting, Greeting), "that is what it answers"
+        except TimeoutError:
+            greeting = Greeting(software=__version__, problem=_SLOW)
         except Exception as error:  # noqa: BLE001  # whatever a foreign machine's installation raises
             problem = f"learningchain cannot be used there ({_words(error)}); {_INSTALL}"
             greeting = Greeting(software="", problem=problem)
@@ -296,6 +298,7 @@ class DaskCluster:
 _TROUBLES: Final = (OSError, TimeoutError, ValueError, TypeError, AttributeError)
 """What Dask raises where a scheduler is not there, or not any more."""
 
+_SLOW: Final = f"after {GREETING_SECONDS_MAX:.0f} s it has not said what its sandbox can do; it is asked again"
 _INSTALL: Final = f"on every worker: pip install 'learningchain[node,dask]=={__version__}'"
 
 

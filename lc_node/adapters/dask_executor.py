@@ -14,7 +14,7 @@ from lc_node.adapters.dask_worker import Settings
 from lc_node.chain.transactions import Resources
 from lc_node.chain.types import ByteCount
 from lc_node.ports.images import ImageStore
-from lc_node.ports.sandbox import Capabilities, SandboxUnavailable
+from lc_node.ports.sandbox import Capabilities, SandboxUnavailable, SandboxWishes
 from lc_node.ports.stores import BlobStore
 
 DISK_MAX: Final = ByteCount(2**62)
@@ -30,6 +30,8 @@ class DaskPlace:
     cache: str
     """Where workers keep images; empty: in their own folders."""
     cache_bytes_max: int
+    sandbox: SandboxWishes = SandboxWishes()  # noqa: RUF009 - it cannot be changed
+    """Which sandbox on each worker."""
     tls_ca_file: str = ""
     tls_cert: str = ""
     tls_key: str = ""
@@ -47,7 +49,9 @@ class DaskExecutor:
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         """Prepare to use a cluster for images whose blobs are in ``blobs``; manifests are read by ``here``."""
-        settings = Settings(cache=place.cache, cache_bytes_max=place.cache_bytes_max)
+        settings = Settings(
+            cache=place.cache, cache_bytes_max=place.cache_bytes_max, sandbox=place.sandbox
+        )
         self._cluster = DaskCluster(
             _address(place), _security(place), settings, lease_seconds=lease_seconds
         )

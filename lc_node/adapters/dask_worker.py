@@ -15,7 +15,7 @@ import msgspec
 from distributed import Worker, WorkerPlugin, get_worker, secede
 
 from lc_node import __version__
-from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from lc_node.adapters.chosen_sandbox import ChosenSandbox
 from lc_node.adapters.dask_messages import (
     OPERATION,
     Answer,
@@ -40,11 +40,14 @@ from lc_node.adapters.dask_worker_run import WorkerRun
 from lc_node.adapters.gpu_sandbox import GpuSandbox
 from lc_node.adapters.nvidia_gpus import find_gpus
 from lc_node.chain.errors import LearningChainError
-from lc_node.ports.sandbox import Sandbox, SandboxFailed, SandboxUnavailable
+from lc_node.ports.sandbox import Sandbox, SandboxFailed, SandboxUnavailable, SandboxWishes
 
 _FOLDER: Final = "learningchain"
-_PROBE_SECONDS_MAX: Final = 20
-"""Nobody waits for it; workers of one machine begin together, and so do their probes."""
+
+_OTHER_SANDBOX: Final = (
+    "another node has it run jobs in another sandbox than this one wants; "
+    "let [sandbox] in config.toml of both say the same, and restart the worker"
+)
 
 _INSTALLING: Final = asyncio.Lock()
 
@@ -55,20 +58,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cache: str
     """Where images are kept; empty: in the worker's own folder, which goes with the worker."""
     cache_bytes_max: int
+    sandbox: SandboxWishes = SandboxWishes()
+    """Which sandbox of the worker's machine."""
 
 
 async def install(settings: bytes, dask_worker: Worker | None = None) -> bytes:
     """Make a worker ours too, once, and return its greeting; run by ``Client.run``."""
     assert dask_worker is not None, "Dask gives it"
+    wanted = msgspec.msgpack.decode(settings, type=Settings)
     async with _INSTALLING:
         host = dask_worker.plugins.get(OPERATION)
         if not isinstance(host, Host):
-            wanted = msgspec.msgpack.decode(settings, type=Settings)
             try:
-                host = Host(_base_of(wanted, dask_worker), wanted.cache_bytes_max)
+                host = Host(_base_of(wanted, dask_worker), wanted)
             except (LearningChainError, OSError) as error:
                 return encode(Greeting(software=__version__, problem=str(error)))
             await dask_worker.plugin_add(plugin=host, name=OPERATION)
+        if host.wishes != wanted.sandbox:
+            return encode(Greeting(software=__version__, problem=_OTHER_SANDBOX))
         if host.greeting.problem:
             await host.look()
     return encode(host.greeting)
@@ -93,24 +100,23 @@ def hold(run: str, topic: str, lease_seconds: float) -> None:
 class Host(WorkerPlugin):
     """Answers the questions of nodes."""
 
-    def __init__(self, base: Path, cache_bytes_max: int) -> None:
+    def __init__(self, base: Path, settings: Settings) -> None:
         """Claim a folder; nothing is run yet."""
+        self.wishes: Final = settings.sandbox
         self.greeting = Greeting(software=__version__, problem="it was not looked at yet")
         self._folder, self._lock = claim_folder(base)
         shutil.rmtree(self._folder / "runs", ignore_errors=True)
-        self._cache = WorkerCache(self._folder, bytes_max=cache_bytes_max)
+        self._cache = WorkerCache(self._folder, bytes_max=settings.cache_bytes_max)
         owner = hashlib.sha256(str(self._folder).encode()).hexdigest()[:16]
-        sandbox = BubblewrapSandbox(
-            owner, disks=self._folder / "outputs", probe_seconds_max=_PROBE_SECONDS_MAX
-        )
+        sandbox = ChosenSandbox(settings.sandbox, owner, disks=self._folder / "outputs")
         self._sandbox: Sandbox = GpuSandbox(sandbox, find_gpus)
         self._runs: dict[str, WorkerRun] = {}
 
     async def look(self) -> None:
         """Find out what can be enforced here; without a sandbox the greeting says what is missing."""
         try:
-            await self._sandbox.reap()
             found = await self._sandbox.probe()
+            await self._sandbox.reap()
         except SandboxUnavailable as error:
             self.greeting = Greeting(software=__version__, problem=str(error))
             return

@@ -13,7 +13,7 @@ from lc_node.cli.contracts import CONTRACTS, NEGATE_HELP, contract_of
 from lc_node.cli.exits import Exit
 from lc_node.cli.image_look_cmd import opened_locally, which_option
 from lc_node.cli.image_store_cmd import image_argument
-from lc_node.cli.options import home_option, json_option
+from lc_node.cli.options import home_option, json_option, sandbox_wishes
 from lc_node.cli.output import print_json, printable
 from lc_node.cli.wording import SIZE, SPAN
 from lc_node.runtime.contract_check import check_contract
@@ -85,8 +85,9 @@ def check(
         model_format=ModelFormat(terms["model_format"]),
         contract=Contract(contract_of(terms["contract_name"], negate=negate)),
     )
+    wishes = sandbox_wishes(home)
     with opened_locally(image, which, home) as found:
-        items = asyncio.run(check_contract(found, wanted))
+        items = asyncio.run(check_contract(found, wanted, wishes))
     has_problem = any(item.verdict is Verdict.PROBLEM for item in items)
     if as_json:
         print_json({"contract": wanted.contract, "fine": not has_problem, "checks": items})

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,7 @@ from lc_node.chain.types import ByteCount, Seconds
 from lc_node.cli.exits import Exit
 from lc_node.cli.image_store_cmd import image_argument
 from lc_node.cli.images import find_image, is_file, open_blob, read_blob
-from lc_node.cli.options import connect, home_option, json_option
+from lc_node.cli.options import connect, home_option, json_option, sandbox_wishes
 from lc_node.cli.output import print_json, print_pairs, print_table, printable
 from lc_node.cli.wording import SPAN, bytes_text, loss_text
 from lc_node.runtime.diagnosis import Finding
@@ -33,6 +33,9 @@ _DIGEST_SHOWN: Final = 19
 _DISTRIBUTIONS_SHOWN: Final = 3
 _FINDINGS_SHOWN: Final = 20
 _MIB: Final = 1024 * 1024
+
+Opened = AbstractAsyncContextManager[ImageRuns]
+"""An image and a sandbox that are about to be opened."""
 
 which_option = click.option(
     "--which", default="", help="Which image of a file, by what the file calls it."
@@ -76,9 +79,10 @@ def check(image: str, which: str, seconds: int, home: Path | None, *, as_json: b
 
     The first words are those of contract lc/1; `lc-node contract check` tries the whole of it, or stdout/1.
     """
+    wishes = sandbox_wishes(home)
     with opened_locally(image, which, home) as found:
         terms = RunTerms(seconds=Seconds(seconds))
-        findings = asyncio.run(check_image(found, terms, lambda _who, _line: None))
+        findings = asyncio.run(check_image(found, terms, lambda _who, _line: None, wishes))
     if as_json:
         print_json({"checks": findings})
     else:
@@ -138,7 +142,7 @@ def run_(  # noqa: PLR0913  # one argument an option
 ) -> Exit:
     """Run IMAGE in the sandbox as a node would, and show every line: `<` is the job, `>` the node.
 
-    The model is never opened here.
+    The sandbox is the one that [sandbox] of the home's config.toml names. The model is never opened here.
     """
     if role == "evaluate" and (model is None or not model.is_file()):
         message = "evaluate needs a model: --model FILE"
@@ -152,15 +156,17 @@ def run_(  # noqa: PLR0913  # one argument an option
         model_format=ModelFormat(model_format),
         contract=Contract(contract),
     )
+    wishes = sandbox_wishes(home)
     with opened_locally(image, which, home) as found:
+        opened = ImageRuns.opened(found.digest, found, _hear, wishes)
         if role == "train":
-            return asyncio.run(_train(found, terms, trials, model))
+            return asyncio.run(_train(opened, terms, trials, model))
         assert model is not None, "seen above"
-        return asyncio.run(_evaluate(found, terms, model))
+        return asyncio.run(_evaluate(opened, terms, model))
 
 
-async def _train(image: LocalImage, terms: RunTerms, trials: int, into: Path | None) -> Exit:
-    async with ImageRuns.opened(image.digest, image, _hear) as runs:
+async def _train(opened: Opened, terms: RunTerms, trials: int, into: Path | None) -> Exit:
+    async with opened as runs:
         training, model = await runs.train(terms, trials=trials)
         if model is not None and into is not None:
             await asyncio.to_thread(shutil.copyfile, model, into)
@@ -168,8 +174,8 @@ async def _train(image: LocalImage, terms: RunTerms, trials: int, into: Path | N
     return Exit.OK if training.fault is Fault.NONE else Exit.REFUSED
 
 
-async def _evaluate(image: LocalImage, terms: RunTerms, model: Path) -> Exit:
-    async with ImageRuns.opened(image.digest, image, _hear) as runs:
+async def _evaluate(opened: Opened, terms: RunTerms, model: Path) -> Exit:
+    async with opened as runs:
         evaluation = await runs.evaluate(terms, model)
     losses = f"{_loss_text(evaluation)}, the mean of {len(evaluation.losses)}"
     print_pairs((*_ending(evaluation), ("loss", losses if evaluation.losses else "")))

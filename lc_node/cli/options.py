@@ -10,6 +10,7 @@ import click
 from lc_node.api.client import Client
 from lc_node.api.endpoint import default_home
 from lc_node.ports.keystore import Keystore
+from lc_node.ports.sandbox import SandboxWishes
 from lc_node.runtime.home import Home
 
 PASSPHRASE_VARIABLE: Final = "LC_PASSPHRASE_FILE"  # noqa: S105  # where the file is, not what is in it
@@ -46,6 +47,16 @@ passphrase_option = click.option(
 def home_at(path: Path | None) -> Home:
     """Return the home that was named, or the default one."""
     return Home((path or default_home(os.environ)).expanduser().absolute())
+
+
+def sandbox_wishes(path: Path | None) -> SandboxWishes:
+    """Return which sandbox the home's settings name: the one of a node with that home, whether it runs or not.
+
+    Raises:
+        BadConfig: the settings cannot be used.
+    """
+    named = os.environ.get("LC_NODE")
+    return home_at(path or (Path(named) if named else None)).config().sandbox.wishes
 
 
 def made_home(path: Path | None, passphrase_file: Path | None) -> Home:

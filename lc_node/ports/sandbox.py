@@ -43,6 +43,18 @@ class Capabilities:
     """Why there are none, if that is known."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxWishes:
+    """Which sandbox the owner of a machine wants there: what ``[sandbox]`` of config.toml says."""
+
+    engine: str = "auto"
+    """``bubblewrap``, ``docker``, or ``auto``: the best that works."""
+    host: str = ""
+    """Where docker's engine listens; empty: where ``DOCKER_HOST`` says, or the usual place."""
+    runtime: str = ""
+    """Which of the engine's runtimes; empty: its default."""
+
+
 class SandboxUnavailable(LearningChainError):
     """No sandbox works here; the message says what to install or to switch on."""
 

@@ -17,6 +17,7 @@ from lc_node.chain.params import CREDIT
 from lc_node.chain.transactions import Resources
 from lc_node.chain.types import ByteCount, MicroCredits
 from lc_node.oci.references import BadReference, parse_reference
+from lc_node.ports.sandbox import SandboxWishes
 from lc_node.ports.transport import PeerAddress, TransportKey
 from lc_node.runtime.own_record import advertised
 from lc_node.wire.records import ENDPOINTS_MAX
@@ -214,6 +215,11 @@ class SandboxConfig(Section):
     """Where docker's engine listens; empty: where DOCKER_HOST says, or at unix:///var/run/docker.sock."""
     runtime: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
     """Which of the engine's runtimes; empty: its default."""
+
+    @property
+    def wishes(self) -> SandboxWishes:
+        """The same as adapters take it, and as workers of a cluster are told."""
+        return SandboxWishes(engine=self.engine, host=self.host, runtime=self.runtime)
 
 
 class DaskConfig(Section):

@@ -9,7 +9,7 @@ from lc_node.chain.contracts import Contract
 from lc_node.chain.transactions import Fault
 from lc_node.chain.types import ByteCount, NanoLoss
 from lc_node.ports.images import ImageRefused
-from lc_node.ports.sandbox import Outcome
+from lc_node.ports.sandbox import Outcome, SandboxWishes
 from lc_node.runtime.contract_findings import (
     Item,
     Talk,
@@ -42,7 +42,9 @@ class Trained:
     """What training itself said of the model, where that is known."""
 
 
-async def check_contract(image: LocalImage, terms: RunTerms) -> tuple[Item, ...]:
+async def check_contract(
+    image: LocalImage, terms: RunTerms, wishes: SandboxWishes
+) -> tuple[Item, ...]:
     """Return the checklist of an image, in order; what cannot be reached is said to be skipped.
 
     Raises:
@@ -50,7 +52,7 @@ async def check_contract(image: LocalImage, terms: RunTerms) -> tuple[Item, ...]
     """
     talk = Talk()
     try:
-        async with ImageRuns.opened(image.digest, image, talk.hear) as runs:
+        async with ImageRuns.opened(image.digest, image, talk.hear, wishes) as runs:
             starts = Item(name="starts", verdict=Verdict.OK, text=" ".join(runs.image.argv))
             return starts, *[item async for item in _items(runs, terms, talk)]
     except ImageRefused as error:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from lc_node.adapters.chosen_sandbox import BUBBLEWRAP, ChosenSandbox
 from lc_node.adapters.gpu_sandbox import GpuSandbox
 from lc_node.adapters.nvidia_gpus import find_gpus
 from lc_node.chain.errors import LearningChainError
 from lc_node.ports.sandbox import Capabilities, Enforced, SandboxUnavailable
 from lc_node.runtime.config import SandboxConfig
 from lc_node.runtime.home import Home
-from lc_node.runtime.sandboxes import BUBBLEWRAP, ChosenSandbox
 
 _DISK_WANTED: Final = 5 * 1024**3
 
@@ -42,7 +42,8 @@ async def diagnose(home: Home | None) -> Diagnosis:
     """Look at the sandbox; if a home is given, at each that could be one, and at what the home holds."""
     config = SandboxConfig() if home is None else _sandbox_config(home)
     with tempfile.TemporaryDirectory(prefix="lc-doctor-") as disks:
-        chosen = ChosenSandbox(config, f"doctor-{secrets.token_hex(4)}", disks=Path(disks))
+        owner = f"doctor-{secrets.token_hex(4)}"
+        chosen = ChosenSandbox(config.wishes, owner, disks=Path(disks))
         sandbox = await _sandbox(chosen)
         engines = () if home is None else await _engines(chosen)
     checks = (sandbox,) if home is None else (sandbox, *engines, *_home(home))

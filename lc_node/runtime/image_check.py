@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from lc_node.ports.images import ImageRefused
-from lc_node.ports.sandbox import Run, SandboxFailed, SandboxUnavailable
+from lc_node.ports.sandbox import Run, SandboxFailed, SandboxUnavailable, SandboxWishes
 from lc_node.runtime.diagnosis import Finding
 from lc_node.runtime.image_runs import ImageRuns, RunTerms
 from lc_node.runtime.image_source import LocalImage
@@ -16,7 +16,9 @@ HELLO_SECONDS_MAX: Final = 120
 """Imports of large libraries take their time on a busy machine."""
 
 
-async def check_image(image: LocalImage, terms: RunTerms, hear: Hear) -> tuple[Finding, ...]:
+async def check_image(
+    image: LocalImage, terms: RunTerms, hear: Hear, wishes: SandboxWishes
+) -> tuple[Finding, ...]:
     """Return what was looked at, in order; after something amiss, nothing more is."""
     documents = Finding(
         name="documents",
@@ -24,7 +26,7 @@ async def check_image(image: LocalImage, terms: RunTerms, hear: Hear) -> tuple[F
         text=f"{len(image.manifest.layers)} layers, {image.total_bytes:,} bytes",
     )
     try:
-        async with ImageRuns.opened(image.digest, image, hear) as runs:
+        async with ImageRuns.opened(image.digest, image, hear, wishes) as runs:
             program = " ".join(runs.image.argv)
             unpacked = Finding(name="unpacking", is_fine=True, text=f"starts {program}")
             return documents, unpacked, await _hello(runs, terms)

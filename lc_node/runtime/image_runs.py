@@ -3,12 +3,12 @@
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from lc_node.adapters.chosen_sandbox import ChosenSandbox
 from lc_node.adapters.oci_image import OciImageStore
 from lc_node.adapters.optuna_search import OptunaSearch
 from lc_node.adapters.system_clock import SystemClock
@@ -33,7 +33,7 @@ from lc_node.chain.types import (
     Seconds,
 )
 from lc_node.ports.images import BlobPlaces, PreparedImage
-from lc_node.ports.sandbox import Run, Sandbox
+from lc_node.ports.sandbox import Run, Sandbox, SandboxWishes
 from lc_node.ports.search import Search, Space, TrialState, Value
 from lc_node.runtime.contract_plain import PlainTrial, run_plain_trial
 from lc_node.runtime.evaluator import Evaluation, evaluate
@@ -70,13 +70,20 @@ class ImageRuns:
         self._sandbox = sandbox
         self._folder = folder
         self._job = job
+        self._is_chosen = False
 
     @classmethod
     @asynccontextmanager
     async def opened(
-        cls, manifest: Digest, blobs: BlobPlaces, hear: Hear
+        cls, manifest: Digest, blobs: BlobPlaces, hear: Hear, wishes: SandboxWishes
     ) -> AsyncIterator["ImageRuns"]:
         """Unpack an image into a folder of its own, which goes at the end.
+
+        Args:
+            manifest: the image's.
+            blobs: where its blobs are.
+            hear: told each line of both sides.
+            wishes: which sandbox it shall run in; a node's own are those of its ``config.toml``.
 
         Raises:
             ImageRefused: it is malformed, hostile, or not for this machine.
@@ -85,8 +92,19 @@ class ImageRuns:
             folder = _prepared(Path(name))
             store = OciImageStore(folder / "images", blobs, cache_bytes_max=_NO_LIMIT)
             image = await store.prepare(manifest)
-            sandbox = OverheardSandbox(BubblewrapSandbox(f"image-{folder.name}"), hear)
-            yield cls(image, sandbox, folder / "job", JobId(manifest))
+            chosen = ChosenSandbox(wishes, folder.name, disks=folder / "outputs")
+            yield cls(image, OverheardSandbox(chosen, hear), folder / "job", JobId(manifest))
+
+    async def choose(self) -> Sandbox:
+        """Return the sandbox in which everything runs; looked for once, before the time of any run counts.
+
+        Raises:
+            SandboxUnavailable: none works here, or not the one that is wished for; the message names the remedy.
+        """
+        if not self._is_chosen:
+            await self._sandbox.probe()
+            self._is_chosen = True
+        return self._sandbox
 
     async def train(
         self, terms: RunTerms, *, trials: int, stops_at_model: bool = False
@@ -107,11 +125,12 @@ class ImageRuns:
             if counts_models and len(models) == trials:
                 stop.set()
 
+        sandbox = await self.choose()
         loop = asyncio.get_running_loop()
         search = _CountedSearch(trials, lambda: loop.call_soon_threadsafe(stop.set))
         clock = SystemClock()
         company = Company(
-            sandbox=self._sandbox,
+            sandbox=sandbox,
             search=search,
             clock=clock,
             stop=stop,
@@ -127,22 +146,26 @@ class ImageRuns:
 
     async def evaluate(self, terms: RunTerms, model: Path) -> Evaluation:
         """Evaluate a model file."""
+        sandbox = await self.choose()
         return await evaluate(
-            self._assignment(terms), model, sandbox=self._sandbox, on_log=lambda _line: None
+            self._assignment(terms), model, sandbox=sandbox, on_log=lambda _line: None
         )
 
     async def plain_trial(self, terms: RunTerms, number: int) -> PlainTrial:
         """Run one trial of an image of contract stdout/1."""
-        return await run_plain_trial(self._assignment(terms), self._sandbox, number)
+        return await run_plain_trial(self._assignment(terms), await self.choose(), number)
 
     def spec(self, terms: RunTerms) -> JobSpec:
         """Return the job that such a run would be part of."""
         return self._assignment(terms).spec
 
-    def started(self, terms: RunTerms) -> AbstractAsyncContextManager[Run]:
+    @asynccontextmanager
+    async def started(self, terms: RunTerms) -> AsyncIterator[Run]:
         """Start a training that nobody answers."""
         span = MillisSpan(terms.seconds * 1000)
-        return self._sandbox.open(train_request(self._assignment(terms), span))
+        sandbox = await self.choose()
+        async with sandbox.open(train_request(self._assignment(terms), span)) as run:
+            yield run
 
     def _assignment(self, terms: RunTerms) -> Assignment:
         return Assignment(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from lc_node.adapters.chosen_sandbox import ChosenSandbox
 from lc_node.adapters.gpu_sandbox import GpuSandbox
 from lc_node.adapters.local_executor import LocalExecutor
 from lc_node.adapters.nvidia_gpus import find_gpus
@@ -17,7 +18,6 @@ from lc_node.ports.surroundings import Surroundings
 from lc_node.runtime.config import LOCAL, Config
 from lc_node.runtime.home import Home
 from lc_node.runtime.measured_sandbox import MeasuredSandbox
-from lc_node.runtime.sandboxes import ChosenSandbox
 from lc_node.worker.policy import Circumstances
 
 _IMAGES_SHARE: Final = 2
@@ -49,7 +49,8 @@ class Workplace:
             cache_bytes_max=ByteCount(_IMAGES_SHARE * config.storage.blobs_bytes_max),
         )
         if config.work.executor == LOCAL:
-            chosen = ChosenSandbox(config.sandbox, node.hex()[:16], disks=home.outputs_path)
+            owner = node.hex()[:16]
+            chosen = ChosenSandbox(config.sandbox.wishes, owner, disks=home.outputs_path)
             sandbox = GpuSandbox(chosen, find_gpus, wanted=config.work.gpu_ids)
             self._executor: Executor = LocalExecutor(sandbox, images)
         else:
@@ -118,6 +119,7 @@ def _dask(config: Config, images: ImageStore, blobs: BlobStore) -> Executor:
         address=config.work.executor,
         cache=dask.cache,
         cache_bytes_max=dask.cache_bytes_max,
+        sandbox=config.sandbox.wishes,
         tls_ca_file=dask.tls_ca_file,
         tls_cert=dask.tls_cert,
         tls_key=dask.tls_key,

@@ -9,6 +9,8 @@ from lc_node.cli.exits import Exit
 from lc_node.cli.main import run
 from tests.cli.shell_image import shell_image
 
+pytestmark = pytest.mark.usefixtures("probed_once")
+
 Capture = pytest.CaptureFixture[str]
 
 BEGIN = """echo '{"lc":"begin","trial":0}'; read -r answer"""

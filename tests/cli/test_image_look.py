@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from lc_node.cli.exits import Exit
 from lc_node.cli.main import run
 from tests.adapters.archives import END, member
+from tests.adapters.jobs import docker_host
 from tests.api.background import Background
 from tests.cli.shell_image import SPEAKS, shell_image
 
+pytestmark = pytest.mark.usefixtures("probed_once")
 Capture = pytest.CaptureFixture[str]
 
 
@@ -205,3 +208,57 @@ def test_an_image_of_the_node_is_looked_at_by_its_name(
     finally:
         node.stop()
     assert "ok      contract: it begins a trial" in capsys.readouterr().out
+
+
+def home_with(folder: Path, *lines: str) -> str:
+    """Return a home whose owner says something of the sandbox."""
+    home = folder / "home"
+    home.mkdir()
+    (home / "config.toml").write_text("\n".join(("[sandbox]", *lines)), encoding="utf-8")
+    return str(home)
+
+
+@pytest.mark.skipif(not docker_host(), reason="no engine; scripts/ensure-docker starts one")
+def test_an_image_is_run_in_the_sandbox_of_the_homes_settings(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BubblewrapSandbox, "__init__", None)  # whoever makes one fails
+    home = home_with(tmp_path, 'engine = "docker"', f'host = "{docker_host()}"')
+    words = [str(shell_image(tmp_path)), "train", "--model", str(tmp_path / "model")]
+
+    assert run(["--home", home, "image", "run", *words]) == Exit.OK, capsys.readouterr().out
+    assert (tmp_path / "model").read_text() == "a model"
+
+
+@pytest.mark.parametrize("command", [("image", "run"), ("contract", "check")])
+def test_without_the_sandbox_of_the_homes_settings_nothing_is_run_and_the_remedy_is_named(
+    command: tuple[str, ...], tmp_path: Path, capsys: Capture
+) -> None:
+    home = home_with(tmp_path, 'engine = "docker"', f'host = "unix://{tmp_path}/none"')
+    words = ["train"] if "run" in command else []
+
+    assert run(["--home", home, *command, str(shell_image(tmp_path)), *words]) == Exit.NO_SANDBOX
+    assert f"Docker: no engine at unix://{tmp_path}/none" in capsys.readouterr().err
+
+
+def test_a_check_names_the_sandbox_as_the_problem_after_what_is_fine(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    home = home_with(tmp_path, 'engine = "docker"', f'host = "unix://{tmp_path}/none"')
+
+    assert run(["--home", home, "image", "check", str(shell_image(tmp_path))]) == Exit.REFUSED
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        ["ok", "documents:"],
+        ["ok", "unpacking:"],
+        ["PROBLEM", "sandbox:"],
+    ]
+
+
+def test_settings_that_cannot_be_used_are_named_before_an_image_is_looked_at(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    home = home_with(tmp_path, 'engine = "chroot"')
+
+    assert run(["--home", home, "image", "check", str(shell_image(tmp_path))]) == Exit.REFUSED
+    assert "config.toml" in capsys.readouterr().err

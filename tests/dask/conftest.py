@@ -15,6 +15,7 @@ from lc_node.adapters.dask_cluster import DaskCluster
 from lc_node.adapters.dask_executor import DaskExecutor, DaskPlace
 from lc_node.adapters.local_executor import LocalExecutor
 from lc_node.chain.types import ByteCount, Digest
+from lc_node.ports.sandbox import SandboxWishes
 from tests.adapters.test_oci_image import Shelf
 from tests.dask.lab import FAR_RESOURCES, Cluster, cluster
 from tests.dask.places import Place, pack_python
@@ -83,9 +84,15 @@ async def place_on(lab: Cluster, shelf: Shelf, manifest: Digest) -> AsyncIterato
         yield Place(executor, await executor.images.prepare(manifest))
 
 
-def executor_on(lab: Cluster, shelf: Shelf, *, lease_seconds: float = 20.0) -> DaskExecutor:
+def executor_on(
+    lab: Cluster,
+    shelf: Shelf,
+    *,
+    lease_seconds: float = 20.0,
+    sandbox: SandboxWishes = SandboxWishes(),  # noqa: B008  # it cannot be changed
+) -> DaskExecutor:
     """Return a node's view of a cluster, not yet connected."""
-    where = DaskPlace(address=lab.address, cache="", cache_bytes_max=1 << 30)
+    where = DaskPlace(address=lab.address, cache="", cache_bytes_max=1 << 30, sandbox=sandbox)
     return DaskExecutor(where, shelf.store(), shelf.blobs, lease_seconds=lease_seconds)
 
 

@@ -9,7 +9,7 @@ import pytest
 from lc_node.adapters.dask_cluster import ClusterUnreachable
 from lc_node.adapters.dask_executor import DaskExecutor, DaskPlace
 from lc_node.chain.types import Digest
-from lc_node.ports.sandbox import RunRequest, SandboxFailed, SandboxUnavailable
+from lc_node.ports.sandbox import RunRequest, SandboxFailed, SandboxUnavailable, SandboxWishes
 from lc_node.runtime.devnet import free_ports
 from tests.adapters.jobs import LIMITS
 from tests.adapters.test_oci_image import Shelf
@@ -20,6 +20,9 @@ from tests.dask.lab import RESOURCES, Cluster, cluster
 pytestmark = pytest.mark.slow
 
 NO_NAMESPACES = 'echo 0 > /proc/sys/user/max_user_namespaces; exec "$@"'
+BUBBLEWRAP = SandboxWishes(engine="bubblewrap")
+"""An engine of the machine would do instead where namespaces are not allowed."""
+
 MISFITS = {
     "poor": "declares no resources; start it with",
     "old": "it has learningchain 0.0.1, this node",
@@ -43,7 +46,7 @@ def misfits() -> Iterator[Cluster]:
 async def test_workers_that_lack_something_are_not_used_and_told_what(
     misfits: Cluster, shelf: Shelf
 ) -> None:
-    executor = executor_on(misfits, shelf)
+    executor = executor_on(misfits, shelf, sandbox=BUBBLEWRAP)
     async with connected(executor, 0) as seen:
         await until(lambda: len(seen.members) == len(MISFITS))
         problems = {member.name: member.problem for member in seen.members.values()}
@@ -55,19 +58,32 @@ async def test_workers_that_lack_something_are_not_used_and_told_what(
     ), problems
 
 
+async def test_a_worker_runs_jobs_in_the_sandbox_of_the_first_node_alone(
+    misfits: Cluster, shelf: Shelf
+) -> None:
+    async with connected(executor_on(misfits, shelf, sandbox=BUBBLEWRAP), 0) as seen:
+        await until(lambda: len(seen.members) == len(MISFITS))
+    executor = executor_on(misfits, shelf, sandbox=SandboxWishes(engine="docker"))
+    async with connected(executor, 0) as seen:
+        await until(lambda: len(seen.members) == len(MISFITS))
+        problems = {member.name: member.problem for member in seen.members.values()}
+
+    assert "another node has it run jobs in another sandbox" in problems["poor"]
+
+
 async def test_a_node_does_not_start_where_no_worker_can_be_used(
     misfits: Cluster, shelf: Shelf
 ) -> None:
-    executor = executor_on(misfits, shelf)
+    executor = executor_on(misfits, shelf, sandbox=BUBBLEWRAP)
     async with connected(executor, 0) as seen:
         await until(lambda: len(seen.members) == len(MISFITS))
 
     with pytest.raises(SandboxUnavailable, match="no worker of the Dask cluster can be used"):
-        await executor_on(misfits, shelf).start()
+        await executor_on(misfits, shelf, sandbox=BUBBLEWRAP).start()
 
 
 async def test_nothing_is_run_where_no_worker_can_be_used(misfits: Cluster, shelf: Shelf) -> None:
-    executor = executor_on(misfits, shelf)
+    executor = executor_on(misfits, shelf, sandbox=BUBBLEWRAP)
     request = RunRequest(
         rootfs=Path("/"),
         argv=("job",),

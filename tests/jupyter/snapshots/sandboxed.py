@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lc_node.chain.transactions import Fault
 from lc_node.chain.types import Digest, Seconds
+from lc_node.ports.sandbox import SandboxWishes
 from lc_node.runtime.image_runs import ImageRuns, RunTerms
 from tests.jupyter.snapshots.pythons import Packaged
 
@@ -29,7 +30,8 @@ def losses_inside(digest: str, folder: Path) -> list[float]:
     manifest = Digest(bytes.fromhex(digest.removeprefix("sha256:")))
 
     async def both() -> list[float]:
-        async with ImageRuns.opened(manifest, Blobs(folder), lambda _who, _line: None) as runs:
+        blobs, wishes = Blobs(folder), SandboxWishes()
+        async with ImageRuns.opened(manifest, blobs, lambda _who, _line: None, wishes) as runs:
             training, model = await runs.train(TERMS, trials=1)
             assert model is not None, (training.text, training.outcome.log_tail)
             evaluation = await runs.evaluate(TERMS, model)

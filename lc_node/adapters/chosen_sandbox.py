@@ -1,4 +1,4 @@
-"""Which sandbox this node's runs take place in: as the owner says, or else the best that works here.
+"""Which sandbox of this machine runs take place in: as its owner says, or else the best that works here.
 
 Bubblewrap comes first where it bounds memory hard: it needs no daemon, starts in a tenth of the time, and lies apart from
 whatever else runs in containers here. Where it could only look often (a plain user), an engine that this user may speak to is better.
@@ -20,9 +20,10 @@ from lc_node.ports.sandbox import (
     RunRequest,
     Sandbox,
     SandboxUnavailable,
+    SandboxWishes,
 )
-from lc_node.runtime.config import SandboxConfig
 
+AUTO: Final = "auto"
 BUBBLEWRAP: Final = "bubblewrap"
 DOCKER: Final = "docker"
 
@@ -46,18 +47,18 @@ class Tried:
 class ChosenSandbox:
     """Implements ``ports.sandbox.Sandbox`` by whichever sandbox its probe has chosen."""
 
-    def __init__(self, config: SandboxConfig, owner: str, *, disks: Path) -> None:
+    def __init__(self, wishes: SandboxWishes, owner: str, *, disks: Path) -> None:
         """Prepare to choose; nothing is looked at yet.
 
         Args:
-            config: what the owner says.
+            wishes: what the machine's owner says.
             owner: a name that no other node on this machine has, and that this one keeps over restarts.
             disks: where large outputs may lie.
         """
-        self._config = config
+        self._wishes = wishes
         self._make: dict[str, Callable[[], Sandbox]] = {
             BUBBLEWRAP: lambda: BubblewrapSandbox(owner, disks=disks),
-            DOCKER: lambda: _docker(config, owner),
+            DOCKER: lambda: _docker(wishes, owner),
         }
         self._made: dict[str, Sandbox] = {}
         self._chosen: Sandbox | None = None
@@ -102,8 +103,8 @@ class ChosenSandbox:
         await self._chosen.reap()
 
     def _names(self) -> Iterator[str]:
-        engine = self._config.engine
-        yield from (BUBBLEWRAP, DOCKER) if engine == "auto" else (engine,)
+        engine = self._wishes.engine
+        yield from (BUBBLEWRAP, DOCKER) if engine == AUTO else (engine,)
 
     async def _try(self, name: str) -> Tried:
         if name not in self._made:
@@ -128,7 +129,7 @@ def _is_hard(capabilities: Capabilities) -> bool:
     return Enforced.MEMORY_HARD in capabilities.enforced
 
 
-def _docker(config: SandboxConfig, owner: str) -> Sandbox:
+def _docker(wishes: SandboxWishes, owner: str) -> Sandbox:
     """Import late: the package takes as long to import as all of the node, and most nodes do without."""
     module = import_module("lc_node.adapters.docker_sandbox")
-    return cast("Sandbox", module.DockerSandbox(owner, host=config.host, runtime=config.runtime))
+    return cast("Sandbox", module.DockerSandbox(owner, host=wishes.host, runtime=wishes.runtime))

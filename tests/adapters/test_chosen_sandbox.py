@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from lc_node.adapters.chosen_sandbox import ChosenSandbox
 from lc_node.adapters.docker_sandbox import DockerSandbox
-from lc_node.ports.sandbox import Capabilities, Enforced, SandboxUnavailable
-from lc_node.runtime.config import SandboxConfig
-from lc_node.runtime.sandboxes import ChosenSandbox
+from lc_node.ports.sandbox import Capabilities, Enforced, SandboxUnavailable, SandboxWishes
 
 HARD = frozenset({Enforced.NAMESPACES, Enforced.MEMORY_HARD})
 SOFT = frozenset({Enforced.NAMESPACES, Enforced.MEMORY_SOFT})
@@ -40,8 +39,7 @@ class ChosenOf:
                 return Capabilities(engine=name, version="1", enforced=found)
 
             self._patch.setattr(kind, "probe", probe)
-        config = SandboxConfig(engine=engine)  # type: ignore[arg-type]  # one of its literals
-        return ChosenSandbox(config, "tests", disks=self._folder)
+        return ChosenSandbox(SandboxWishes(engine=engine), "tests", disks=self._folder)
 
 
 @pytest.mark.parametrize(
