@@ -12,7 +12,6 @@ from lc_jupyter.errors import UserError
 from lc_jupyter.live import REDRAW_SECONDS, Live
 from lc_jupyter.stories import show_latest, show_story
 from lc_node.api.client import ApiError
-from lc_node.api.event_stream import EventStream
 from lc_node.api.schema_jobs import JobStory
 
 if TYPE_CHECKING:
@@ -118,36 +117,42 @@ def open_view(act: "Act", *, in_background: bool = False) -> StoryView:
     return DrawnView()
 
 
+class Events(Protocol):
+    """Whatever says that there is something new (``lc_node.api.event_stream.EventStream``)."""
+
+    def next(self, timeout_seconds: float) -> object | None:
+        """Return the next event; None if there was none within the time."""
+        ...
+
+
 def follow(
-    events: EventStream,
+    events: Events,
     fetch: Callable[[], JobStory],
     view: StoryView,
     is_enough: Callable[[JobStory], bool],
+    *,
+    clock: Callable[[], float] = time.monotonic,
 ) -> JobStory:
     """Show a job whenever one of its events comes, until ``is_enough`` says so of a story that was shown.
+
+    What comes after a quiet while is shown at once; of a storm, what has gathered since the last time.
 
     Raises:
         ApiError: the node is gone, or does not know the job any more.
     """
     while True:
-        asked = time.monotonic()
+        asked = clock()
         story = fetch()
-        took = time.monotonic() - asked
+        took = clock() - asked
         view.show(story)
         if is_enough(story):
             return story
+        rests_until = clock() + max(REDRAW_SECONDS, _BUSY_SHARE * took)
         if events.next(LOOK_SECONDS) is not None:
-            _drain(events.next, max(REDRAW_SECONDS, _BUSY_SHARE * took))
+            while (left := rests_until - clock()) > 0 and events.next(left) is not None:
+                continue
 
 
 def now_ms() -> int:
     """Return this machine's time in Unix milliseconds."""
     return time.time_ns() // 1_000_000
-
-
-def _drain(take: Callable[[float], object | None], seconds: float) -> None:
-    """Gather what comes within one redraw, so that a storm of bids is drawn once."""
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        if take(left) is None:
-            return
