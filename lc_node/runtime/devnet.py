@@ -15,7 +15,7 @@ from lc_node.api.calls import GetStatus
 from lc_node.api.client import ApiError, Client
 from lc_node.chain.errors import LearningChainError
 from lc_node.chain.genesis import Genesis
-from lc_node.chain.params import CREDIT, DEVNET
+from lc_node.chain.params import CREDIT, DEVNET, ProtocolParams
 from lc_node.chain.transactions import Resources
 from lc_node.chain.types import ByteCount, Digest, Link, MicroCredits, Millis
 from lc_node.runtime.genesis_builder import Founder, build_genesis
@@ -88,11 +88,13 @@ def prepare(
     *,
     hosts: Sequence[str] | None = None,
     others: Sequence[Founder] = (),
+    params: ProtocolParams = DEVNET,
 ) -> tuple[Place, ...]:
     """Make the homes, the settings and the one genesis document of a devnet.
 
     What is there of it already is kept: its chain goes on, on other ports. ``hosts`` are the addresses
-    at which the nodes listen, where they do not share one; ``others`` have an account and no node.
+    at which the nodes listen, where they do not share one; ``others`` have an account and no node;
+    a new chain begins with ``params``.
     """
     ports = free_ports(len(roles))
     places = tuple(
@@ -102,7 +104,7 @@ def prepare(
         )
         for home in (Home(folder / role.name),)
     )
-    genesis = _genesis(places, others)
+    genesis = _genesis(places, others, params)
     for place in places:
         place.home.use_genesis(genesis)
         place.home.config_path.write_text(_config_text(place, places), encoding="utf-8")
@@ -234,14 +236,16 @@ def _identity(home: Home) -> Identity:
     return home.identity() if home.key_path.exists() else home.create(None)
 
 
-def _genesis(places: Sequence[Place], others: Sequence[Founder]) -> Genesis:
+def _genesis(
+    places: Sequence[Place], others: Sequence[Founder], params: ProtocolParams
+) -> Genesis:
     """Return the document that one of the homes has; a new one if none has."""
     for place in places:
         if place.home.genesis_path.exists():
             return place.home.genesis()
     now = Millis(time.time_ns() // 1_000_000)
     founders = [*(_founder(place) for place in places), *others]
-    return build_genesis("devnet", DEVNET, now, founders)
+    return build_genesis("devnet", params, now, founders)
 
 
 def _founder(place: Place) -> Founder:
