@@ -94,7 +94,7 @@ lock: $(READY) ## resolve the dependencies anew, with hashes, for every platform
 	  --all-extras --group dev pyproject.toml -o requirements/dev.txt
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --upgrade \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
-	  --group bench -o requirements/bench.txt
+	  --group bench -c requirements/dev.txt -o requirements/bench.txt
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --upgrade \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	  requirements/bootstrap.in -o requirements/bootstrap.txt

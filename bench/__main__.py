@@ -1,6 +1,7 @@
 """Measures the targets: ``python -m bench [--keep] [NAME ...]``; a line each.
 
 The figures of a full run, or with ``--keep`` those of the named targets, go to bench/results.json and the page.
+``--redraw`` measures nothing, and draws the page from the figures that are kept.
 """
 
 import importlib
@@ -10,11 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.harness import Measured, NothingMeasured
-from bench.report import Machine, keep, write_report
+from bench.report import Machine, keep, redraw, write_report
 
 
 def main(arguments: list[str]) -> int:
     """Run the named benchmarks, or all; return how many could not be run."""
+    if arguments == ["--redraw"]:
+        redraw()
+        return 0
     names = [one for one in arguments if one != "--keep"]
     found = sorted(path.stem for path in Path(__file__).parent.glob("bench_*.py"))
     chosen = [f"bench_{name.replace('.', '_')}" for name in names] or found

@@ -33,7 +33,7 @@ def run() -> list[Measured]:
         sizes: list[float] = []
         for _ in range(PAIRS_MIN):
             shares.append(_percent(processes))
-            sizes.append(max(map(_resident_mb, processes)))
+            sizes.append(max(map(resident_mb, processes)))
     return [
         from_samples(CPU, shares, [_CPU_PERCENT_MAX] * PAIRS_MIN),
         from_samples(MEMORY, sizes, [_MEMORY_MB_MAX] * PAIRS_MIN),
@@ -54,7 +54,8 @@ def _cpu_seconds(process: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _resident_mb(process: int) -> float:
+def resident_mb(process: int) -> float:
+    """Return the memory that a process holds."""
     found = _RESIDENT.search(Path(f"/proc/{process}/status").read_text())
     assert found is not None, "Linux says so of every process"
     return int(found[1]) * 1024 / 1e6

@@ -63,6 +63,18 @@ def run() -> list[Measured]:
         ]
 
 
+def sandboxed_echo(folder: Path) -> Callable[[], float]:
+    """Return what measures the median seconds from opening a sandbox to its first line.
+
+    Raises:
+        NothingMeasured: there is no sandbox on this machine.
+    """
+    echo = tiny_root.find("echo")
+    start = _sandboxed(BubblewrapSandbox("bench"), _request(folder / "root", echo))
+    _check(start)
+    return lambda: _median_start(start)
+
+
 def _request(root: Path, program: Path) -> RunRequest:
     return RunRequest(
         rootfs=tiny_root.build(root, program),

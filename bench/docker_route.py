@@ -40,13 +40,19 @@ class DockerRoute:
 
     def do(self, *words: str) -> None:
         """Run a command of the engine."""
-        variables = {**os.environ, "DOCKER_HOST": self._host, "DOCKER_BUILDKIT": "0"}
-        subprocess.run(  # noqa: S603  # our own words
-            ["docker", *words],  # noqa: S607  # whichever is installed
-            env=variables,
-            check=True,
-            capture_output=True,
-        )
+        engine_does(*words, host=self._host)
+
+
+def engine_does(*words: str, host: str = "", stdin: bytes = b"") -> None:
+    """Run a command of an engine: that at ``host``, by default the one that was found."""
+    where = {"DOCKER_HOST": host or find_engine(), "DOCKER_BUILDKIT": "0"}
+    subprocess.run(  # noqa: S603  # our own words
+        ["docker", *words],  # noqa: S607  # whichever is installed
+        env={**os.environ, **where},
+        input=stdin,
+        check=True,
+        capture_output=True,
+    )
 
 
 def find_engine() -> str:

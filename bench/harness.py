@@ -22,6 +22,11 @@ class Target:
     at_least: bool
     """Whether the ratio should reach the limit (a rate) or stay under it (a time)."""
 
+    @property
+    def limit_text(self) -> str:
+        """The target as people write it: ``>= 0.8``."""
+        return f"{'>=' if self.at_least else '<='} {self.limit:g}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
@@ -47,17 +52,14 @@ class Measured:
     """Runnable processes before it was measured, averaged over a minute."""
     series: tuple[Series, ...] = ()
     """What ``bench.plots`` draws."""
+    note: str = ""
+    """What else was seen, in a few words."""
 
     @property
     def is_met(self) -> bool:
         """Whether the median ratio is on the right side of the target."""
         target = self.target
         return self.ratio >= target.limit if target.at_least else self.ratio <= target.limit
-
-    @property
-    def limit_text(self) -> str:
-        """The target as people write it: ``>= 0.8``."""
-        return f"{'>=' if self.target.at_least else '<='} {self.target.limit:g}"
 
     @property
     def verdict(self) -> str:
@@ -67,9 +69,10 @@ class Measured:
     def line(self) -> str:
         """Return the one line that is printed: name, ratio, target, verdict, and the figures."""
         return (
-            f"{self.target.name:<20} {self.ratio:8.3f}  {self.limit_text:<8} {self.verdict:<5}  "
+            f"{self.target.name:<20} {self.ratio:8.3f}  {self.target.limit_text:<8} {self.verdict:<5}  "
             f"[{self.low:.3f} .. {self.high:.3f}]  "
             f"{self.ours:.4g} against {self.yardstick:.4g} {self.target.unit}"
+            + (f" ({self.note})" if self.note else "")
         )
 
 

@@ -1,5 +1,6 @@
 """Where figures go: bench/results.json, and the table in docs/PERFORMANCE.md."""
 
+import importlib
 import json
 import os
 import platform
@@ -59,7 +60,24 @@ def write_report(machine: Machine, results: Sequence[Measured]) -> None:
     rows = [asdict(result) | {"is_met": result.is_met} for result in results]
     RESULTS.write_text(json.dumps({"machine": asdict(machine), "results": rows}, indent=1) + "\n")
     draw_all(results)
-    PAGE.write_text(redrawn(PAGE.read_text(), f"{machine.sentence()}\n\n{table(results)}"))
+    shown = table(results, known_targets())
+    PAGE.write_text(redrawn(PAGE.read_text(), f"{machine.sentence()}\n\n{shown}"))
+
+
+def redraw() -> None:
+    """Redraw the table and the plots from the figures that are kept."""
+    write_report(*read_report())
+
+
+def known_targets() -> tuple[Target, ...]:
+    """Return every target for which there is a benchmark."""
+    modules = (
+        importlib.import_module(f"bench.{path.stem}")
+        for path in sorted(RESULTS.parent.glob("bench_*.py"))
+    )
+    return tuple(
+        value for one in modules for value in vars(one).values() if isinstance(value, Target)
+    )
 
 
 def _measured(row: dict[str, Any]) -> Measured:
@@ -75,16 +93,25 @@ def redrawn(page: str, figures: str) -> str:
     return f"{head}{BEGIN}\n\n{figures}\n\n{END}{tail}"
 
 
-def table(results: Sequence[Measured]) -> str:
-    """Return results as a table in Markdown."""
+def table(results: Sequence[Measured], targets: Sequence[Target] = ()) -> str:
+    """Return results as a table in Markdown, with a row for each of ``targets`` that has none yet."""
     head = "| target | ratio | asked | | lowest .. highest of pairs | ours | yardstick | | load |"
-    rows = [
-        f"| {r.target.name} | **{r.ratio:.3g}** | {r.limit_text} | {r.verdict} "
+    rows = {
+        target.name: f"| {target.name} | | {target.limit_text} | no figure yet | | | | {target.unit} | |"
+        for target in targets
+    }
+    rows |= {result.target.name: _row(result) for result in results}
+    ordered = [row for _, row in sorted(rows.items())]
+    return "\n".join([head, "|---|---|---|---|---|---|---|---|---|", *ordered])
+
+
+def _row(r: Measured) -> str:
+    unit = f"{r.target.unit}, {r.note}" if r.note else r.target.unit
+    return (
+        f"| {r.target.name} | **{r.ratio:.3g}** | {r.target.limit_text} | {r.verdict} "
         f"| {r.low:.3g} .. {r.high:.3g} of {r.pairs} "
-        f"| {r.ours:.4g} | {r.yardstick:.4g} | {r.target.unit} | {r.load:g} |"
-        for r in results
-    ]
-    return "\n".join([head, "|---|---|---|---|---|---|---|---|---|", *rows])
+        f"| {r.ours:.4g} | {r.yardstick:.4g} | {unit} | {r.load:g} |"
+    )
 
 
 def _processor() -> str:

@@ -13,7 +13,7 @@ _FOLDERS: Final = ("proc", "dev", "tmp", "lc/in", "lc/out")
 
 def build(root: Path, program: Path) -> Path:
     """Lay out ``program`` and its libraries under ``root``, at the very paths they have here."""
-    for place in [program, *_libraries(program)]:
+    for place in [program, *libraries(program)]:
         target = root / place.relative_to("/")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(place, target)
@@ -38,7 +38,8 @@ def find(name: str) -> Path:
     return Path(found).absolute()
 
 
-def _libraries(program: Path) -> list[Path]:
+def libraries(program: Path) -> list[Path]:
+    """Return the libraries that a program needs, by the paths they have here."""
     answer = subprocess.run(  # noqa: S603  # our own words
         [find("ldd"), program], capture_output=True, text=True, check=True
     )

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from bench.harness import (
     measure_pairs,
     percentile,
 )
-from bench.report import BEGIN, END, redrawn, table
+from bench.report import BEGIN, END, known_targets, read_report, redrawn, table
 
 RATE = Target(name="a.rate", unit="x/s", limit=0.8, at_least=True)
 TIME = Target(name="a.time", unit="ms", limit=3, at_least=False)
@@ -80,6 +81,26 @@ def test_a_row_of_the_table_has_every_figure() -> None:
     row = table([measured(TIME, 2.5)]).splitlines()[-1]
 
     assert row == "| a.time | **2.5** | <= 3 | ok | 2.5 .. 2.5 of 5 | 2.5 | 1 | ms | 0 |"
+
+
+def test_what_was_seen_besides_stands_beside_the_unit() -> None:
+    row = table([replace(measured(TIME, 2.5), note="2 of it cold")]).splitlines()[-1]
+
+    assert "| ms, 2 of it cold |" in row
+
+
+def test_a_target_without_figures_has_a_row_that_says_so() -> None:
+    rows = table([measured(TIME, 2.5)], [RATE, TIME]).splitlines()[2:]
+
+    assert rows[0] == "| a.rate | | >= 0.8 | no figure yet | | | | x/s | |"
+    assert rows[1].startswith("| a.time | **2.5** |")
+    assert len(rows) == 2
+
+
+def test_every_target_that_has_figures_has_a_benchmark() -> None:
+    kept = {result.target.name for result in read_report()[1]}
+
+    assert kept <= {target.name for target in known_targets()}
 
 
 def test_only_the_figures_of_a_page_are_redrawn() -> None:

@@ -31,7 +31,10 @@ class Reply:
 class Kernel:
     """A kernel with the magics loaded, that finds a node by its home."""
 
-    def __init__(self, folder: Path, home: Path, cache: Path) -> None:
+    def __init__(
+        self, folder: Path, home: Path, cache: Path, *, patience_seconds: int = PATIENCE_SECONDS
+    ) -> None:
+        self._patience_seconds = patience_seconds
         self._manager = KernelManager(transport="ipc", ip=str(folder / "k"))
         environment = {
             "LC_NODE": str(home),
@@ -82,7 +85,7 @@ class Kernel:
 
     def _answer(self, cell: str) -> dict[str, Any]:
         while True:
-            answer: dict[str, Any] = self._client.get_shell_msg(timeout=PATIENCE_SECONDS)
+            answer: dict[str, Any] = self._client.get_shell_msg(timeout=self._patience_seconds)
             if answer["parent_header"].get("msg_id") == cell:
                 return answer
 
@@ -90,7 +93,9 @@ class Kernel:
         """Return the cell's next message; None when the kernel is idle again."""
         while True:
             try:
-                message: dict[str, Any] = self._client.get_iopub_msg(timeout=PATIENCE_SECONDS)
+                message: dict[str, Any] = self._client.get_iopub_msg(
+                    timeout=self._patience_seconds
+                )
             except Empty:
                 return None
             if message["parent_header"].get("msg_id") != cell:
