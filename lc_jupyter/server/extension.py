@@ -9,6 +9,7 @@ from lc_jupyter.server.events import EventsHandler
 from lc_jupyter.server.handlers import NodeHandler
 from lc_jupyter.server.link import NodeLink
 from lc_jupyter.server.routes import ROUTES
+from lc_jupyter.server.views import ViewHandler
 
 ROOT: Final = "learningchain/api"
 
@@ -18,7 +19,8 @@ def load(server: Any) -> None:
     link = NodeLink()
     base = url_path_join(server.web_app.settings["base_url"], ROOT)
     handlers: list[tuple[str, type, dict[str, Any]]] = [
-        (url_path_join(base, "events"), EventsHandler, {"link": link})
+        (url_path_join(base, "events"), EventsHandler, {"link": link}),
+        (url_path_join(base, "view"), ViewHandler, {"link": link}),
     ]
     for pattern, group in groupby(ROUTES, key=lambda route: route.pattern):
         routes = {route.verb: route for route in group}

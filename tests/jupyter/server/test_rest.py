@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from lc_jupyter.server.routes import ROUTES
-from lc_node.api import calls, schema
+from lc_node.api import calls, schema, schema_images
 from tests.api.sample_service import ADDRESS, JOB, POLICY, REQUEST
 from tests.jupyter.desk import Desk, story_of
 from tests.jupyter.servers import Server
@@ -59,6 +59,22 @@ async def test_an_action_takes_its_job_from_the_path(server: Server, node: Desk)
 
     assert answer.code == 200
     assert node.desk.asked[-1] == calls.TopUp(job=JOB, amount=schema.MicroCredits(5_000_000))
+
+
+async def test_the_images_of_the_node_are_told(server: Server, node: Desk) -> None:
+    kept = schema_images.ImageView(image=schema.Digest("e" * 64), names=("line:1",), is_kept=True)
+    node.desk.images_now = (kept,)
+
+    answer = await server.ask("images")
+
+    assert msgspec.convert(answer.body, tuple[schema_images.ImageView, ...]) == (kept,)
+
+
+async def test_an_image_is_pulled_by_its_reference(server: Server) -> None:
+    answer = await server.ask("images/pull", "POST", {"reference": "127.0.0.1:9/ann/job:1"})
+
+    assert answer.code == 409
+    assert "127.0.0.1:9" in answer.body["message"]
 
 
 async def test_a_policy_is_replaced(server: Server, node: Desk) -> None:
