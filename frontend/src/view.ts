@@ -11,10 +11,14 @@ const VERDICTS = ["verifier", "verdict", "found", "of"];
 /** What a view asks of whoever feeds it; the answer comes as a message. */
 export type Ask = (action: Action, amount: string) => void;
 
+/** Says a text in the reader's language. */
+export type Translate = (text: string) => string;
+
 export class View {
   readonly element = document.createElement("section");
   readonly #story: Story;
   readonly #ask: Ask;
+  readonly #translate: Translate;
   readonly #chart: Chart;
   readonly #title = make("h4");
   readonly #state = make("p");
@@ -22,20 +26,23 @@ export class View {
   readonly #outcome = make("p");
   readonly #empty = make("p", "dim");
   readonly #scale = document.createElement("button");
-  readonly #leaderboard = table("Bids", LEADERBOARD);
-  readonly #verdicts = table("Verdicts", VERDICTS);
+  readonly #leaderboard: HTMLElement;
+  readonly #verdicts: HTMLElement;
   readonly #events = make("ol");
   readonly #actions = make("div", "lcw-actions");
   readonly #latest = make("p", "lcw-latest");
   readonly #clock: ReturnType<typeof setInterval>;
   readonly #theme: MutationObserver;
 
-  constructor(snapshot: Snapshot, ask: Ask) {
+  constructor(snapshot: Snapshot, ask: Ask, translate: Translate = (text) => text) {
     this.#story = new Story(snapshot);
     this.#ask = ask;
+    this.#translate = translate;
+    this.#leaderboard = table(translate("Bids"), LEADERBOARD.map(translate));
+    this.#verdicts = table(translate("Verdicts"), VERDICTS.map(translate));
     const place = make("div", "lcw-chart");
     place.setAttribute("role", "img");
-    place.setAttribute("aria-label", "Announced losses over time; the table of bids says the same");
+    place.setAttribute("aria-label", translate("Announced losses over time; the table of bids says the same"));
     this.#chart = new Chart(this.#story, place);
     this.#scale.type = "button";
     this.#scale.addEventListener("click", () => {
@@ -44,7 +51,7 @@ export class View {
     });
     this.#latest.setAttribute("role", "status");
     this.element.className = "lcw";
-    this.element.setAttribute("aria-label", `Job ${snapshot.head.title}`);
+    this.element.setAttribute("aria-label", `${translate("Job")} ${snapshot.head.title}`);
     const state = make("div", "lcw-state");
     state.append(this.#state, this.#left);
     this.element.append(
@@ -57,7 +64,7 @@ export class View {
       this.#scale,
       this.#leaderboard,
       this.#verdicts,
-      folded("Events", this.#events),
+      folded(translate("Events"), this.#events),
       this.#latest,
     );
     this.#clock = setInterval(() => this.#drawLeft(), 1000);
@@ -113,15 +120,15 @@ export class View {
   #drawLeft(): void {
     const { head } = this.#story;
     const seconds = Math.max(0, Math.round((head.due - Date.now()) / 1000));
-    this.#left.textContent = head.isOver ? "" : `${showSeconds(seconds)} left in this phase`;
+    this.#left.textContent = head.isOver ? "" : `${showSeconds(seconds)} ${this.#translate("left in this phase")}`;
   }
 
   #drawScale(): void {
     const hasBids = this.#story.times.length > 0;
-    this.#empty.textContent = hasBids ? "" : "No bids yet.";
+    this.#empty.textContent = hasBids ? "" : this.#translate("No bids yet.");
     this.#empty.hidden = hasBids;
     this.#scale.hidden = !hasBids || !this.#chart.canBeLogarithmic;
-    this.#scale.textContent = this.#chart.isLogarithmic ? "Linear scale" : "Logarithmic scale";
+    this.#scale.textContent = this.#translate(this.#chart.isLogarithmic ? "Linear scale" : "Logarithmic scale");
   }
 
   #drawEvents(): void {
@@ -140,7 +147,7 @@ export class View {
   #button(action: Action): HTMLElement {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = LABELS[action];
+    button.textContent = this.#translate(LABELS[action]);
     if (action !== "top_up") {
       button.addEventListener("click", () => this.#ask(action, ""));
       return button;
@@ -149,9 +156,9 @@ export class View {
     const amount = document.createElement("input");
     amount.inputMode = "decimal";
     amount.size = 6;
-    amount.placeholder = "credits";
+    amount.placeholder = this.#translate("credits");
     amount.required = true;
-    amount.setAttribute("aria-label", "Credits to add to the bounty");
+    amount.setAttribute("aria-label", this.#translate("Credits to add to the bounty"));
     button.type = "submit";
     form.append(amount, button);
     form.addEventListener("submit", (event) => {
