@@ -28,7 +28,7 @@ def unload_ipython_extension(shell: "InteractiveShell") -> None:
 
 
 def connect(where: str | Path | None = None) -> "LearningChain":
-    """Connect to a node of this machine: by its home, ``$LC_NODE``, or the default home.
+    """Connect to a node of this machine: by its home, as ``c.LearningChain.node`` or ``$LC_NODE`` says, or at the default home.
 
     Raises:
         NodeUnreachable: none runs there; the message says how to start one.

@@ -12,6 +12,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic_arguments import argument
 
 from lc_jupyter.errors import UserError
+from lc_jupyter.settings import get_term
 from lc_jupyter.terms import did_you_mean
 
 _EXAMPLE: Final = "%%lc_submit --bounty 20 --expires 10m"
@@ -38,14 +39,15 @@ def parse_line(magic: Magic, line: str) -> Namespace:
 
 
 def get_bounty_and_expires(values: dict[str, Any]) -> tuple[str, str]:
-    """Return the two options that every job needs.
+    """Return the two options that every job needs, as they are written or set.
 
     Raises:
         UserError: one is missing.
     """
-    bounty, expires = values["bounty"], values["expires"]
+    given = {name: values[name] or get_term(name) for name in ("bounty", "expires")}
+    bounty, expires = given["bounty"], given["expires"]
     if not bounty or not expires:
-        lacking = " and ".join(f"--{name}" for name in ("bounty", "expires") if not values[name])
+        lacking = " and ".join(f"--{name}" for name, value in given.items() if not value)
         message = f"give {lacking}; write for example {_EXAMPLE}"
         raise UserError(message)
     return bounty, expires

@@ -6,15 +6,17 @@ from typing import Any, Final
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, magics_class
 
+from lc_jupyter import settings
 from lc_jupyter.commands.connection import Connection
 from lc_jupyter.commands.family import Family
 from lc_jupyter.commands.jobs import JobMagics
+from lc_jupyter.commands.life import LifeMagics
 from lc_jupyter.commands.models import ModelMagics
 from lc_jupyter.commands.node import NodeMagics
 from lc_jupyter.commands.submitting import SubmitMagics
 from lc_jupyter.completion import Completer
 
-_FAMILIES: Final = (NodeMagics, JobMagics, SubmitMagics, ModelMagics)
+_FAMILIES: Final = (LifeMagics, NodeMagics, JobMagics, SubmitMagics, ModelMagics)
 
 
 @magics_class
@@ -35,13 +37,19 @@ class LearningChainMagics(Magics):
         self._complete: Final = completer.matcher()
 
     def load(self, shell: InteractiveShell) -> None:
-        """Add all."""
+        """Add all.
+
+        Raises:
+            UserError: the configuration says something that cannot be meant.
+        """
+        settings.load(shell)
         shell.register_magics(self, *self._families)
         shell.Completer.custom_matchers.append(self._complete)
 
     def unload(self, shell: InteractiveShell) -> None:
         """Close the connection, and take away what asks by itself."""
         self._connection.close()
+        settings.unload(shell)
         shell.Completer.custom_matchers.remove(self._complete)
 
     def _find(self, name: str) -> Callable[..., Any] | None:

@@ -6,9 +6,9 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from lc_jupyter.display import Shown, facts
-from lc_jupyter.errors import UserError
 from lc_jupyter.units import (
     parse_bytes,
+    parse_count,
     parse_credits,
     parse_millicpus,
     parse_seconds,
@@ -17,8 +17,6 @@ from lc_jupyter.units import (
     show_seconds,
 )
 from lc_node.api.schema import Policy
-
-_COUNT_MAX: Final = 256
 
 
 def change_policy(policy: Policy, wished: Mapping[str, str | None]) -> Policy:
@@ -64,13 +62,6 @@ def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _parse_count(text: str, option: str) -> int:
-    if not text.isdecimal() or int(text) > _COUNT_MAX:
-        message = f"{option} {text} is no number up to {_COUNT_MAX}; write for example {option} 2"
-        raise UserError(message)
-    return int(text)
-
-
 def _parse_switch(text: str, _option: str) -> bool:
     return text == "on"
 
@@ -82,12 +73,12 @@ _TERMS: Final[tuple[tuple[str, str, _Parse], ...]] = (
     ("time_left_min", "time_left_min_seconds", parse_seconds),
     ("trial_time_max", "trial_seconds_max", parse_seconds),
     ("image_bytes_max", "image_bytes_max", parse_bytes),
-    ("jobs_at_once", "jobs_at_once", _parse_count),
+    ("jobs_at_once", "jobs_at_once", parse_count),
 )
 _OFFER: Final[tuple[tuple[str, str, _Parse], ...]] = (
     ("cpus", "millicpus", parse_millicpus),
     ("memory", "memory_bytes", parse_bytes),
     ("disk", "disk_bytes", parse_bytes),
-    ("gpus", "gpus", _parse_count),
+    ("gpus", "gpus", parse_count),
 )
 """Option, field, and how its value is read."""

@@ -8,6 +8,7 @@ from lc_jupyter.display import paragraph
 from lc_jupyter.functions import Function, JobFunctions, validate_format
 from lc_jupyter.jobs import Job, Origin, find_job, get_last_job, note_posted
 from lc_jupyter.live import Live
+from lc_jupyter.settings import current
 from lc_jupyter.stopwatch import Stopwatch
 from lc_jupyter.submit import (
     PlainChoice,
@@ -266,9 +267,15 @@ class LearningChain:
 
 
 def connect(where: str | Path | None = None) -> LearningChain:
-    """Connect to a node of this machine: by its home, ``$LC_NODE``, or the default home.
+    """Connect to a node of this machine: by its home, as ``c.LearningChain.node`` or ``$LC_NODE`` says, or at the default home.
 
     Raises:
         NodeUnreachable: none runs there; the message says how to start one.
     """
-    return LearningChain(Client(None if where is None else Path(where).expanduser()))
+    settings = current()
+    place = where or settings.node or None
+    client = Client(
+        None if place is None else Path(place).expanduser(),
+        silence_seconds=settings.silence_seconds,
+    )
+    return LearningChain(client)

@@ -257,6 +257,7 @@ def _request(terms: Terms, model_format: str) -> JobRequest:
             millicpus=terms.millicpus,
             memory_bytes=terms.memory_bytes,
             disk_bytes=terms.disk_bytes,
+            gpus=terms.gpus,
         ),
         trial_seconds=terms.trial_seconds,
         evaluate_seconds=terms.evaluate_seconds or EVALUATE_SECONDS_MIN,

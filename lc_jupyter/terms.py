@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Final, TypedDict
 
 from lc_jupyter.errors import UserError
+from lc_jupyter.settings import TERMS, get_term
 from lc_jupyter.units import (
     Written,
     parse_bytes,
+    parse_count,
     parse_credits,
     parse_millicpus,
     parse_ppm,
@@ -21,7 +23,7 @@ _CONTRACTS: Final = ("lc/1", "stdout/1")
 
 
 class Options(TypedDict, total=False):
-    """What a submitter may choose besides bounty and expiry; ``DEFAULTS`` has the rest."""
+    """What a submitter may choose besides bounty and expiry; what is left out is as ``settings`` and ``DEFAULTS`` say."""
 
     name: str
     """What others see the job as."""
@@ -33,6 +35,8 @@ class Options(TypedDict, total=False):
     """Of a run, such as ``2G``."""
     cpus: Written
     """Of a run, such as ``1`` or ``0.5``."""
+    gpus: Written
+    """Of a run, such as ``1``; only nodes that offer so many take the job."""
     disk: str
     """Scratch space of a run."""
     model_bytes: str
@@ -63,6 +67,7 @@ DEFAULTS: Final = Options(
     evaluate_time="",
     memory="2G",
     cpus="1",
+    gpus="0",
     disk="1G",
     model_bytes="100M",
     tolerance="100ppm",
@@ -90,6 +95,7 @@ class Terms:
     memory_bytes: int
     disk_bytes: int
     millicpus: int
+    gpus: int
     model_bytes_max: int
     tolerance_ppm: int
     check_seconds: int
@@ -97,16 +103,19 @@ class Terms:
 
 
 def with_defaults(options: Options) -> Options:
-    """Return options with the defaults of those left out.
+    """Return options with those left out as they are set, by configuration or environment, or built in.
 
     Raises:
-        UserError: there is no such option.
+        UserError: there is no such option, or the environment says something that cannot be meant.
     """
     for name in options:
         if name not in DEFAULTS:
             message = f"There is no option {name}{did_you_mean(name, DEFAULTS)}"
             raise UserError(message)
-    return Options(**{**DEFAULTS, **options})
+    given = {name: value for name, value in options.items() if value is not None}
+    is_set = {name: get_term(name) for name in TERMS if name in DEFAULTS and name not in given}
+    found = {name: text for name, text in is_set.items() if text}
+    return Options(**{**DEFAULTS, **found, **given})  # type: ignore[typeddict-item]  # the names were checked
 
 
 def terms_of(bounty: Written, expires: str, options: Options) -> Terms:
@@ -127,6 +136,7 @@ def terms_of(bounty: Written, expires: str, options: Options) -> Terms:
         memory_bytes=parse_bytes(options["memory"], "--memory"),
         disk_bytes=parse_bytes(options["disk"], "--disk"),
         millicpus=parse_millicpus(options["cpus"], "--cpus"),
+        gpus=parse_count(options["gpus"], "--gpus"),
         model_bytes_max=parse_bytes(options["model_bytes"], "--model-bytes"),
         tolerance_ppm=parse_ppm(options["tolerance"], "--tolerance"),
         check_seconds=parse_seconds(options["check_time"], "--check-time"),

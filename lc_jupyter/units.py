@@ -14,6 +14,7 @@ SECONDS_MAX: Final = 10**9
 BYTES_MAX: Final = 2**50
 CPUS_MAX: Final = 1000
 PPM_MAX: Final = 1_000_000
+COUNT_MAX: Final = 256
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _BYTES: Final = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _DURATION: Final = re.compile(r"(?:\d+[smhd])+", re.ASCII)
@@ -31,7 +32,8 @@ class Malformed(UserError):
 
     def __init__(self, option: str, text: Written, what: str, example: str) -> None:
         """Name the option, what was written, what is wanted, and an example of it."""
-        super().__init__(f"{option} {text} is no {what}; write for example {option} {example}")
+        named = option if option.rstrip().endswith("=") else f"{option} "
+        super().__init__(f"{named}{text} is no {what}; write for example {named}{example}")
         self.option = option
 
 
@@ -76,6 +78,14 @@ def parse_millicpus(text: Written, option: str) -> int:
     if not 1 <= value <= CPUS_MAX * 1000:
         raise Malformed(option, text, "number of CPUs", "1")
     return int(value)
+
+
+def parse_count(text: Written, option: str) -> int:
+    """Return a whole number of things from ``2``; none is one, too."""
+    written = str(text)
+    if not written.isdecimal() or not written.isascii() or int(written) > COUNT_MAX:
+        raise Malformed(option, text, f"number up to {COUNT_MAX}", "2")
+    return int(written)
 
 
 def show_credits(micro: int) -> str:

@@ -3,53 +3,16 @@
 from IPython.core.magic import line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
 
-from lc_jupyter.arguments import get_home, parse_line
+from lc_jupyter.arguments import parse_line
 from lc_jupyter.commands.family import Family, in_one_line
 from lc_jupyter.live import tell
 from lc_jupyter.overviews import show_account, show_peers, show_status, show_wallet
 from lc_jupyter.policies import change_policy, show_policy
-from lc_jupyter.session import connect
 
 
 @magics_class
 class NodeMagics(Family):
     """The node, its credits, its peers, and which jobs it takes."""
-
-    @magic_arguments()
-    @argument(
-        "where",
-        nargs="*",
-        help="the home of a node of this machine; with --light nodes as tcp://KEY@HOST:PORT, or join lines",
-    )
-    @argument("--light", action="store_true", help="prove facts without a node of your own")
-    @argument("--genesis", help="with --light: the graph's genesis file, to begin with")
-    @argument("--checkpoint", help="with --light: a checkpoint of somebody whom you trust")
-    @argument(
-        "--trust-old",
-        action="store_true",
-        help="with --light: trust what is older than bonds last",
-    )
-    @line_magic
-    @in_one_line
-    def lc_connect(self, line: str) -> None:
-        """Connect to a node of this machine, or, with ``--light``, prove facts by asking other nodes."""
-        options = parse_line(self.lc_connect, line)
-        if not options.light:
-            chain = connect(get_home(options.where))
-            self._connection.use(chain)
-            tell(show_status(chain.status()))
-            return
-        from lc_jupyter.light import connect_light  # noqa: PLC0415 (the import stays light)
-
-        proven = connect_light(
-            options.where,
-            genesis=options.genesis,
-            checkpoint=options.checkpoint,
-            trust_old=options.trust_old,
-        )
-        shown = proven.status()
-        self._connection.prove(proven)
-        tell(shown)
 
     @magic_arguments()
     @line_magic

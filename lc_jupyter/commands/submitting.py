@@ -14,29 +14,29 @@ from lc_jupyter.terms import DEFAULTS, Options
 _NOT_OPTIONS: Final = ("bounty", "expires", "dry_run")
 
 
+def _term(name: str, text: str) -> argument:
+    """Return the option of a term, which may be set by configuration or environment as well."""
+    built_in = DEFAULTS.get(name)
+    suffix = f" (default: {built_in})" if built_in else ""
+    return argument(f"--{name.replace('_', '-')}", help=text + suffix)
+
+
 @magics_class
 class SubmitMagics(Family):
     """Posting a cell as a job."""
 
     @magic_arguments()
-    @argument("--bounty", help="credits for the best model, e.g. 20")
-    @argument("--expires", help="how long bidding lasts, e.g. 10m")
+    @_term("bounty", "credits for the best model, e.g. 20")
+    @_term("expires", "how long bidding lasts, e.g. 10m")
     @argument("--name", default=DEFAULTS["name"], help="what others see the job as")
-    @argument("--trial-time", default=DEFAULTS["trial_time"], help="the longest trial, e.g. 10m")
-    @argument(
-        "--evaluate-time",
-        default=DEFAULTS["evaluate_time"],
-        help="the longest evaluation; five times what the check measured if left out",
-    )
-    @argument("--memory", default=DEFAULTS["memory"], help="memory of a run, e.g. 2G")
-    @argument("--cpus", default=DEFAULTS["cpus"], help="processors of a run, e.g. 1")
-    @argument("--disk", default=DEFAULTS["disk"], help="scratch space of a run, e.g. 1G")
-    @argument("--model-bytes", default=DEFAULTS["model_bytes"], help="the largest model")
-    @argument(
-        "--tolerance",
-        default=DEFAULTS["tolerance"],
-        help="how far a re-evaluated loss may lie off, e.g. 100ppm",
-    )
+    @_term("trial_time", "the longest trial")
+    @_term("evaluate_time", "the longest evaluation; as the check measures if left out")
+    @_term("memory", "memory of a run")
+    @_term("cpus", "processors of a run")
+    @_term("gpus", "GPUs of a run")
+    @_term("disk", "scratch space of a run")
+    @_term("model_bytes", "the largest model")
+    @_term("tolerance", "how far a re-evaluated loss may lie off")
     @argument(
         "--format",
         dest="model_format",
@@ -65,11 +65,7 @@ class SubmitMagics(Family):
         default=[],
         help="a name that may go although it looks secret",
     )
-    @argument(
-        "--check-time",
-        default=DEFAULTS["check_time"],
-        help="how long to wait for the first model in the check",
-    )
+    @_term("check_time", "how long to wait for the first model in the check")
     @argument(
         "--no-check",
         dest="check",

@@ -21,8 +21,8 @@ from lc_node.api.codec import (
     encode_call,
     payload_for,
 )
-from lc_node.api.endpoint import find_endpoint, read_token
-from lc_node.api.errors import CallTimedOut, NodeUnreachable, NotAllowed
+from lc_node.api.endpoint import explain_silence, find_endpoint, read_token
+from lc_node.api.errors import CallTimedOut, NotAllowed
 from lc_node.api.following import Follower
 from lc_node.api.schema import Event, JobId, Place
 
@@ -119,8 +119,7 @@ class AsyncClient:
     async def _heard(self, socket: zmq.asyncio.Socket) -> list[bytes]:
         """Return the next frames from the node, which speaks every second while it lives."""
         if not await socket.poll(int(self._silence_seconds * 1000)):
-            message = f"The node of {self._endpoint.folder} has been silent for {self._silence_seconds:g} s."
-            raise NodeUnreachable(message)
+            raise explain_silence(self._endpoint, self._silence_seconds)
         return await socket.recv_multipart()
 
     @asynccontextmanager

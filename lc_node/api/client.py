@@ -23,7 +23,7 @@ from lc_node.api.codec import (
     encode_call,
     payload_for,
 )
-from lc_node.api.endpoint import Endpoint, find_endpoint, read_token
+from lc_node.api.endpoint import Endpoint, explain_silence, find_endpoint, read_token
 from lc_node.api.errors import (
     ApiError,
     BadCall,
@@ -131,6 +131,7 @@ class Client:
             self.call,
             Follower(job=job, place=place),
             silence_seconds=self._silence_seconds,
+            explain=lambda: explain_silence(self._endpoint, self._silence_seconds),
         )
 
     def close(self) -> None:
@@ -158,8 +159,7 @@ class Client:
             return payload_for(number, socket.recv_multipart())
         if left < self._silence_seconds:
             return None
-        message = f"The node of {self._endpoint.folder} has not answered for {self._silence_seconds:g} s."
-        raise NodeUnreachable(message)
+        raise explain_silence(self._endpoint, self._silence_seconds)
 
     @contextmanager
     def _socket(self) -> Iterator["zmq.Socket[bytes]"]:

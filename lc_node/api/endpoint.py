@@ -9,13 +9,14 @@ import os
 import secrets
 import socket
 import stat
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from lc_node.api.errors import NodeUnreachable, SocketPathTooLong, UnsafeFolder
+from lc_node.api.errors import NodeSilent, NodeUnreachable, SocketPathTooLong, UnsafeFolder
 
 SOCKET_PATH_BYTES_MAX: Final = 107  # sun_path holds 108 with its final zero: unix(7)
 CALLS_SOCKET: Final = "calls.sock"
@@ -24,6 +25,8 @@ TOKEN_FILE: Final = "token"  # noqa: S105  # a file's name
 ENDPOINT_FILE: Final = "endpoint.json"
 _TOKEN_BYTES: Final = 32
 _OTHERS: Final = 0o077
+_CREDENTIALS: Final = struct.Struct("3i")
+"""Process, user, group: unix(7)."""
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +111,15 @@ def find_endpoint(where: Path | None, environment: Mapping[str, str]) -> Endpoin
     return Endpoint(folder=folder)
 
 
+def explain_silence(endpoint: Endpoint, seconds: float) -> NodeUnreachable:
+    """Return why a node says nothing: it is gone, or it is there and does not speak."""
+    try:
+        process = _knock(endpoint.folder / CALLS_SOCKET)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return NodeUnreachable(f"The node of {endpoint.folder} has gone.")
+    return NodeSilent(str(endpoint.folder), process, seconds)
+
+
 def read_token(endpoint: Endpoint) -> bytes:
     """Return what every call must carry.
 
@@ -150,12 +162,30 @@ def _check_length(folder: Path) -> None:
 
 
 def _check_listening(path: Path, where: Path) -> None:
-    """Knock at the socket: one that a dead node left behind refuses at once."""
+    try:
+        _knock(path)
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        raise NodeUnreachable(f"The node with home {where} does not run.") from error
+
+
+def _knock(path: Path) -> int:
+    """Return the process that listens at a socket, 0 if that cannot be told.
+
+    Raises:
+        FileNotFoundError, ConnectionRefusedError: nobody does; one that a dead node left behind refuses at once.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        # A stopped node takes nobody in: once its queue is full, a blocking connect would wait for it.
+        probe.settimeout(0)
         try:
             probe.connect(str(path))
-        except (FileNotFoundError, ConnectionRefusedError) as error:
-            raise NodeUnreachable(f"The node with home {where} does not run.") from error
+        except BlockingIOError:
+            return 0
+        if not hasattr(socket, "SO_PEERCRED"):
+            return 0
+        credentials = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        process: int = _CREDENTIALS.unpack(credentials)[0]
+        return process
 
 
 def _announced(home: Path) -> Path:

@@ -1,6 +1,12 @@
 """What can go wrong between an owner and the node, sorted by who can act."""
 
 from collections.abc import Mapping
+from typing import Final
+
+_START: Final = (
+    "Start one with `lc-node run` (in a notebook: %lc_start), "
+    "or set LC_NODE to the home of a running one."
+)
 
 
 class ApiError(Exception):
@@ -12,6 +18,10 @@ class ApiError(Exception):
         self.code = code
         self.message = message
         self.fields = dict(fields or {})
+
+    def _render_traceback_(self) -> list[str]:
+        """Serve IPython, which shows these lines in place of a traceback."""
+        return [f"{type(self).__name__}: {self}"]
 
 
 class Refused(ApiError):
@@ -41,12 +51,25 @@ class NodeFailed(ApiError):
 class NodeUnreachable(ApiError):
     """No node answers; the message says how to start one."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, remedy: str = _START) -> None:
         """Say what was tried, and the remedy."""
         super().__init__(
             "NodeUnreachable",
-            f"{why} Start one with `lc-node run`, or set LC_NODE to the home of a running one.",
+            f"{why} {remedy}",
         )
+
+
+class NodeSilent(NodeUnreachable):
+    """A node is there and says nothing, which a living one does not do."""
+
+    def __init__(self, folder: str, process: int, seconds: float) -> None:
+        """Name where it listens, its process (0 if that is not known), and for how long it was silent."""
+        named = f"The node of {folder}" + (f" (process {process})" if process else "")
+        super().__init__(
+            f"{named} has been silent for {seconds:g} s: it was stopped, hangs, or its machine is overloaded.",
+            f"Let it go on (`kill -CONT {process or 'PROCESS'}`), or end it and start it again.",
+        )
+        self.process = process
 
 
 class CallTimedOut(ApiError):

@@ -24,12 +24,14 @@ class EventStream:
         follower: Follower,
         *,
         silence_seconds: float,
+        explain: Callable[[], NodeUnreachable],
     ) -> None:
-        """Take over a subscribed socket; ``fetch`` asks the node for what was missed."""
+        """Take over a subscribed socket; ``fetch`` asks the node for what was missed, ``explain`` says why it is silent."""
         self._socket = socket
         self._fetch = fetch
         self._follower = follower
         self._silence_seconds = silence_seconds
+        self._explain = explain
         self._heard = time.monotonic()
         self._ready: deque[Event] = deque()
         try:
@@ -77,8 +79,7 @@ class EventStream:
         if not self._socket.poll(int(min(seconds, self._silence_seconds) * 1000) + 1):
             if time.monotonic() - self._heard > self._silence_seconds:
                 self._heard = time.monotonic()
-                message = f"The node has been silent for {self._silence_seconds:g} s."
-                raise NodeUnreachable(message)
+                raise self._explain()
             return
         events = self._follower.take(decode_pulse(self._socket.recv()))
         self._heard = time.monotonic()

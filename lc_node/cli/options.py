@@ -11,6 +11,7 @@ from lc_node.api.client import Client
 from lc_node.api.endpoint import default_home
 from lc_node.ports.keystore import Keystore
 from lc_node.ports.sandbox import SandboxWishes
+from lc_node.runtime.config_file import DEFAULT_CONFIG_TEXT
 from lc_node.runtime.home import Home
 
 PASSPHRASE_VARIABLE: Final = "LC_PASSPHRASE_FILE"  # noqa: S105  # where the file is, not what is in it
@@ -59,12 +60,14 @@ def sandbox_wishes(path: Path | None) -> SandboxWishes:
     return home_at(path or (Path(named) if named else None)).config().sandbox.wishes
 
 
-def made_home(path: Path | None, passphrase_file: Path | None) -> Home:
-    """Return the home that was named, or the default one, with a new key if it has none."""
+def made_home(
+    path: Path | None, passphrase_file: Path | None, config_text: str = DEFAULT_CONFIG_TEXT
+) -> Home:
+    """Return the home that was named, or the default one, with a new key and these settings if it has none."""
     home = home_at(path)
     if not home.key_path.exists():
         passphrase = new_passphrase(passphrase_file)
-        identity = home.create(passphrase)
+        identity = home.create(passphrase, config_text=config_text)
         kept = "" if passphrase else ", not encrypted; --passphrase-file would do so"
         click.echo(f"New key {identity.address} in {home.key_path}{kept}.", err=True)
     return home

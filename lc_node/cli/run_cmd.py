@@ -17,6 +17,7 @@ from lc_node.cli.output import print_json
 from lc_node.runtime.arrival import GRAPH_BYTES_MAX, Wishes, arrive
 from lc_node.runtime.conduct import CONDUCTS, conduct_for
 from lc_node.runtime.config import EXECUTOR_PATTERN
+from lc_node.runtime.config_file import ALONE_CONFIG_TEXT, DEFAULT_CONFIG_TEXT
 from lc_node.runtime.diagnosis import Diagnosis, diagnose
 from lc_node.runtime.joining import Newcomer
 from lc_node.runtime.node import Node, Settings
@@ -73,6 +74,11 @@ def executor_address(
     "--join", "line", type=LINE, help="On no graph yet: join by a line of `lc-node invite`."
 )
 @click.option(
+    "--alone",
+    is_flag=True,
+    help="On no graph yet: found a private one of your own, on this machine only.",
+)
+@click.option(
     "--founders",
     type=click.IntRange(1, CANDIDATES_MAX),
     help="With --graph: found it with exactly so many [default: all who are here after a moment].",
@@ -87,14 +93,17 @@ def run(  # noqa: PLR0913  # one argument an option
     until_eof: bool,
     graph: str | None,
     line: JoinLine | None,
+    alone: bool,
     founders: int | None,
 ) -> None:
     """Run the node until it is stopped (Ctrl-C, SIGTERM).
 
-    With --graph or --join an empty home is enough: a key is made, and the rest comes from other nodes.
+    With --graph, --join or --alone an empty home is enough: a key is made, and the rest comes from other nodes.
     """
-    is_new = graph is not None or line is not None
-    place = made_home(home, passphrase_file) if is_new else home_at(home)
+    _validate_ways(graph, line, alone=alone)
+    is_new = alone or graph is not None or line is not None
+    config_text = ALONE_CONFIG_TEXT if alone else DEFAULT_CONFIG_TEXT
+    place = made_home(home, passphrase_file, config_text) if is_new else home_at(home)
     config = place.config()
     if no_work:
         config = replace(config, work=replace(config.work, work=False))
@@ -102,7 +111,7 @@ def run(  # noqa: PLR0913  # one argument an option
         config = replace(config, work=replace(config.work, executor=executor))
     log_to_stderr(config.log)
     newcomer = Newcomer(home=place, keystore=unlock(place, passphrase_file), config=config)
-    wishes = Wishes(line=line, graph=graph, customs=Customs(founders=founders))
+    wishes = Wishes(line=line, graph=graph, customs=Customs(founders=founders), alone=alone)
 
     async def body() -> None:
         """Come to be on the graph, and do what was asked."""
@@ -137,6 +146,13 @@ def doctor(home: Path | None, *, sandbox: bool, quiet: bool, as_json: bool) -> i
 
 
 COMMANDS: Final = (run, doctor)
+
+
+def _validate_ways(graph: str | None, line: JoinLine | None, *, alone: bool) -> None:
+    """Refuse two ways onto a graph at once."""
+    if alone and (graph is not None or line is not None):
+        message = "--alone founds a graph of your own; leave --graph and --join out."
+        raise click.UsageError(message)
 
 
 def _print_diagnosis(found: Diagnosis) -> None:

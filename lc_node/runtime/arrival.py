@@ -2,20 +2,26 @@
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass, field
 from typing import Final
 
 from lc_node.adapters.mdns import MulticastNeighbours
 from lc_node.chain.errors import LearningChainError
 from lc_node.chain.genesis import Genesis, chain_id
+from lc_node.chain.types import Millis
+from lc_node.runtime.founders import found_alone
 from lc_node.runtime.home import GenesisMissing
 from lc_node.runtime.joined import OtherGraph, addresses, joined, remember, tickets_of
 from lc_node.runtime.joining import Newcomer, fetch_by_digest
-from lc_node.runtime.lobby import Lobby
+from lc_node.runtime.lobby import Lobby, candidacy_of
 from lc_node.wire.founding import Customs
 from lc_node.wire.join_line import JoinLine
 
 _log = logging.getLogger(__name__)
+
+_ALONE: Final = "private"
+"""What a graph is called that somebody has founded alone."""
 
 GRAPH_BYTES_MAX: Final = 200
 """The longest name, in UTF-8, that is announced in a room as it is."""
@@ -39,6 +45,8 @@ class Wishes:
     line: JoinLine | None = None
     graph: str | None = None
     customs: Customs = field(default_factory=Customs)
+    alone: bool = False
+    """Found one of one's own, that admits only whom one invites."""
 
 
 async def arrive(newcomer: Newcomer, wishes: Wishes) -> Genesis:
@@ -72,6 +80,9 @@ async def _found_or_fetched(newcomer: Newcomer, wishes: Wishes) -> Genesis:
         )
         _log.info("the genesis document of chain %s is here", chain_id(genesis).hex())
         return genesis
+    if wishes.alone:
+        now = Millis(time.time_ns() // 1_000_000)
+        return found_alone(candidacy_of(newcomer, _ALONE), now)
     if wishes.graph is None:
         raise GenesisMissing(newcomer.home.genesis_path)
     if not newcomer.config.network.multicast:

@@ -1,4 +1,4 @@
-"""The config.toml that ``lc-node init`` writes: every key with its default, and what it is for."""
+"""The config.toml of a new home: every key with its default, and what it is for."""
 
 from typing import Final
 
@@ -129,3 +129,10 @@ DEFAULT_CONFIG_TEXT: Final = """\
 # host = "192.0.2.7"
 # port = 4040
 """
+
+ALONE_CONFIG_TEXT: Final = (
+    DEFAULT_CONFIG_TEXT.replace('#: host = "*"', 'host = "127.0.0.1"')
+    .replace("#: port = 4040", "port = 0")
+    .replace("#: multicast = true", "multicast = false")
+)
+"""The same for a node that other machines neither reach nor hear of."""

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from lc_node.chain.errors import LearningChainError
 from lc_node.chain.genesis import Genesis, chain_id
 from lc_node.chain.params import CREDIT, DEVNET
@@ -30,6 +32,12 @@ class FoundedOtherwise(LearningChainError):
 def found(graph: str, candidacies: Sequence[Candidacy], time: Millis) -> Genesis:
     """Return the document of a graph that these found, all with the same rights."""
     return build_genesis(graph, DEVNET, time, [_founder(one) for one in candidacies])
+
+
+def found_alone(own: Candidacy, time: Millis) -> Genesis:
+    """Return the document of a graph that admits nobody else until its only founder invites them."""
+    params = replace(DEVNET, is_private=True)
+    return build_genesis(own.graph, params, time, [_founder(own)])
 
 
 def check_founded(genesis: Genesis, own: Candidacy) -> bool:

@@ -153,7 +153,13 @@ class Home:
         """Folders of running jobs."""
         return self.path / "jobs"
 
-    def create(self, passphrase: str | None, cost: ScryptCost | None = None) -> Identity:
+    def create(
+        self,
+        passphrase: str | None,
+        cost: ScryptCost | None = None,
+        *,
+        config_text: str = DEFAULT_CONFIG_TEXT,
+    ) -> Identity:
         """Make a key, the identity file and, unless there is one, config.toml.
 
         Raises:
@@ -163,7 +169,7 @@ class Home:
         keystore = FileKeystore.generate()
         keystore.save(self.key_path, passphrase, cost)
         if not self.config_path.exists():
-            self.config_path.write_text(DEFAULT_CONFIG_TEXT, encoding="utf-8")
+            self.config_path.write_text(config_text, encoding="utf-8")
         return self.publish_identity(keystore)
 
     def keystore(self, passphrase: str | None) -> Keystore:

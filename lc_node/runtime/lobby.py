@@ -62,6 +62,18 @@ class SeveralChains(LearningChainError):
         self.chains = chains
 
 
+def candidacy_of(newcomer: Newcomer, graph: str) -> Candidacy:
+    """Return what a node brings to a graph that is to be founded."""
+    keystore, work = newcomer.keystore, newcomer.config.work
+    return Candidacy(
+        graph=graph,
+        key=keystore.public_key,
+        transport_key=TransportKey(keystore.transport_public),
+        link=Link(Digest(newcomer.home.links(keystore).commitment)),
+        offers=(work.offer,) if work.work else (),
+    )
+
+
 class Lobby:
     """Where a node waits that has no chain: it looks for one of a name, and founds it if there is none."""
 
@@ -69,19 +81,11 @@ class Lobby:
         self, newcomer: Newcomer, graph: str, neighbours: Neighbours, customs: Customs
     ) -> None:
         """Prepare to look for ``graph`` among ``neighbours``, which run beside."""
-        keystore, home = newcomer.keystore, newcomer.home
-        work = newcomer.config.work
         self._newcomer = newcomer
         self._graph = graph
         self._neighbours = neighbours
-        self._own = Candidacy(
-            graph=graph,
-            key=keystore.public_key,
-            transport_key=TransportKey(keystore.transport_public),
-            link=Link(Digest(home.links(keystore).commitment)),
-            offers=(work.offer,) if work.work else (),
-        )
-        self._founding = Founding(sign_candidacy(self._own, keystore), customs, _now())
+        self._own = candidacy_of(newcomer, graph)
+        self._founding = Founding(sign_candidacy(self._own, newcomer.keystore), customs, _now())
         self._genesis: Genesis | None = None
         self._giver: Answerer | None = None
         self._reason: Why | None = None

@@ -146,3 +146,13 @@ def test_what_is_no_executor_is_wrong_usage(
     assert run(["--home", str(home.path), "run", "--executor", "spark://host:1"]) == Exit.USAGE
 
     assert "an executor is local, or dask://HOST:PORT" in capsys.readouterr().err
+
+
+def test_founding_alone_and_with_others_at_once_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "home"
+
+    assert run(["run", "--home", str(home), "--alone", "--graph", "ours"]) == Exit.USAGE
+    assert "leave --graph and --join out" in capsys.readouterr().err
+    assert not home.exists()

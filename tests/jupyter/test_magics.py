@@ -113,7 +113,7 @@ def test_without_a_node_the_message_says_how_to_start_one(
     ran = notebook.run("%lc_status")
 
     assert ran.is_one_line
-    assert "Start one with `lc-node run`, or set LC_NODE" in ran.err
+    assert "Start one with `lc-node run` (in a notebook: %lc_start), or set LC_NODE" in ran.err
 
 
 def test_without_a_node_the_cell_is_not_even_run(
