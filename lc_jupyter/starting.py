@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from lc_jupyter.errors import UserError
+from lc_jupyter.settings import current
 from lc_node.api.client import ApiError, Client, NodeUnreachable
 
 START_SECONDS: Final = 90.0
@@ -126,7 +127,7 @@ def stop(home: Path) -> int:
 
 def _validate_free(home: Path) -> None:
     try:
-        with Client(home) as client:
+        with Client(home, silence_seconds=current().silence_seconds) as client:
             client.hello()
     except NodeUnreachable as error:
         if getattr(error, "process", None) is None:
@@ -193,7 +194,7 @@ def _kept(home: Path) -> Started | None:
 
 def _not_ours(home: Path) -> str:
     try:
-        with Client(home) as client:
+        with Client(home, silence_seconds=current().silence_seconds) as client:
             client.hello()
     except ApiError as error:
         return f"No node was started from a notebook with home {home}. ({error})"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -15,7 +15,7 @@ from lc_jupyter.jobs import Job
 from lc_jupyter.session import LearningChain
 from lc_node.api.client import ApiError
 
-F = TypeVar("F", bound="Family")
+_INTERRUPTED: Final = "Interrupted; what the node was asked to do may yet take effect: %lc_jobs --mine and %lc_wallet show it."
 
 JOB: Final = argument(
     "job", nargs="?", help="job id, or its first digits; the last job posted here if left out"
@@ -32,6 +32,8 @@ def in_one_line(magic: Callable[..., None]) -> Callable[..., None]:
             magic(self, *texts)
         except (UserError, ApiError, StoppedWaiting) as error:
             raise UsageError(str(error)) from None
+        except KeyboardInterrupt:
+            raise UsageError(_INTERRUPTED) from None
 
     return told
 

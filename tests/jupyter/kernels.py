@@ -32,8 +32,15 @@ class Kernel:
     """A kernel with the magics loaded, that finds a node by its home."""
 
     def __init__(
-        self, folder: Path, home: Path, cache: Path, *, patience_seconds: int = PATIENCE_SECONDS
+        self,
+        folder: Path,
+        home: Path,
+        cache: Path,
+        before: Path | None = None,
+        *,
+        patience_seconds: int = PATIENCE_SECONDS,
     ) -> None:
+        """Start one; modules of the folder ``before`` are found before all others."""
         self._patience_seconds = patience_seconds
         self._manager = KernelManager(transport="ipc", ip=str(folder / "k"))
         environment = {
@@ -41,6 +48,8 @@ class Kernel:
             "IPYTHONDIR": str(folder),
             "XDG_CACHE_HOME": str(cache),
         }
+        if before is not None:
+            environment["PYTHONPATH"] = str(before)
         self._manager.start_kernel(env={**os.environ, **environment})
         self._client = self._manager.client()
         self._client.start_channels()

