@@ -1,15 +1,14 @@
-"""The best announced loss over time as a small picture that needs no script and follows the theme."""
+"""A loss or a balance over time, as a small picture that needs no script and follows the theme."""
 
 import math
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
 from typing import Final
 
 from lc_jupyter.display import Shown
 from lc_jupyter.units import show_loss
-from lc_jupyter.wording import show_clock
+from lc_jupyter.wording import show_clock, show_moment
 
 _WIDTH: Final = 1000
 _HEIGHT: Final = 100
@@ -20,6 +19,8 @@ _INSET: Final = 8
 
 _LOG_FROM: Final = 20
 """A logarithmic scale is used where the largest loss is this many times the smallest."""
+
+_NEVER_LOGARITHMIC: Final = math.inf
 
 _LINE: Final = 'fill="none" stroke="currentColor" vector-effect="non-scaling-stroke"'
 
@@ -53,9 +54,24 @@ def show_curve(
     if not best:
         return Shown("", "")
     scale = _scale([bid.loss for bid in (*best, *lies)], start, max(end, ordered[-1].time))
-    marks = _path(best, scale, min(max(now, best[-1].time), max(end, ordered[-1].time)))
+    until = min(max(now, best[-1].time), max(end, ordered[-1].time))
+    marks = _steps([(scale.x(bid.time), scale.y(bid.loss)) for bid in best], scale.x(until))
     marks += "".join(_cross(scale.x(bid.time), scale.y(bid.loss)) for bid in lies)
-    return Shown(_figure(best, marks, scale, (start, end), len(lies)), "")
+    title = f"Best loss, from {show_loss(best[0].loss)} to {show_loss(best[-1].loss)}"
+    title += ", logarithmic" if scale.is_logarithmic else ""
+    ends = (f"posted {show_clock(start)}", f"expires {show_clock(end)}")
+    crosses = '; <span class="bad">×</span> refuted' if lies else ""
+    return Shown(_figure(title, marks, ends, crosses), "")
+
+
+def show_steps(points: Sequence[tuple[int, int]], now: int, title: str) -> Shown:
+    """Return amounts, each from its moment to the next one's, up to ``now``, under a title that says the least and the most."""
+    begin = points[0][0]
+    end = max(now, points[-1][0])
+    scale = _scale([amount for _, amount in points], begin, end, _NEVER_LOGARITHMIC)
+    steps = [(scale.x(time), scale.y(amount)) for time, amount in points]
+    marks = _steps(steps, scale.x(end))
+    return Shown(_figure(title, marks, (show_moment(begin), "now")), "")
 
 
 def _improvements(bids: Sequence[Announced]) -> list[Announced]:
@@ -67,27 +83,25 @@ def _improvements(bids: Sequence[Announced]) -> list[Announced]:
     return best
 
 
-def _scale(losses: Sequence[int], start: int, end: int) -> _Scale:
-    low, high = min(losses), max(losses)
-    is_logarithmic = low > 0 and high >= _LOG_FROM * low
+def _scale(amounts: Sequence[int], start: int, end: int, log_from: float = _LOG_FROM) -> _Scale:
+    low, high = min(amounts), max(amounts)
+    is_logarithmic = low > 0 and high >= log_from * low
     height: Callable[[int], float] = math.log if is_logarithmic else float
     bottom, span = height(low), (height(high) - height(low)) or 1.0
 
     def x(time: int) -> float:
         return _WIDTH * (time - start) / max(1, end - start)
 
-    def y(loss: int) -> float:
-        return _HEIGHT - _INSET - (_HEIGHT - 2 * _INSET) * (height(loss) - bottom) / span
+    def y(amount: int) -> float:
+        return _HEIGHT - _INSET - (_HEIGHT - 2 * _INSET) * (height(amount) - bottom) / span
 
     return _Scale(x, y, is_logarithmic)
 
 
-def _path(best: Sequence[Announced], scale: _Scale, until: int) -> str:
-    """Return the step line: level until somebody is better."""
-    first = best[0]
-    steps = [f"M{scale.x(first.time):.1f} {scale.y(first.loss):.1f}"]
-    steps += [f"H{scale.x(new.time):.1f}V{scale.y(new.loss):.1f}" for _, new in pairwise(best)]
-    steps.append(f"H{scale.x(until):.1f}")
+def _steps(points: Sequence[tuple[float, float]], until: float) -> str:
+    """Return a step line: level until the next point."""
+    (x, y), *_ = points
+    steps = [f"M{x:.1f} {y:.1f}", *(f"H{x:.1f}V{y:.1f}" for x, y in points[1:]), f"H{until:.1f}"]
     return f'<path d="{"".join(steps)}" {_LINE} stroke-width="2"/>'
 
 
@@ -96,17 +110,13 @@ def _cross(x: float, y: float) -> str:
     return f'<path class="bad" d="{arms}" {_LINE} stroke-width="2"/>'
 
 
-def _figure(
-    best: Sequence[Announced], marks: str, scale: _Scale, ends: tuple[int, int], lies: int
-) -> str:
-    title = f"Best loss, from {show_loss(best[0].loss)} to {show_loss(best[-1].loss)}"
-    title += ", logarithmic" if scale.is_logarithmic else ""
-    crosses = '; <span class="bad">×</span> refuted' if lies else ""
+def _figure(title: str, marks: str, ends: tuple[str, str], legend: str = "") -> str:
+    """Return a picture; ``legend`` is markup."""
     ground = f'<path d="M0 {_HEIGHT}H{_WIDTH}M0 0V{_HEIGHT}" {_LINE} opacity=".35"/>'
     return (
-        f"<figure><figcaption>{escape(title)}{crosses}</figcaption>"
+        f"<figure><figcaption>{escape(title)}{legend}</figcaption>"
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
         f'aria-label="{escape(title)}">{ground}{marks}</svg>'
-        f'<div class="lc-ends"><span>posted {show_clock(ends[0])}</span>'
-        f"<span>expires {show_clock(ends[1])}</span></div></figure>"
+        f'<div class="lc-ends"><span>{escape(ends[0])}</span>'
+        f"<span>{escape(ends[1])}</span></div></figure>"
     )

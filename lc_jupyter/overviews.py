@@ -1,12 +1,12 @@
-"""The node, its credits, its peers and the jobs of the graph, laid out for people."""
+"""The node, its peers, an account and the jobs of the graph, laid out for people."""
 
 from collections.abc import Sequence
 from typing import Final
 
-from lc_jupyter.display import Cell, Column, Shown, facts, stack, table
+from lc_jupyter.display import Cell, Column, Shown, facts, table
 from lc_jupyter.units import short, short_job, show_credits, show_loss, show_seconds
-from lc_jupyter.wording import show_local, show_moment, show_time_left, words
-from lc_node.api.schema import Account, Finding, Level, Peer, Phase, Status, SyncState, Wallet
+from lc_jupyter.wording import show_local, show_time_left, words
+from lc_node.api.schema import Account, Finding, Level, Peer, Phase, Status, SyncState
 from lc_node.api.schema_jobs import JobSummary
 
 _PHASE_TONES: Final = {Phase.SETTLED: "good", Phase.REFUNDED: "bad", Phase.CANCELLED: "dim"}
@@ -66,30 +66,6 @@ def show_jobs(jobs: Sequence[JobSummary], now_ms: int) -> Shown:
     return table("Jobs", columns, rows, empty="No jobs here. Post one with %%lc_submit.")
 
 
-def show_wallet(wallet: Wallet) -> Shown:
-    """Return the own credits and what changed them, newest first."""
-    owned = facts(
-        "Credits",
-        [
-            ("account", wallet.address),
-            ("balance", show_credits(wallet.balance)),
-            ("bonded", show_credits(wallet.bonded)),
-            ("unbonding", show_credits(wallet.unbonding)),
-            ("in jobs and bids", show_credits(wallet.escrowed)),
-        ],
-    )
-    columns = (Column("time"), Column("credits", is_number=True), Column("what", wraps=True))
-    rows = [
-        (
-            show_moment(change.time),
-            Cell(_signed(change.amount), "good" if change.amount > 0 else ""),
-            change.text,
-        )
-        for change in wallet.changes
-    ]
-    return stack(owned, table("Latest changes", columns, rows, empty="No changes yet."))
-
-
 def show_account(account: Account) -> Shown:
     """Return somebody's account, as the own node has it."""
     balance = Cell("banned", "bad") if account.is_banned else show_credits(account.balance)
@@ -147,7 +123,3 @@ def _height_cell(status: Status) -> Cell:
 def _phase_cell(job: JobSummary) -> Cell:
     label = f" ({job.label})" if job.label else ""
     return Cell(job.phase.value + label, _PHASE_TONES.get(job.phase, ""))
-
-
-def _signed(micro: int) -> str:
-    return ("+" if micro > 0 else "") + show_credits(micro)

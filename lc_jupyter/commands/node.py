@@ -1,13 +1,18 @@
 """What a notebook asks its node about itself: state, credits, peers, policy."""
 
+from typing import Final
+
 from IPython.core.magic import line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
 
 from lc_jupyter.arguments import parse_line
 from lc_jupyter.commands.family import Family, in_one_line
 from lc_jupyter.live import tell
-from lc_jupyter.overviews import show_account, show_peers, show_status, show_wallet
+from lc_jupyter.overviews import show_account, show_peers, show_status
 from lc_jupyter.policies import change_policy, show_policy
+from lc_jupyter.wallets import show_wallet
+
+_CHANGES_MAX: Final = 10_000
 
 
 @magics_class
@@ -38,7 +43,8 @@ class NodeMagics(Family):
         elif address:
             tell(show_account(self._chain.account(address)))
         else:
-            tell(show_wallet(self._chain.wallet()))
+            wallet = self._chain.wallet(changes_max=_CHANGES_MAX)
+            tell(show_wallet(wallet, self._chain.status().clock))
 
     @magic_arguments()
     @line_magic

@@ -78,7 +78,8 @@ def loss_text(nano: int) -> str:
     return f"{loss:.6g}" if 0 < abs(loss) < _SMALL_LOSS else f"{loss:.6f}"
 
 
-def _short(key: PublicKey) -> str:
+def short(key: PublicKey) -> str:
+    """Return the head and tail of an account's address."""
     name = encode_address(key)
     return f"{name[:_SHOWN]}…{name[-4:]}"
 
@@ -96,39 +97,39 @@ def _told(record: Record) -> tuple[str, str, dict[str, Any]]:  # noqa: C901, PLR
             text = f"{phase.name.lower()}: {_words(reason)}"
             return "phase", text, {"phase": api_phase(phase)}
         case BidPlaced(bidder=who, loss=loss, rank=rank):
-            text = f"{_short(who)} announced {loss_text(loss)}, rank {rank}"
+            text = f"{short(who)} announced {loss_text(loss)}, rank {rank}"
             return "bid", text, {"account": address(who), "loss": loss}
         case BidDropped(bidder=who, loss=loss, reason=reason):
-            text = f"{_short(who)} lost its place: {_words(reason)}"
+            text = f"{short(who)} lost its place: {_words(reason)}"
             return "bid_dropped", text, {"account": address(who), "loss": loss}
         case BidOpened(bidder=who, loss=loss):
-            text = f"{_short(who)} opened its bid of {loss_text(loss)}"
+            text = f"{short(who)} opened its bid of {loss_text(loss)}"
             return "opened", text, {"account": address(who), "loss": loss}
         case CommitteeDrawn(candidate=who, members=members, label=label):
-            text = f"{len(members)} verifiers drawn for {_short(who)}; at best {label}"
+            text = f"{len(members)} verifiers drawn for {short(who)}; at best {label}"
             return "committee", text, {"account": address(who)}
         case VerdictRevealed(member=who, candidate=candidate, losses=losses, fault=fault):
             found = loss_text(sum(losses) // len(losses)) if losses else _words(fault)
-            text = f"{_short(who)} found {found} for {_short(candidate)}"
+            text = f"{short(who)} found {found} for {short(candidate)}"
             return "verdict", text, {"account": address(who)}
         case CandidateDecided(candidate=who, outcome=outcome, loss=loss):
-            text = f"{_short(who)} with {loss_text(loss)} is {_words(outcome)}"
+            text = f"{short(who)} with {loss_text(loss)} is {_words(outcome)}"
             code = "confirmed" if outcome is Outcome.CONFIRMED else "void"
             return code, text, {"account": address(who), "loss": loss}
         case Suspended(key=who):
-            text = f"{_short(who)} is suspended until the job is over"
+            text = f"{short(who)} is suspended until the job is over"
             return "suspended", text, {"account": address(who)}
         case Banned(key=who, burned=amount):
-            text = f"{_short(who)} is banned and loses {credits_text(amount)} credits"
+            text = f"{short(who)} is banned and loses {credits_text(amount)} credits"
             return "banned", text, {"account": address(who), "amount": amount}
         case Paid(to=who, amount=amount, reason=reason):
-            text = f"{_short(who)} gets {credits_text(amount)} credits: {_words(reason)}"
+            text = f"{short(who)} gets {credits_text(amount)} credits: {_words(reason)}"
             return "paid", text, {"account": address(who), "amount": amount}
         case Burned(key=who, amount=amount, reason=reason):
-            text = f"{_short(who)} loses {credits_text(amount)} credits: {_words(reason)}"
+            text = f"{short(who)} loses {credits_text(amount)} credits: {_words(reason)}"
             return "burned", text, {"account": address(who), "amount": amount}
         case JobEnded(phase=phase, winner=winner, label=label, reason=reason):
-            won = f"won by {_short(winner[0])}, label {label}" if winner else _words(reason)
+            won = f"won by {short(winner[0])}, label {label}" if winner else _words(reason)
             text = f"{phase.name.lower()}: {won}"
             return phase.name.lower(), text, {"phase": api_phase(phase)}
         case VerdictCommitted() | PhaseComplete() | Locked() | JobForgotten() | _:

@@ -17,7 +17,7 @@ from lc_node.chain.events import (
 from lc_node.chain.transactions import Bond, Transaction, Transfer
 from lc_node.chain.types import Height, JobId, Millis, PublicKey
 from lc_node.ports.stores import ChainStore
-from lc_node.runtime.event_texts import event_of, job_name
+from lc_node.runtime.event_texts import event_of, job_name, short
 from lc_node.runtime.ledger import Finalized
 
 _CHANGES_MAX: Final = 10_000
@@ -148,12 +148,12 @@ class History:
         match transaction.body:
             case Transfer(to=to, amount=amount, memo=memo):
                 gained = amount * ((to == self._me) - (transaction.sender == self._me))
-                text = memo.decode(errors="replace")
-                return (
-                    _Change(amount=gained, code="transfer", text=text, job=None)
-                    if gained
-                    else None
-                )
+                if not gained:
+                    return None
+                other = f"from {short(transaction.sender)}" if gained > 0 else f"to {short(to)}"
+                said = memo.decode(errors="replace")
+                text = f"{other}: {said}" if said else other
+                return _Change(amount=gained, code="transfer", text=text, job=None)
             case Bond(amount=amount) if transaction.sender == self._me and amount:
                 return _Change(amount=-amount, code="bonded", text="bonded", job=None)
             case _:

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from lc_jupyter.overviews import show_jobs, show_peers, show_status, show_wallet
+from lc_jupyter.overviews import show_jobs, show_peers, show_status
 from lc_jupyter.stories import show_latest, show_story
 from lc_node.api import schema, schema_jobs
 from lc_node.api.schema import Address, Event, Millis, NanoLoss, Phase
@@ -173,23 +173,6 @@ def test_a_job_is_named_by_digits_that_a_command_takes() -> None:
 
 def test_a_job_that_is_over_has_no_time_left() -> None:
     assert show_jobs([summary(JOB, Phase.REFUNDED)], NOW).text.splitlines()[-1].endswith("–")
-
-
-def test_credits_earned_are_marked() -> None:
-    wallet = schema.Wallet(
-        address=ADDRESS,
-        balance=schema.MicroCredits(1),
-        bonded=schema.MicroCredits(0),
-        unbonding=schema.MicroCredits(0),
-        escrowed=schema.MicroCredits(0),
-        changes=(
-            schema.CreditChange(
-                height=1, time=Millis(0), amount=5_000_000, code="bounty", text="bounty"
-            ),
-        ),
-    )
-
-    assert '<td class="good n">+5</td>' in show_wallet(wallet).html
 
 
 def peer_of(**fields: object) -> schema.Peer:

@@ -9,6 +9,7 @@ from lc_node.chain.genesis import chain_id
 from lc_node.chain.params import CREDIT
 from lc_node.chain.transactions import Body, Bond, Cancel, PostJob, TopUp, transaction_id
 from lc_node.chain.types import Height, JobId, MicroCredits, Millis
+from lc_node.runtime.event_texts import short
 from lc_node.runtime.history import History
 from lc_node.runtime.ledger import Ledger
 from tests.chain.actors import ANNA, BERT, CLEO, Person, genesis, signed
@@ -76,6 +77,18 @@ def test_the_newest_change_comes_first_and_no_more_than_asked_for(tmp_path: Path
     (newest,) = history.changes(1)
 
     assert (newest.code, newest.amount) == ("bonded", -7 * CREDIT)
+
+
+def test_a_transfer_names_the_other_side_and_what_it_says(tmp_path: Path) -> None:
+    ledger = ledger_at(tmp_path / "chain.db")
+    history, _ = history_of(ledger, BERT)
+    do(ledger, CLEO, payment(2, to=BERT))
+    do(ledger, BERT, replace(payment(3), memo=b"for lunch"))
+
+    sent, received = history.changes(2)
+
+    assert received.text == f"from {short(CLEO.public_key)}"
+    assert sent.text == f"to {short(ANNA.public_key)}: for lunch"
 
 
 def test_what_concerns_others_is_no_change_of_ours(tmp_path: Path) -> None:
