@@ -7,11 +7,13 @@ IPython asks a matcher whenever a user presses Tab, in every front end
 import re
 from argparse import Action
 from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import distributions
 from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
 from lc_jupyter.errors import UserError
+from lc_jupyter.runner.formats import FORMATS
 from lc_jupyter.units import short_job
 from lc_node.api.client import ApiError
 from lc_node.api.schema_jobs import JobSummary
@@ -22,7 +24,16 @@ if TYPE_CHECKING:
 _OURS: Final = re.compile(r"%%?(lc_\w+)(?:\s|$)")
 _WORD: Final = re.compile(r"\S*$")
 _TAKE_JOBS: Final = frozenset(
-    ("lc_job", "lc_wait", "lc_watch", "lc_pull", "lc_top_up", "lc_extend", "lc_cancel")
+    (
+        "lc_job",
+        "lc_models",
+        "lc_wait",
+        "lc_watch",
+        "lc_pull",
+        "lc_top_up",
+        "lc_extend",
+        "lc_cancel",
+    )
 )
 Completions = list[tuple[str, str]]
 """What fits, and what kind of thing it is."""
@@ -50,9 +61,7 @@ class Completer:
         words = line[: len(line) - len(token)].split()
         expected = _option_before(words, actions)
         if expected is not None:
-            return [
-                (str(choice), "value") for choice in expected.choices or () if _fits(choice, token)
-            ]
+            return [(name, "value") for name in _values(expected) if _fits(name, token)]
         if token.startswith("-"):
             return [(name, "option") for name in _options(actions) if _fits(name, token)]
         return self._jobs(token) if found[1] in _TAKE_JOBS and len(words) == 1 else []
@@ -93,6 +102,17 @@ def _option_before(words: Sequence[str], actions: Iterable[Action]) -> Action | 
         if last in action.option_strings and action.nargs != 0:
             return action
     return None
+
+
+def _values(option: Action) -> Iterable[str]:
+    """Return what an option takes, where that can be listed."""
+    match option.dest:
+        case "model_format":
+            return FORMATS
+        case "with_distributions":
+            return sorted({found.name for found in distributions()})
+        case _:
+            return [str(choice) for choice in option.choices or ()]
 
 
 def _options(actions: Iterable[Action]) -> list[str]:

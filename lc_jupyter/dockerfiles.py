@@ -45,5 +45,12 @@ def write_dockerfile(
         UserError: something has to be changed first; nothing was written.
     """
     functions = JobFunctions(train=train, evaluate=evaluate, save=save, load=load)
+    return write_folder(functions, folder, options, base=base)
+
+
+def write_folder(
+    functions: JobFunctions, folder: str | Path, options: Options, *, base: str = ""
+) -> Written:
+    """Do what ``write_dockerfile`` does."""
     request = snapshot_of(functions, with_defaults(options))
-    return Written(write_build_context(request, Path(folder), base=base))
+    return Written(write_build_context(request, Path(folder).expanduser(), base=base))

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +40,9 @@ _RETRY_SECONDS: Final = 2.0
 
 _ID_DIGITS: Final = 64
 _NAMED_MAX: Final = 4
+_TELLING_DIGITS: Final = 4
+"""With fewer digits anything comes near."""
+_LOOKED_AT_MAX: Final = 1000
 _UNAVAILABLE: Final = "BlobUnavailable"
 """The code of a refusal: nobody who has a blob can be reached."""
 
@@ -276,14 +280,18 @@ def note_posted(job: Job) -> None:
     _posted[job.id] = job
 
 
-def get_last_job() -> Job:
+def get_last_job(client: Client | None = None) -> Job:
     """Return the job that was posted last from this kernel.
 
     Raises:
-        UserError: none was posted yet.
+        UserError: none was posted yet; the latest own job that ``client`` knows of is named.
     """
     if not _posted:
-        message = "No job was posted from this notebook yet; name one: %lc_jobs --all lists them."
+        own = () if client is None else client.call(GetJobs(mine=True, jobs_max=1))
+        hint = "%lc_jobs --all lists them."
+        if own:
+            hint = f"{short_job(own[0].job)} ({own[0].title}) is your latest, %lc_jobs --mine lists yours."
+        message = f"No job was posted from this notebook yet; name one: {hint}"
         raise UserError(message)
     return _posted[next(reversed(_posted))]
 
@@ -299,7 +307,9 @@ def find_job(client: Client, prefix: str) -> Job:
         raise UserError(message)
     found = client.call(GetJobs(prefix=prefix))
     if not found:
-        message = f"No job begins with {prefix}; %lc_jobs --all lists them."
+        message = (
+            f"No job begins with {prefix}{_nearest(client, prefix)}; %lc_jobs --all lists them."
+        )
         raise UserError(message)
     if len(found) > 1:
         named = ", ".join(f"{short_job(job.job)} ({job.title})" for job in found[:_NAMED_MAX])
@@ -307,6 +317,16 @@ def find_job(client: Client, prefix: str) -> Job:
         message = f"{len(found)} jobs begin with {prefix}: {named}{more}; give more digits."
         raise UserError(message)
     return _posted.get(found[0].job) or Job(client, found[0].job)
+
+
+def _nearest(client: Client, prefix: str) -> str:
+    """Return the job that was probably meant, to be put into a message; empty where none comes near."""
+    heads = {job.job[: len(prefix)]: job for job in client.call(GetJobs(jobs_max=_LOOKED_AT_MAX))}
+    close = get_close_matches(prefix, sorted(heads), n=1)
+    if len(prefix) < _TELLING_DIGITS or not close:
+        return ""
+    meant = heads[close[0]]
+    return f"; did you mean {short_job(meant.job)} ({meant.title})?"
 
 
 def forget_posted() -> None:

@@ -1,6 +1,6 @@
 """The extension: all magics of a shell, on one connection, and Tab for their lines."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -11,6 +11,7 @@ from lc_jupyter.commands.connection import Connection
 from lc_jupyter.commands.family import Family
 from lc_jupyter.commands.jobs import JobMagics
 from lc_jupyter.commands.life import LifeMagics
+from lc_jupyter.commands.mistyped import MistypedCommands
 from lc_jupyter.commands.models import ModelMagics
 from lc_jupyter.commands.node import NodeMagics
 from lc_jupyter.commands.submitting import SubmitMagics
@@ -35,6 +36,7 @@ class LearningChainMagics(Magics):
             lambda prefix: self._connection.chain.find_jobs(prefix),  # noqa: PLW0108  # connects only when asked
         )
         self._complete: Final = completer.matcher()
+        self._mistyped: Final = MistypedCommands(lambda: _names(shell))
 
     def load(self, shell: InteractiveShell) -> None:
         """Add all.
@@ -45,12 +47,14 @@ class LearningChainMagics(Magics):
         settings.load(shell)
         shell.register_magics(self, *self._families)
         shell.Completer.custom_matchers.append(self._complete)
+        shell.ast_transformers.append(self._mistyped)
 
     def unload(self, shell: InteractiveShell) -> None:
         """Close the connection, and take away what asks by itself."""
         self._connection.close()
         settings.unload(shell)
         shell.Completer.custom_matchers.remove(self._complete)
+        shell.ast_transformers.remove(self._mistyped)
 
     def _find(self, name: str) -> Callable[..., Any] | None:
         """Return the magic of a name, if it is one of ours."""
@@ -59,3 +63,9 @@ class LearningChainMagics(Magics):
                 found: Callable[..., Any] = getattr(family, name)
                 return found
         return None
+
+
+def _names(shell: InteractiveShell) -> Iterator[str]:
+    """Yield all commands of a shell as they are typed."""
+    for kind, sign in (("line", "%"), ("cell", "%%")):
+        yield from (sign + name for name in shell.magics_manager.magics[kind])

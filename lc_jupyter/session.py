@@ -36,6 +36,7 @@ from lc_node.api.schema import Account, Address, Peer, Policy, Status, Wallet
 from lc_node.api.schema_jobs import JobSummary
 
 _PATIENCE_SECONDS: Final = 0.5
+_DRY_RUN: Final = "Dry run: nothing was posted."
 _SAFE_FORMAT: Final = "raw"
 """Stands for a format that is not known yet; the price does not depend on it."""
 
@@ -136,11 +137,7 @@ class LearningChain:
             UserError: something has to be changed first; nothing was posted.
             ApiError: the node refused, by name; nothing was posted.
         """
-        choice = PlainChoice(
-            what=image,
-            contract=plain_contract(contract, negate=negate),
-            model_format=options.get("model_format") or _SAFE_FORMAT,
-        )
+        choice = image_choice(image, contract, negate=negate, options=options)
         return self._post_plain(propose_image, choice, bounty, expires, options)
 
     def submit_functions(
@@ -181,7 +178,22 @@ class LearningChain:
         """
         with Live() as live:
             self._propose(functions, bounty, expires, options, live)
-            live.keep(paragraph("Dry run: nothing was posted."))
+            live.keep(paragraph(_DRY_RUN))
+
+    def rehearse_image(
+        self, choice: PlainChoice, bounty: Written, expires: str, options: Options
+    ) -> None:
+        """Do all that ``submit_image`` does but the posting.
+
+        Raises:
+            UserError: something has to be changed before this could be posted.
+            ApiError: the node refused, by name.
+        """
+        self.validate(bounty, expires, options)
+        with Live() as live:
+            terms = terms_of(bounty, expires, with_defaults(options))
+            propose_image(self._client, choice, terms, live)
+            live.keep(paragraph(_DRY_RUN))
 
     def jobs(self, *, mine: bool = False) -> tuple[JobSummary, ...]:
         """Return the jobs of the graph, or only those of this node, newest first."""
@@ -201,7 +213,7 @@ class LearningChain:
         Raises:
             UserError: there is none, or more than one.
         """
-        return get_last_job() if prefix is None else find_job(self._client, prefix)
+        return get_last_job(self._client) if prefix is None else find_job(self._client, prefix)
 
     def status(self) -> Status:
         """Return the node at a glance."""
@@ -279,3 +291,16 @@ def connect(where: str | Path | None = None) -> LearningChain:
         silence_seconds=settings.silence_seconds,
     )
     return LearningChain(client)
+
+
+def image_choice(image: str, contract: str, *, negate: bool, options: Options) -> PlainChoice:
+    """Return an image that is to be run as it is.
+
+    Raises:
+        UserError: there is no such contract, or nothing to negate.
+    """
+    return PlainChoice(
+        what=image,
+        contract=plain_contract(contract, negate=negate),
+        model_format=options.get("model_format") or _SAFE_FORMAT,
+    )

@@ -94,6 +94,14 @@ class IncludeRefused(PackagingError):
         super().__init__(f"--include {path}: {why}")
 
 
+class BadIgnoreFile(PackagingError):
+    """A file of patterns cannot be read."""
+
+    def __init__(self, path: str, why: str) -> None:
+        """Name the file and the pattern."""
+        super().__init__(f"{path}: {why}; its lines are written like those of a .gitignore")
+
+
 class EnvironmentChanged(PackagingError):
     """A file changed, or went away, while it was read."""
 

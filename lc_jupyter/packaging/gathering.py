@@ -10,6 +10,7 @@ from lc_jupyter.packaging.distributions import Catalogue, Installed
 from lc_jupyter.packaging.environment import Environment
 from lc_jupyter.packaging.errors import SecretFound
 from lc_jupyter.packaging.files import LayerPlan, SourceFile
+from lc_jupyter.packaging.ignoring import Ignored, read_ignored
 from lc_jupyter.packaging.imports import imported_by_text
 from lc_jupyter.packaging.include import include_layer, scan_files
 from lc_jupyter.packaging.layer_cache import LayerCache
@@ -102,10 +103,11 @@ def gather(
     )
     watch.lap("capture")
     catalogue = Catalogue(environment.site_folders)
-    resolver = _resolve(request, taken, catalogue, environment)
+    ignored = read_ignored(environment.folder)
+    resolver = _resolve(request, taken, catalogue, environment, ignored)
     chosen = _distributions(request, catalogue, resolver, cache)
     local = tuple(resolver.needed.local.values())
-    included = include_layer(request.include, environment.folder, request.exclude)
+    included = include_layer(request.include, environment.folder, request.exclude, ignored)
     findings = _allowed(request, taken, (*local, *(included.files if included else ())))
     watch.lap("resolve")
     return Gathered(
@@ -131,9 +133,13 @@ def code_layer(taken: Capture) -> LayerPlan:
 
 
 def _resolve(
-    request: SnapshotRequest, taken: Capture, catalogue: Catalogue, environment: Environment
+    request: SnapshotRequest,
+    taken: Capture,
+    catalogue: Catalogue,
+    environment: Environment,
+    ignored: Ignored,
 ) -> Resolver:
-    resolver = Resolver(environment, catalogue, request.exclude)
+    resolver = Resolver(environment, catalogue, request.exclude, ignored)
     resolver.add(taken.modules, "the captured functions")
     resolver.add(imported_by_text(request.cell), "the cell")
     names = "\n".join(f"import {name}" for name in sorted(request.new_modules))

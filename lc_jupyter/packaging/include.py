@@ -7,6 +7,7 @@ from typing import Final
 
 from lc_jupyter.packaging.errors import IncludeRefused
 from lc_jupyter.packaging.files import LayerPlan, SourceFile, source_file, walk
+from lc_jupyter.packaging.ignoring import IGNORE_FILE, Ignored, read_ignored
 from lc_jupyter.runner.layout import PAYLOAD, WORK
 from lc_node.oci.secret_scan import scan_text
 
@@ -20,7 +21,10 @@ _TAKEN: Final = frozenset(
 
 
 def include_layer(
-    paths: Iterable[Path], folder: Path, exclude: Iterable[str] = ()
+    paths: Iterable[Path],
+    folder: Path,
+    exclude: Iterable[str] = (),
+    ignored: Ignored | None = None,
 ) -> LayerPlan | None:
     """Return a layer with the files, those of whole folders included; nothing without paths.
 
@@ -28,18 +32,26 @@ def include_layer(
         paths: relative to ``folder``, or absolute; files outside it keep their absolute path.
         folder: the notebook's.
         exclude: patterns of names or relative paths to leave out, as a shell writes them.
+        ignored: what stays at home; that of ``folder`` if not given.
 
     Raises:
-        IncludeRefused: a path is not there, or its place in the image is not free.
+        IncludeRefused: a path is not there, is to stay at home, or its place in the image is not free.
+        BadIgnoreFile: ``.lcignore`` cannot be read.
     """
+    ignored = ignored or read_ignored(folder)
     patterns = tuple(exclude)
     files: dict[str, SourceFile] = {}
     for path in paths:
         source = (folder / path).absolute()
         if not source.exists():
             raise IncludeRefused(str(path), "there is no such file")
+        if ignored.covers(source):
+            raise IncludeRefused(
+                str(path), f"{IGNORE_FILE} says that it stays here; take its line out"
+            )
         for file in _files_at(source, folder.absolute(), str(path), patterns):
-            files[file.path] = file
+            if not ignored.covers(file.source):
+                files[file.path] = file
     if not files:
         return None
     chosen = tuple(sorted(files.values(), key=lambda file: file.path))

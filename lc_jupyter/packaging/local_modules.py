@@ -13,6 +13,7 @@ from lc_jupyter.packaging.elf import is_elf
 from lc_jupyter.packaging.environment import SITE_NAMES, Environment
 from lc_jupyter.packaging.errors import ZippedModule
 from lc_jupyter.packaging.files import SourceFile, source_file, walk
+from lc_jupyter.packaging.ignoring import Ignored, read_ignored
 from lc_jupyter.packaging.imports import imported_by_text, top_level
 from lc_jupyter.packaging.places import LOCAL_ROOT
 
@@ -47,11 +48,16 @@ class Resolver:
     """Follows imports: into distributions by their metadata, into local modules by reading them."""
 
     def __init__(
-        self, environment: Environment, catalogue: Catalogue, exclude: Iterable[str] = ()
+        self,
+        environment: Environment,
+        catalogue: Catalogue,
+        exclude: Iterable[str] = (),
+        ignored: Ignored | None = None,
     ) -> None:
         self._environment = environment
         self._catalogue = catalogue
         self._exclude = (*ALWAYS_EXCLUDED, *exclude)
+        self._ignored = ignored or read_ignored(environment.folder)
         self._waiting: list[tuple[str, str]] = []
         self._seen: set[str] = set()
         self.needed = Needed()
@@ -107,7 +113,7 @@ class Resolver:
 
     def _copy_folder(self, place: str, folder: Path) -> None:
         for path in walk(folder):
-            if not self._is_excluded(path):
+            if not self._is_excluded(path) and not self._ignored.covers(folder / path):
                 self._copy_file(f"{place}/{path}", folder / path)
 
     def _copy_file(self, place: str, source: Path) -> None:

@@ -20,6 +20,10 @@ def completed(notebook: Shell, line: str) -> list[str]:
     [
         ("%%lc_submit --bo", ["--bounty"]),
         ("%%lc_submit --bounty 20 --ex", ["--expires", "--exclude"]),
+        ("%%lc_submit --format sa", ["safetensors"]),
+        ("%%lc_submit --with scikit-le", ["scikit-learn"]),
+        ("%lc_submit --contract std", ["stdout/1"]),
+        ("%lc_start --dev", ["--devnet"]),
         ("%lc_policy --work ", ["on", "off"]),
         ("%lc_policy --work of", ["off"]),
         ("%lc_jobs --", ["--help", "--mine", "--all"]),

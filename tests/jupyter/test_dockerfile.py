@@ -17,6 +17,7 @@ from lc_jupyter.packaging.errors import FolderTaken
 from lc_jupyter.packaging.gathering import SnapshotRequest
 from lc_jupyter.packaging.layer_cache import LayerCache
 from tests.jupyter.cells import run_cell
+from tests.jupyter.shells import Shell
 from tests.jupyter.test_packaging_environment import install
 
 CELL = """
@@ -150,3 +151,15 @@ def test_from_a_notebook_the_next_commands_are_told(tmp_path: Path) -> None:
 
     assert f"docker build --platform linux/amd64 -t my-job {tmp_path / 'c'}" in said
     assert "lc-node image load my-job.tar --name my-job" in said
+
+
+def test_a_cell_becomes_a_folder_without_a_node_and_without_being_posted(
+    notebook: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_NODE", str(tmp_path / "nowhere"))
+    cell = "def train(trial): return b''\ndef evaluate(model): return 0.5"
+    ran = notebook.run(f"%%lc_submit --dockerfile made --format raw --base python:3.11\n{cell}")
+
+    assert ran.ok, ran.err
+    assert "holds a Dockerfile and all that it copies" in ran.out
+    assert "python:3.11" in (tmp_path / "made" / "Dockerfile").read_text()

@@ -60,7 +60,13 @@ def test_jobs_that_are_over_are_left_out(notebook: Shell, desk: Desk) -> None:
         ("%lc_job " + "a" * 65, "is no job id"),
         ("%lc_job ''", "'' is no job id"),
         ("%lc_job dd", "No job begins with dd; %lc_jobs --all lists them."),
-        ("%lc_wait", "No job was posted from this notebook yet; name one"),
+        ("%lc_job aaab", "No job begins with aaab; did you mean aaaaaaaaaaaa (digits)?"),
+        ("%lc_wait", "No job was posted from this notebook yet; name one: aaaaaaaaaaaa (digits)"),
+        ("%lc_submit --bounty 5", "A cell is posted by %%lc_submit, with two signs"),
+        (SUBMIT + " --image x\n1", "--image goes with an image (%lc_submit); leave it out here."),
+        ("%lc_submit --image x --with y", "--with goes with a cell (%%lc_submit); leave it out"),
+        ("%lc_submit --image x", "give --bounty and --expires; write for example"),
+        ("%lc_submit --image x --bounty 1 --expires 1m", "No image 'x' in your node"),
         ("%lc_pull", "Something is missing; write for example %lc_pull model"),
         ("%lc_pull 2x", "'2x' is no variable name; write for example %lc_pull model"),
         ("%lc_pull aaaa class", "'class' is no variable name"),
@@ -175,6 +181,40 @@ def test_a_refunded_job_has_no_model_and_says_why(notebook: Shell, desk: Desk) -
 
     assert ran.is_one_line
     assert "has no model to pull, it was refunded: no bids. Post it again" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("cell", "why"),
+    [
+        ("%lc_jbos", "There is no %lc_jbos; did you mean %lc_jobs?"),
+        ("%%lc_sumbit --bounty 5\n1", "There is no %%lc_sumbit; did you mean %%lc_submit?"),
+        ("%lc_frobnicate", "There is no %lc_frobnicate; Tab behind %lc_ lists all"),
+    ],
+)
+def test_a_mistyped_command_is_answered_with_the_one_that_was_meant(
+    cell: str, why: str, notebook: Shell
+) -> None:
+    assert notebook.run(cell).out == f"UsageError: {why}\n"
+
+
+def test_of_a_cell_with_a_mistyped_command_nothing_is_run(notebook: Shell) -> None:
+    ran = notebook.run("x = 1\n%lc_jbos")
+
+    assert not ran.ok
+    assert "x" not in notebook.names
+
+
+def test_a_text_that_looks_like_a_command_is_left_alone(notebook: Shell) -> None:
+    assert notebook.run("x = '''\n%lc_jbos\n'''\nprint(x)").out == "\n%lc_jbos\n\n"
+
+
+@pytest.mark.parametrize("asked", ["%lc_submit?", "%%lc_submit?"])
+def test_a_question_mark_explains_a_command_with_its_options(asked: str, notebook: Shell) -> None:
+    out = notebook.run(asked).out
+
+    assert "--trial-time TRIAL_TIME" in out
+    assert "the longest trial (default: 10m)" in out
+    assert ".lcignore" in out
 
 
 def test_help_lists_the_options(notebook: Shell) -> None:

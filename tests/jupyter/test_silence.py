@@ -22,6 +22,7 @@ MAGICS = (
     "%lc_job aaaa",
     "%lc_wait aaaa",
     "%lc_watch aaaa",
+    "%lc_models bbbb",
     "%lc_pull bbbb model",
     "%lc_top_up aaaa 1",
     "%lc_extend aaaa 1m",

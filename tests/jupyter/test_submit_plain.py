@@ -87,6 +87,24 @@ def test_an_image_of_the_node_is_posted_by_name_or_digest(
 
 
 @pytest.mark.parametrize(
+    ("options", "posted"), [("", [("stdout/1:negate", 7)]), ("--dry-run", [])]
+)
+def test_a_line_posts_an_image_as_python_does_or_only_tries_it(
+    options: str, posted: list[tuple[str, int]], notebook: Shell, desk: Desk
+) -> None:
+    desk.desk.images_now = (VIEW,)
+
+    ran = notebook.run(
+        "%lc_submit --image mine --contract stdout/1 --negate --bounty 5 --expires 10m " + options
+    )
+
+    assert ran.ok, ran.err
+    found = [(request.contract, request.image.total_bytes) for request in desk.desk.posted]
+    assert found == posted
+    assert ("Dry run: nothing was posted." in ran.out) == (not posted)
+
+
+@pytest.mark.parametrize(
     ("image", "options", "why"),
     [
         ("other", "", "No image 'other' in your node; it has mine."),
