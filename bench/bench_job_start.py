@@ -7,11 +7,10 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Final
 
-from bench import tiny_root
 from bench.harness import Measured, NothingMeasured, Target, measure_pairs
+from bench.sandbox_runs import WORD, Echo
 from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
-from lc_node.chain.types import ByteCount, MillisSpan, Seconds
-from lc_node.ports.sandbox import Limits, RunRequest, Sandbox, SandboxUnavailable
+from lc_node.ports.sandbox import SandboxUnavailable
 
 PAIRS: Final = 7
 STARTS: Final = 20
@@ -21,31 +20,15 @@ EXTRA_MS: Final = 60.0
 EXTRA: Final = Target(name="job.start", unit="ms more", limit=1, at_least=False)
 TWO: Final = Target(name="job.start.two", unit="jobs/s", limit=1.5, at_least=True)
 
-_WORD: Final = "started"
-_MIB: Final = 1024 * 1024
-_LIMITS: Final = Limits(
-    millicpus=1000,
-    memory_bytes=ByteCount(256 * _MIB),
-    pids=32,
-    out_bytes=ByteCount(8 * _MIB),
-    scratch_bytes=ByteCount(8 * _MIB),
-    inodes=64,
-    wall=MillisSpan(10_000),
-    log_bytes=ByteCount(_MIB),
-    line_bytes=ByteCount(4096),
-    grace=Seconds(1),
-)
-
 Start = Callable[[], Coroutine[None, None, float]]
 """Starts a program and returns the seconds until its first line; it has ended by then."""
 
 
 def run() -> list[Measured]:
     """Measure."""
-    echo = tiny_root.find("echo")
     with tempfile.TemporaryDirectory() as folder:
-        sandboxed = _sandboxed(BubblewrapSandbox("bench"), _request(Path(folder) / "root", echo))
-        raw = _raw(echo)
+        echo = Echo.below(Path(folder))
+        raw, sandboxed = _raw(echo.words), _sandboxed(echo)
         _check(sandboxed)
         return [
             measure_pairs(
@@ -69,46 +52,27 @@ def sandboxed_echo(folder: Path) -> Callable[[], float]:
     Raises:
         NothingMeasured: there is no sandbox on this machine.
     """
-    echo = tiny_root.find("echo")
-    start = _sandboxed(BubblewrapSandbox("bench"), _request(folder / "root", echo))
+    start = _sandboxed(Echo.below(folder))
     _check(start)
     return lambda: _median_start(start)
 
 
-def _request(root: Path, program: Path) -> RunRequest:
-    return RunRequest(
-        rootfs=tiny_root.build(root, program),
-        argv=(str(program), _WORD),
-        environment={},
-        inputs={},
-        limits=_LIMITS,
-    )
+def _sandboxed(echo: Echo) -> Start:
+    sandbox = BubblewrapSandbox("bench")
+    return lambda: echo.first_line_seconds(sandbox)
 
 
-def _sandboxed(sandbox: Sandbox, request: RunRequest) -> Start:
-    async def start() -> float:
-        since = time.perf_counter()
-        async with sandbox.open(request) as running:
-            line = await running.read_line()
-            seconds = time.perf_counter() - since
-            outcome = await running.wait()
-        assert line == _WORD.encode(), outcome.log_tail
-        return seconds
-
-    return start
-
-
-def _raw(program: Path) -> Start:
+def _raw(words: tuple[str, ...]) -> Start:
     async def start() -> float:
         since = time.perf_counter()
         process = await asyncio.create_subprocess_exec(
-            program, _WORD, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            *words, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
         )
         assert process.stdout is not None, "it is a pipe"
         line = await process.stdout.readline()
         seconds = time.perf_counter() - since
         await process.wait()
-        assert line.strip() == _WORD.encode()
+        assert line.strip() == WORD.encode()
         return seconds
 
     return start

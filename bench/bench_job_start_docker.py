@@ -14,12 +14,10 @@ from typing import Any, Final
 import docker
 from docker.types import HostConfig, LogConfig
 
-from bench import tiny_root
 from bench.harness import Measured, NothingMeasured, Target, measure_pairs
+from bench.sandbox_runs import LIMITS, Echo
 from lc_node.adapters.docker_sandbox import DockerSandbox
 from lc_node.adapters.seccomp import docker_profile, syscall_table
-from lc_node.chain.types import ByteCount, MillisSpan, Seconds
-from lc_node.ports.sandbox import Limits, RunRequest
 
 PAIRS: Final = 7
 RUNS: Final = 5
@@ -28,19 +26,6 @@ RUNS: Final = 5
 TARGET: Final = Target(name="job.start.docker", unit="ms a run", limit=1.1, at_least=False)
 
 _HOST_FILE: Final = Path(".cache/docker-host")
-_MIB: Final = 1024 * 1024
-_LIMITS: Final = Limits(
-    millicpus=1000,
-    memory_bytes=ByteCount(256 * _MIB),
-    pids=32,
-    out_bytes=ByteCount(8 * _MIB),
-    scratch_bytes=ByteCount(8 * _MIB),
-    inodes=64,
-    wall=MillisSpan(30_000),
-    log_bytes=ByteCount(_MIB),
-    line_bytes=ByteCount(4096),
-    grace=Seconds(1),
-)
 
 
 def run() -> list[Measured]:
@@ -52,19 +37,17 @@ def run() -> list[Measured]:
     if not _HOST_FILE.exists():
         raise NothingMeasured("no container engine; scripts/ensure-docker starts one")
     host = _HOST_FILE.read_text().strip()
-    program = tiny_root.find("echo")
     with tempfile.TemporaryDirectory() as folder, _connected(host) as api:
-        Path(folder).chmod(0o755)
-        root = tiny_root.build(Path(folder) / "root", program)
-        image = _imported(api, root)
+        echo = Echo.below(Path(folder))
+        image = _imported(api, echo.root)
         try:
             sandbox = DockerSandbox("bench", host=host)
-            asyncio.run(_ours(sandbox, root, program, 1))
+            asyncio.run(_ours(sandbox, echo, 1))
             return [
                 measure_pairs(
                     TARGET,
-                    lambda: asyncio.run(_ours(sandbox, root, program, RUNS)),
-                    lambda: _bare(api, image, program, RUNS),
+                    lambda: asyncio.run(_ours(sandbox, echo, RUNS)),
+                    lambda: _bare(api, image, echo, RUNS),
                     pairs=PAIRS,
                 )
             ]
@@ -72,31 +55,21 @@ def run() -> list[Measured]:
             api.remove_image(image)
 
 
-async def _ours(sandbox: DockerSandbox, root: Path, program: Path, runs: int) -> float:
+async def _ours(sandbox: DockerSandbox, echo: Echo, runs: int) -> float:
     """Return the milliseconds of one run, from its request until nothing is left of it."""
-    request = RunRequest(
-        rootfs=root,
-        argv=(str(program), "started"),
-        environment={},
-        inputs={},
-        limits=_LIMITS,
-    )
     since = time.perf_counter()
     for _ in range(runs):
-        async with sandbox.open(request) as running:
-            line = await running.read_line()
-            await running.wait()
-        assert line == b"started"
+        await echo.first_line_seconds(sandbox)
     return 1000 * (time.perf_counter() - since) / runs
 
 
-def _bare(api: docker.APIClient, image: str, program: Path, runs: int) -> float:
+def _bare(api: docker.APIClient, image: str, echo: Echo, runs: int) -> float:
     """Return the milliseconds of create, start, wait and remove."""
     since = time.perf_counter()
     for _ in range(runs):
         container = api.create_container(
             image,
-            command=[str(program), "started"],
+            command=list(echo.words),
             user="65534:65534",
             host_config=_hardened(),
         )["Id"]
@@ -115,9 +88,9 @@ def _hardened() -> dict[str, Any]:
         init=True,
         cap_drop=["ALL"],
         security_opt=["no-new-privileges:true", f"seccomp={profile}"],
-        pids_limit=_LIMITS.pids,
-        mem_limit=_LIMITS.memory_bytes,
-        memswap_limit=_LIMITS.memory_bytes,
+        pids_limit=LIMITS.pids,
+        mem_limit=LIMITS.memory_bytes,
+        memswap_limit=LIMITS.memory_bytes,
         nano_cpus=10**9,
         log_config=LogConfig(type="none"),
         tmpfs={"/tmp": "rw,size=8m,nr_inodes=64"},  # noqa: S108 - the container's

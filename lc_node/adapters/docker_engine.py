@@ -6,8 +6,9 @@ After docs.docker.com/reference/api/engine, version 1.41 (Docker 20.10) and late
 import contextlib
 import os
 import socket
+import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -23,6 +24,11 @@ LIFE_LABEL: Final = "learningchain.life"
 DEFAULT_HOST: Final = "unix:///var/run/docker.sock"
 API_MIN: Final = (1, 41)
 CALL_SECONDS_MAX: Final = 30
+END_SECONDS_MAX: Final = 5
+"""How long a container may take to end by itself, once its connection has, before it is killed."""
+
+SETTLE_SECONDS_MAX: Final = 5
+_SETTLE_SECONDS: Final = 0.02
 
 NO_GPUS: Final = "it cannot give GPUs; install nvidia-container-toolkit and restart the engine"
 _NO_DRIVER: Final = "could not select device driver"
@@ -67,6 +73,9 @@ class DockerEngine:
         try:
             _knock(where.removeprefix("unix://"))
             self._api = docker.APIClient(base_url=where, version="auto", timeout=CALL_SECONDS_MAX)
+            self._api.trust_env = (
+                False  # no proxy, no netrc: looking for them again took as long as a call
+            )
             self.version: Final = str(self._api.version()["Version"])
         except _ERRORS as error:
             raise SandboxUnavailable(f"no engine at {where}: {_remedy(where, error)}") from error
@@ -107,17 +116,20 @@ class DockerEngine:
             with found, theirs:
                 return theirs.dup()
 
-    def start(self, name: str) -> int:
-        """Start a container and return its first process' id on the host; 0 if it has ended already."""
+    def start(self, name: str) -> None:
+        """Start a container."""
         with _failing("start a container"):
             self._api.start(name)
+
+    def pid(self, name: str) -> int:
+        """Return the id of a container's first process on the host; 0 if it has ended already."""
+        with _failing("inspect a container"):
             return int(self._api.inspect_container(name)["State"]["Pid"])
 
     def kill(self, name: str) -> None:
         """Kill a container and return when nothing of it runs any more."""
         with _failing("kill a container"):
-            with _unless_in_another_state():
-                self._api.kill(name)
+            _is_done(self._api.kill, name)  # else it has ended already
             self._api.wait(name, timeout=CALL_SECONDS_MAX)
 
     def ended(self, name: str) -> Ended:
@@ -126,6 +138,12 @@ class DockerEngine:
             state = self._api.inspect_container(name)["State"]
         text = f"it ended with {state['ExitCode']} {state['Error']}".strip()
         return Ended(out_of_memory=bool(state["OOMKilled"]), text=text)
+
+    def end(self, name: str) -> None:
+        """Remove a container whose connection has just ended: so does it, and sooner than an engine could kill it."""
+        with contextlib.suppress(*_ERRORS):  # it is not there, or does not end
+            self._api.wait(name, timeout=END_SECONDS_MAX)
+        self.remove(name)
 
     def remove(self, name: str) -> None:
         """Remove a container, whatever its state, and its volumes."""
@@ -160,13 +178,32 @@ class DockerEngine:
     @contextlib.contextmanager
     def paused(self, name: str) -> Iterator[None]:
         """Let nothing in a container run for a while; one that has ended meanwhile, or ends so, is no error."""
-        with _failing("pause a container"), _unless_in_another_state():
-            self._api.pause(name)
+        with _failing("pause a container"):
+            self._insist(self._api.pause, name)
         try:
             yield
         finally:
-            with _failing("let a container go on"), _unless_in_another_state():
-                self._api.unpause(name)
+            with _failing("let a container go on"):
+                self._insist(self._api.unpause, name)
+
+    def _insist(self, change: Callable[[str], object], name: str) -> None:
+        """Pause or unpause a container that runs, whatever the engine takes its state for.
+
+        An engine hears afterwards, and on a busy machine late, of what it has done. So it may take one that runs
+        for one that is paused since the last time, and the reverse: neither must be believed, so it is asked again.
+        """
+        deadline = time.monotonic() + SETTLE_SECONDS_MAX
+        while not _is_done(change, name) and self._is_running(name):
+            if time.monotonic() > deadline:
+                raise SandboxFailed("it contradicts itself on whether the container is paused")
+            time.sleep(_SETTLE_SECONDS)
+
+    def _is_running(self, name: str) -> bool:
+        """Whether a container is there and has not ended; one that is paused has not."""
+        try:
+            return bool(self._api.inspect_container(name)["State"]["Running"])
+        except docker.errors.NotFound:
+            return False
 
     def owned(self, owner: str, *, but: str) -> list[str]:
         """Return the containers of an owner, those of one life left out."""
@@ -191,14 +228,15 @@ def _failing(what: str) -> Iterator[None]:
         raise SandboxFailed(f"the engine cannot {what}: {why}") from error
 
 
-@contextlib.contextmanager
-def _unless_in_another_state() -> Iterator[None]:
-    """Let a call be too late: what it asks for, or the container's end, has come about already."""
+def _is_done(change: Callable[[str], object], name: str) -> bool:
+    """Change a container; False if the engine says that its state, or its end, does not let it."""
     try:
-        yield
+        change(name)
     except docker.errors.APIError as error:
         if error.status_code not in {HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND}:
             raise
+        return False
+    return True
 
 
 def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:

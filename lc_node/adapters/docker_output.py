@@ -1,7 +1,9 @@
 """Taking a file out of a container, as one member of a tar stream: nothing of it is trusted."""
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -15,14 +17,18 @@ _KINDS: Final = 0x8F28_0000
 """The bits of Go's ``fs.FileMode`` that say what a file is; none is set for a regular file."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutFolder:
+    """The folder of a container in which a job leaves its files."""
+
+    container: str
+    path: str
+    is_final: bool
+    """Whether no process of the job is left that could change it."""
+
+
 def take_from(
-    engine: DockerEngine,
-    container: str,
-    *,
-    folder: str,
-    name: str,
-    into: Path,
-    bytes_max: ByteCount,
+    engine: DockerEngine, folder: OutFolder, *, name: str, into: Path, bytes_max: ByteCount
 ) -> TakenFile:
     """Copy the file ``name`` of a container's folder to a new file ``into``; blocks.
 
@@ -34,16 +40,21 @@ def take_from(
         OSError: ``into`` is there already or cannot be written.
     """
     _refuse_unless_plain_name(name)
+    taken: TakenFile | None = None
     try:
         # Whoever looks and then opens is deceived by what is swapped in between; a job that stands still swaps nothing.
-        with engine.paused(container), engine.archive(container, f"{folder}/{name}") as found:
+        still = contextlib.nullcontext() if folder.is_final else engine.paused(folder.container)
+        with still, engine.archive(folder.container, f"{folder.path}/{name}") as found:
             if found is None:
                 raise BadOutputFile(f"{name!r} cannot be taken: no such file")
             chunks, status = found
             _refuse_unless_plain(status, name, bytes_max)
-            return _taken(chunks, name, into, bytes_max)
+            taken = _taken(chunks, name, into, bytes_max)
     except SandboxFailed as error:
+        if taken is not None:
+            into.unlink()
         raise BadOutputFile(f"{name!r} cannot be taken: {error}") from error
+    return taken
 
 
 def _taken(chunks: Iterator[bytes], name: str, into: Path, bytes_max: ByteCount) -> TakenFile:

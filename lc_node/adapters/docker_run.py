@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from lc_node.adapters.cgroups import Cgroup, CgroupsUnusable, Usage, group_of
 from lc_node.adapters.docker_engine import DockerEngine
 from lc_node.adapters.docker_init import SECRET_BYTES, job_exit_code
-from lc_node.adapters.docker_output import take_from
+from lc_node.adapters.docker_output import OutFolder, take_from
 from lc_node.adapters.docker_streams import Streams
 from lc_node.chain.types import ByteCount, MillisSpan
 from lc_node.ports.sandbox import (
@@ -49,8 +49,9 @@ class DockerRun:
         self._loop = asyncio.get_running_loop()
         self._engine, self._container, self._out = engine, container, out
         self._wall_seconds = limits.wall / 1000
+        self._secret = _secret()
         self._streams = Streams(
-            _secret(),
+            self._secret,
             limits,
             on_excess=lambda: self._end(Status.OUTPUT_LIMIT),
             on_report=self._on_report,
@@ -60,7 +61,7 @@ class DockerRun:
         self._cgroup: Cgroup | None = None
         self._usage = Usage(cpu_ms=0, memory_peak_bytes=0, out_of_memory=False)
         self._taking = threading.Lock()
-        self._has_started = False
+        self._is_found = False
         self._report: bytes | None = None
         self._ended_by: Status | None = None
         self._exit_code: int | None = None
@@ -72,25 +73,18 @@ class DockerRun:
     async def start(self) -> None:
         """Attach to the container, start it, and return when it runs.
 
+        Where the kernel keeps its accounts is found out beside the job.
+
         Raises:
             SandboxFailed: it does not.
         """
-        await uninterrupted(self._attach)
+        await uninterrupted(self._begin)
+        self._began = self._loop.time()
+        self._timers = [self._loop.call_later(self._wall_seconds, self._end, Status.TIMED_OUT)]
+        found = self._loop.run_in_executor(None, self._find_group)
+        found.add_done_callback(self._on_found)
         await self._loop.create_unix_connection(lambda: self._streams, sock=self._connection)
         self._connection = None
-        pid = await uninterrupted(self._engine.start, self._container)
-        self._began = self._loop.time()
-        with contextlib.suppress(CgroupsUnusable):  # it has ended; else the canary has seen it
-            self._cgroup = group_of(pid, _MOUNTS.read_text())
-        self._has_started = True
-        if self._ended_by is not None:
-            self._kill()
-        elif self._report is not None:
-            self._conclude(self._report)
-        elif not self._gone.done():
-            deadline = self._loop.call_later(self._wall_seconds, self._end, Status.TIMED_OUT)
-            self._timers.append(deadline)
-            self._look()
 
     async def read_line(self) -> bytes | None:
         """Return the next line of stdout without its newline; None when there will be no more."""
@@ -103,7 +97,7 @@ class DockerRun:
     async def take(self, name: str, into: Path, *, bytes_max: ByteCount) -> TakenFile:
         """Copy a file of the run's folder to ``into``, in a thread; also after the job's own end.
 
-        The job stands still meanwhile, and its time goes on.
+        A job that runs stands still meanwhile, and its time goes on.
 
         Raises:
             BadOutputFile: it is missing, a link, not a regular file, or larger than ``bytes_max``; or the run was
@@ -148,21 +142,43 @@ class DockerRun:
 
     def _take(self, name: str, into: Path, bytes_max: ByteCount) -> TakenFile:
         with self._taking:  # the first to be done lets the job go on
-            return take_from(
-                self._engine,
-                self._container,
-                folder=self._out,
-                name=name,
-                into=into,
-                bytes_max=bytes_max,
+            folder = OutFolder(
+                container=self._container, path=self._out, is_final=self._report is not None
             )
+            return take_from(self._engine, folder, name=name, into=into, bytes_max=bytes_max)
 
-    def _attach(self) -> None:
+    def _begin(self) -> None:
+        """Attach, hand the first process its secret, and let it run; blocks."""
         self._connection = self._engine.attach(self._container)
+        self._connection.sendall(self._secret)
+        self._engine.start(self._container)
+
+    def _find_group(self) -> Cgroup | None:
+        """Return where the accounts are; None if it has ended already, else the canary has seen it. Blocks."""
+        try:
+            return group_of(self._engine.pid(self._container), _MOUNTS.read_text())
+        except CgroupsUnusable:
+            return None
+
+    def _on_found(self, found: "asyncio.Future[Cgroup | None]") -> None:
+        """Begin to look at the accounts; what has waited for them goes on."""
+        error = None if found.cancelled() else found.exception()
+        if self._gone.done() or found.cancelled():
+            return
+        if error is not None:
+            self._finish(error)
+            return
+        self._cgroup, self._is_found = found.result(), True
+        if self._ended_by is not None:
+            self._measure()
+        elif self._report is not None:
+            self._conclude(self._report)
+        else:
+            self._look()
 
     def _end(self, reason: Status) -> None:
         """Kill the container, unless the job has ended; the first reason counts."""
-        if self._ended_by is not None or self._gone.done():
+        if self._ended_by is not None or self._report is not None or self._gone.done():
             return
         self._ended_by = reason
         self._measure()
@@ -170,10 +186,6 @@ class DockerRun:
             with contextlib.suppress(OSError):
                 self._cgroup.hasten()
         self._streams.stop_listening()
-        if self._has_started:
-            self._kill()
-
-    def _kill(self) -> None:
         killed = self._loop.run_in_executor(None, self._engine.kill, self._container)
         killed.add_done_callback(self._on_killed)
 
@@ -184,7 +196,7 @@ class DockerRun:
     def _on_report(self, report: bytes) -> None:
         """The first process says that nothing of the job is left; the container stays, for ``take``."""
         self._report = report
-        if self._has_started:
+        if self._is_found:
             self._conclude(report)
 
     def _conclude(self, report: bytes) -> None:

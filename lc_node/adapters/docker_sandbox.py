@@ -6,8 +6,9 @@ import itertools
 import json
 import platform
 import secrets
+import threading
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Any, Final
 
 from lc_node.adapters.docker_engine import LIFE_LABEL, OWNER_LABEL, DockerEngine, ImageGone
 from lc_node.adapters.docker_request import OUT, container_words
@@ -50,6 +51,7 @@ class DockerSandbox:
         self._owner, self._host, self._runtime = owner, host, runtime
         self._engine: DockerEngine | None = None
         self._images: dict[Skeleton, str] = {}
+        self._loading = threading.Lock()
         self._life = secrets.token_hex(4)
         self._runs = itertools.count()
         self._seccomp = json.dumps(docker_profile(syscall_table()))
@@ -83,20 +85,15 @@ class DockerSandbox:
             SandboxUnavailable: there is no engine.
         """
         engine = await self._connected()
-        tree = await asyncio.to_thread(lay_out, request.rootfs)
         name = f"learningchain-{self._owner}-{self._life}-{next(self._runs)}"
         run = DockerRun(engine, name, request.limits, OUT[request.layout])
         try:
-            try:
-                await self._create(engine, name, request, tree)
-            except ImageGone:
-                del self._images[tree.skeleton]
-                await self._create(engine, name, request, tree)
+            await uninterrupted(self._make, engine, name, request)
             await run.start()
             yield run
         finally:
             run.close()
-            await uninterrupted(engine.remove, name)
+            await uninterrupted(engine.end, name)
 
     async def reap(self) -> None:
         """Remove the containers that an earlier life of this node has left.
@@ -108,18 +105,35 @@ class DockerSandbox:
         for container in await uninterrupted(self._leftovers, engine):
             await uninterrupted(engine.remove, container)
 
-    async def _create(
-        self, engine: DockerEngine, name: str, request: RunRequest, tree: Tree
-    ) -> None:
-        words = container_words(
+    def _make(self, engine: DockerEngine, name: str, request: RunRequest) -> None:
+        """Make a container; blocks, and may be called from several threads."""
+        tree = lay_out(request.rootfs)
+        image = self._image(engine, tree.skeleton)
+        try:
+            engine.create(name, self._words(request, image, tree))
+        except ImageGone:
+            image = self._image(engine, tree.skeleton, gone=image)
+            engine.create(name, self._words(request, image, tree))
+
+    def _words(self, request: RunRequest, image: str, tree: Tree) -> dict[str, Any]:
+        return container_words(
             request,
-            image=await self._image(engine, tree.skeleton),
+            image=image,
             tree=tree,
             seccomp=self._seccomp,
             runtime=self._runtime,
             labels={OWNER_LABEL: self._owner, LIFE_LABEL: self._life},
         )
-        await uninterrupted(engine.create, name, words)
+
+    def _image(self, engine: DockerEngine, skeleton: Skeleton, *, gone: str = "") -> str:
+        """Return the id of a skeleton's image, which the engine keeps, unless it is the one that is gone."""
+        with self._loading:
+            if self._images.get(skeleton, gone) == gone:
+                self._images.pop(skeleton, None)
+                while len(self._images) >= SKELETONS_MAX:
+                    del self._images[next(iter(self._images))]
+                self._images[skeleton] = engine.load(image_archive(skeleton))
+            return self._images[skeleton]
 
     def _leftovers(self, engine: DockerEngine) -> list[str]:
         return engine.owned(self._owner, but=self._life)
@@ -130,12 +144,3 @@ class DockerSandbox:
                 raise SandboxUnavailable(f"programs for {platform.machine()} are not known")
             self._engine = await uninterrupted(DockerEngine, self._host)
         return self._engine
-
-    async def _image(self, engine: DockerEngine, skeleton: Skeleton) -> str:
-        """Return the id of a skeleton's image, which the engine keeps."""
-        if skeleton not in self._images:
-            while len(self._images) >= SKELETONS_MAX:
-                del self._images[next(iter(self._images))]
-            archive = image_archive(skeleton)
-            self._images[skeleton] = await uninterrupted(engine.load, archive)
-        return self._images[skeleton]

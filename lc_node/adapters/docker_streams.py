@@ -42,7 +42,7 @@ class Streams(asyncio.Protocol):
         """Expect a report that begins with ``secret``, which holds no newline.
 
         Args:
-            secret: what only the container's first process knows.
+            secret: what only the container's first process knows, which has been told it.
             limits: how much may come.
             on_excess: more came.
             on_report: the job has ended; gets what follows the secret.
@@ -104,11 +104,10 @@ class Streams(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Hand the container's first process its secret."""
+        """Begin to listen."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._writable.set()
-        transport.write(self._secret)
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """Nothing more will come, whatever the reason."""
