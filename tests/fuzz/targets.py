@@ -6,6 +6,7 @@ from random import Random
 from typing import Any, Final
 
 from lc_jupyter.errors import UserError
+from lc_jupyter.runner.plain import NotPlain, decode
 from lc_node.adapters.keystore import load_keystore
 from lc_node.adapters.registry_credentials import BadCredentials
 from lc_node.adapters.tar_entries import Refused
@@ -159,6 +160,7 @@ _OURS: Final[Mapping[str, Target]] = {
     "model-contents": Target(
         check=named(of_file(models.inspect), ()), samples=models.files, bytes_max=1 << 13
     ),
+    "plain-data": Target(check=named(decode, NotPlain), samples=models.predictions),
     "image-archive": Target(
         check=named(of_file(registries.read_saved_images), ImageRefused),
         samples=registries.saved_images,
