@@ -53,7 +53,7 @@ def write_dockerfile(
         evaluate: called with a model; returns its loss, or the losses of groups.
         folder: a new one.
         base: the image to build on; the official one of this version of Python if not given.
-        options: ``save`` and ``load``, and those of ``lc_jupyter.terms.Options`` that say what goes along.
+        options: ``save``, ``load`` and ``predict``, and those of ``lc_jupyter.terms.Options`` that say what goes along.
 
     Raises:
         UserError: something has to be changed first; nothing was written.

@@ -31,6 +31,7 @@ def functions_from_cell(shell: InteractiveShell, cell: str) -> JobFunctions:
         evaluate=_required("evaluate", defined("evaluate")),
         save=defined("save"),
         load=defined("load"),
+        predict=defined("predict"),
         cell=cell,
         new_modules=frozenset(sys.modules) - modules,
     )

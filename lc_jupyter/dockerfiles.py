@@ -5,8 +5,8 @@ from typing import Final, Unpack
 
 from lc_jupyter.functions import Function, JobFunctions
 from lc_jupyter.packaging.dockerfile import BuildContext, write_build_context
-from lc_jupyter.submit import snapshot_of
-from lc_jupyter.terms import Options, with_defaults
+from lc_jupyter.submit import CellOptions, snapshot_of
+from lc_jupyter.terms import with_defaults
 
 _NEXT: Final = "Next, in a terminal:"
 
@@ -37,14 +37,15 @@ def write_dockerfile(
     base: str = "",
     save: Function | None = None,
     load: Function | None = None,
-    **options: Unpack[Options],
+    **options: Unpack[CellOptions],
 ) -> Written:
     """Write a Dockerfile, a lock of this environment, and what the functions take along, into a new folder.
 
     Raises:
         UserError: something has to be changed first; nothing was written.
     """
-    functions = JobFunctions(train=train, evaluate=evaluate, save=save, load=load)
+    predict = options.pop("predict", None)
+    functions = JobFunctions(train=train, evaluate=evaluate, save=save, load=load, predict=predict)
     return write_folder(functions, folder, options, base=base)
 
 

@@ -20,6 +20,7 @@ class JobFunctions:
     evaluate: Function
     save: Function | None = None
     load: Function | None = None
+    predict: Function | None = None
     cell: str = ""
     new_modules: frozenset[str] = frozenset()
     """Modules that the cell was the first to import."""
@@ -39,6 +40,8 @@ def validate_functions(functions: JobFunctions) -> None:
     """
     _validate_call("train", functions.train, "trial")
     _validate_call("evaluate", functions.evaluate, "model")
+    if functions.predict is not None:
+        _validate_call("predict", functions.predict, "model", "data")
     if (functions.save is None) != (functions.load is None):
         there, lacking = ("save", "load") if functions.load is None else ("load", "save")
         message = f"{there} comes without {lacking}: define both save(model, path) and load(path)."
@@ -56,13 +59,16 @@ def validate_format(name: str) -> None:
         raise UserError(message)
 
 
-def _validate_call(name: str, function: Function, argument: str) -> None:
+def _validate_call(name: str, function: Function, *arguments: str) -> None:
     try:
         signature = inspect.signature(function)
     except ValueError:
         return  # some built-in functions do not tell
     try:
-        signature.bind(object())
+        signature.bind(*arguments)
     except TypeError:
-        message = f"{name}{signature} is called with one argument: define {name}({argument})."
+        count = "one argument" if len(arguments) == 1 else f"{len(arguments)} arguments"
+        message = (
+            f"{name}{signature} is called with {count}: define {name}({', '.join(arguments)})."
+        )
         raise UserError(message) from None

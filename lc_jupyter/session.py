@@ -11,6 +11,7 @@ from lc_jupyter.live import Live
 from lc_jupyter.settings import current
 from lc_jupyter.stopwatch import Stopwatch
 from lc_jupyter.submit import (
+    CellOptions,
     PlainChoice,
     Proposal,
     post,
@@ -57,7 +58,7 @@ class LearningChain:
         expires: str,
         save: Function | None = None,
         load: Function | None = None,
-        **options: Unpack[Options],
+        **options: Unpack[CellOptions],
     ) -> Job:
         """Package two functions with all they need, check them here, and post them as a job.
 
@@ -68,13 +69,17 @@ class LearningChain:
             expires: how long bidding lasts, such as ``10m``.
             save: called with a model and a path, where no model format fits.
             load: called with the path; returns the model.
-            options: as ``lc_jupyter.terms.Options`` explains them.
+            options: ``predict``, called with a model and data by ``Job.predict`` (without it:
+                ``model.predict(data)``), and those that ``lc_jupyter.terms.Options`` explains.
 
         Raises:
             UserError: something has to be changed first; nothing was posted.
             ApiError: the node refused, by name; nothing was posted.
         """
-        functions = JobFunctions(train=train, evaluate=evaluate, save=save, load=load)
+        predict = options.pop("predict", None)
+        functions = JobFunctions(
+            train=train, evaluate=evaluate, save=save, load=load, predict=predict
+        )
         return self.submit_functions(functions, bounty, expires, options)
 
     def submit_program(

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from lc_jupyter.display import Shown, paragraph, stack
 from lc_jupyter.errors import UserError
-from lc_jupyter.functions import JobFunctions, validate_format, validate_functions
+from lc_jupyter.functions import Function, JobFunctions, validate_format, validate_functions
 from lc_jupyter.live import Live
 from lc_jupyter.packaging.gathering import SnapshotRequest
 from lc_jupyter.packaging.image import BuiltImage, build_image, build_planned
@@ -44,6 +44,13 @@ DISCLOSURE: Final = (
 )
 _DIGITS_MIN: Final = 6
 _NO_IMAGE: Final = ImageChoice(manifest=Digest("0" * 64), total_bytes=1)
+
+
+class CellOptions(Options, total=False):
+    """The options of a job that is made of functions."""
+
+    predict: Function
+    """Called with a model and data, for ``Job.predict``; ``model.predict(data)`` without it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +87,7 @@ def snapshot_of(functions: JobFunctions, options: Options) -> SnapshotRequest:
         evaluate=functions.evaluate,
         save=functions.save,
         load=functions.load,
+        predict=functions.predict,
         model_format=model_format,
         cell=functions.cell,
         new_modules=functions.new_modules,

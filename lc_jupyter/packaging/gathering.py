@@ -24,6 +24,7 @@ from lc_jupyter.runner.layout import (
     PAYLOAD_EVALUATE,
     PAYLOAD_FORMAT,
     PAYLOAD_LOAD,
+    PAYLOAD_PREDICT,
     PAYLOAD_SAVE,
     PAYLOAD_TRAIN,
     WORK,
@@ -46,6 +47,7 @@ class SnapshotRequest:
     """A name of ``runner.layout.FORMAT_DISTRIBUTIONS``."""
     save: Function | None = None
     load: Function | None = None
+    predict: Function | None = None
     cell: str = ""
     """Source of the cell; its imports count even where no function uses them."""
     new_modules: frozenset[str] = frozenset()
@@ -67,6 +69,7 @@ class SnapshotRequest:
             PAYLOAD_EVALUATE: self.evaluate,
             PAYLOAD_SAVE: self.save,
             PAYLOAD_LOAD: self.load,
+            PAYLOAD_PREDICT: self.predict,
         }
         return {key: function for key, function in given.items() if function is not None}
 

@@ -1,4 +1,4 @@
-"""The entrypoint of an image: ``python -m lc_jupyter.runner train|evaluate``."""
+"""The entrypoint of an image: ``python -m lc_jupyter.runner train|evaluate|predict``."""
 
 import sys
 

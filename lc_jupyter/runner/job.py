@@ -19,6 +19,7 @@ Train = Callable[[Any], Any]
 Evaluate = Callable[[Any], Any]
 Save = Callable[[Any, str], None]
 Load = Callable[..., Any]
+Predict = Callable[..., Any]
 
 _THREAD_VARIABLES: Final = (
     "OMP_NUM_THREADS",
@@ -55,6 +56,7 @@ class Payload:
     evaluate: Evaluate
     save: Save | None
     load: Load | None
+    predict: Predict | None
     model_format: str
 
 
@@ -91,6 +93,7 @@ def read_payload(places: Places) -> Payload:
         evaluate=found[layout.PAYLOAD_EVALUATE],
         save=found.get(layout.PAYLOAD_SAVE),
         load=found.get(layout.PAYLOAD_LOAD),
+        predict=found.get(layout.PAYLOAD_PREDICT),
         model_format=found[layout.PAYLOAD_FORMAT],
     )
 

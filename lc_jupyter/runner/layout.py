@@ -16,7 +16,7 @@ WORK: Final = "/lc/work"
 """The working folder, read-only while a job runs; ``--include`` files lie here."""
 
 IN: Final = "/lc/in"
-"""What the node gives a run, read-only: ``job.json``, and ``model`` to an evaluation."""
+"""What the node gives a run, read-only: ``job.json``, and ``model`` to an evaluation or a prediction."""
 
 OUT: Final = "/lc/out"
 """Where a run leaves files for the node, writable up to a quota."""
@@ -28,13 +28,18 @@ PAYLOAD_TRAIN: Final = "train"
 PAYLOAD_EVALUATE: Final = "evaluate"
 PAYLOAD_SAVE: Final = "save"
 PAYLOAD_LOAD: Final = "load"
+PAYLOAD_PREDICT: Final = "predict"
 PAYLOAD_FORMAT: Final = "model_format"
 """Required: ``train`` and ``evaluate`` (functions), ``model_format`` (a name of ``formats.FORMATS``).
-Optional: ``save`` and ``load`` (functions)."""
+Optional: ``save``, ``load`` and ``predict`` (functions)."""
 
 JOB_FILE: Final = "job.json"
 MODEL_FILE: Final = "model"
-"""Names under ``IN``."""
+INPUTS_FILE: Final = "inputs"
+"""Names under ``IN``; the last one is given to a prediction."""
+
+PREDICTIONS_FILE: Final = "predictions"
+"""What a prediction leaves under ``OUT``."""
 
 ENVIRONMENT: Final = {
     "HOME": "/tmp",  # noqa: S108 (the sandbox's own /tmp, not this machine's)
@@ -63,5 +68,5 @@ ALWAYS_DISTRIBUTIONS: Final = ("cloudpickle",)
 
 
 def entrypoint(python: str) -> tuple[str, ...]:
-    """Return an image's entrypoint for its interpreter; the node appends ``train`` or ``evaluate``."""
+    """Return an image's entrypoint for its interpreter; the node appends ``train``, ``evaluate`` or ``predict``."""
     return (python, "-m", RUNNER_PACKAGE)

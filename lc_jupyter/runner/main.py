@@ -1,4 +1,4 @@
-"""Runs the captured functions as contract lc/1 asks: trials until there are to be no more, or one evaluation."""
+"""Runs the captured functions as contract lc/1 asks: trials, or one evaluation, or one prediction."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from lc_jupyter.runner import layout
+from lc_jupyter.runner import layout, plain
 from lc_jupyter.runner.channel import Channel, NodeGone, Refused
 from lc_jupyter.runner.formats import load_model, save_model
 from lc_jupyter.runner.job import (
@@ -31,9 +31,9 @@ _USAGE: Final = 2
 
 def main(arguments: Sequence[str]) -> int:
     """Run one role and return the exit code."""
-    roles = {"train": train, "evaluate": evaluate}
+    roles = {"train": train, "evaluate": evaluate, "predict": predict}
     if len(arguments) != 1 or arguments[0] not in roles:
-        sys.stderr.write("usage: python -m lc_jupyter.runner train|evaluate\n")
+        sys.stderr.write("usage: python -m lc_jupyter.runner train|evaluate|predict\n")
         return _USAGE
     channel = Channel.from_stdio()
     places = find_places()
@@ -78,6 +78,28 @@ def evaluate(channel: Channel, places: Places, job: Job) -> int:
     seed_everything(job.seed)
     channel.send(lc="losses", values=to_losses(payload.evaluate(model)))
     return 0
+
+
+def predict(_channel: Channel, places: Places, job: Job) -> int:
+    """Load the model and leave what it makes of the inputs; plain data goes in, and plain data comes out."""
+    sys.path.insert(0, str(places.work))
+    seed_everything(job.seed)
+    payload = read_payload(places)
+    path = places.inputs / layout.MODEL_FILE
+    model = load_model(path, payload.model_format, load=payload.load, trust=True)
+    inputs = plain.decode((places.inputs / layout.INPUTS_FILE).read_bytes())
+    seed_everything(job.seed)
+    predicted = (payload.predict or _call_predict)(model, *inputs)
+    (places.outputs / layout.PREDICTIONS_FILE).write_bytes(plain.encode(predicted))
+    return 0
+
+
+def _call_predict(model: Any, *inputs: Any) -> Any:
+    if not hasattr(model, "predict"):
+        raise TypeError(
+            f"a {type(model).__name__} has no method predict: define predict(model, data) in the submitted cell"
+        )
+    return model.predict(*inputs)
 
 
 def _run(trial: Trial, payload: Payload) -> str:

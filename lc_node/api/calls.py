@@ -43,6 +43,7 @@ from lc_node.api.schema_jobs import (
     JobRequest,
     JobStory,
     JobSummary,
+    Prediction,
     Price,
     Submitted,
 )
@@ -183,6 +184,18 @@ class FetchModel(LongCall[FetchedModel], tag="fetch_model"):
     job: JobId
 
 
+class Predict(LongCall[Prediction], tag="predict"):
+    """Let the winner's model of a settled job predict, in a sandbox of this node.
+
+    A run's own failure is an answer. Refused with ``NoWinner``, ``CannotPredict`` (the contract knows no
+    predictions), ``UnknownBlob`` or ``InputsTooLarge``.
+    """
+
+    job: JobId
+    inputs: Digest
+    """A blob that was put into the node, at most ``PREDICT_INPUTS_BYTES_MAX``; it is removed after the run."""
+
+
 class GetPolicy(Call[Policy], tag="policy"):
     """Which jobs this node takes."""
 
@@ -299,6 +312,7 @@ AnyCall: TypeAlias = (
     | Cancel
     | StopRun
     | FetchModel
+    | Predict
     | GetPolicy
     | SetPolicy
     | Transfer

@@ -16,6 +16,9 @@ API_VERSION: Final = 1
 CHUNK_BYTES_MAX: Final = 4 * 1024 * 1024
 """The largest piece of a blob in one call."""
 
+PREDICT_INPUTS_BYTES_MAX: Final = 64 * 1024 * 1024
+"""The most data of one prediction."""
+
 _Hex64 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 _Unsigned = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 

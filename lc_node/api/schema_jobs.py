@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import msgspec
 
 from lc_node.api.schema import (
+    CHUNK_BYTES_MAX,
     Activity,
     Address,
     Digest,
@@ -123,6 +124,18 @@ class CheckReport(Part):
     """The limit to post with: five times the measured time, at least 10 s."""
     takes_seconds: float = 0.0
     """How long the whole check took."""
+
+
+class Prediction(Part):
+    """What a winner's model made of some data, in the sandbox."""
+
+    problem: CheckProblem
+    text: str = ""
+    """One sentence for people; empty if there is no problem."""
+    log_tail: str = ""
+    data: Annotated[bytes, msgspec.Meta(max_length=CHUNK_BYTES_MAX)] = b""
+    """What the run left, as it left it: a stranger's bytes."""
+    takes_seconds: float = 0.0
 
 
 class BidView(Part):

@@ -81,6 +81,10 @@ class Posting(Protocol):
         """Bring the winner's model to this disk."""
         ...
 
+    async def predict(self, call: calls.Predict) -> schema_jobs.Prediction:
+        """Let the winner's model predict; a run's own failure is an answer, never an error."""
+        ...
+
     async def transfer(self, call: calls.Transfer) -> schema.Receipt:
         """Give credits away."""
         ...

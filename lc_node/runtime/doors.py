@@ -13,16 +13,25 @@ from lc_node.runtime.policy_file import (
     write_policy,
 )
 from lc_node.runtime.posting import Counter, Posting, find_job
+from lc_node.runtime.predicting import Predicting
 from lc_node.runtime.reading import Reading, View
 
 
-class NodeService(Reading, Posting, BlobDoor, ImageDoor):
+class NodeService(Reading, Posting, Predicting, BlobDoor, ImageDoor):
     """Implements ``api.service.Service``."""
 
     def __init__(self, view: View, counter: Counter, *, home: Home, work: WorkConfig) -> None:
         """Answer from ``view``, post by ``counter``; the policy is kept in ``home``."""
         Reading.__init__(self, view)
         Posting.__init__(self, counter)
+        Predicting.__init__(
+            self,
+            counter.ledger,
+            counter.workshop,
+            counter.blobs,
+            counter.clock,
+            counter.sandbox_problem,
+        )
         BlobDoor.__init__(self, counter.blobs)
         ImageDoor.__init__(
             self,

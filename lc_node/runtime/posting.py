@@ -10,7 +10,7 @@ from lc_node.api.errors import Refused, UnknownThing
 from lc_node.chain.addresses import decode_address
 from lc_node.chain.contracts import Contract
 from lc_node.chain.fees import compute_fee
-from lc_node.chain.job import Job
+from lc_node.chain.job import Job, PlacedBid
 from lc_node.chain.job_limits import validate_spec
 from lc_node.chain.transactions import (
     Body,
@@ -45,6 +45,7 @@ from lc_node.ports.stores import BlobStore
 from lc_node.runtime.checking import Checker
 from lc_node.runtime.event_texts import address, job_name
 from lc_node.runtime.ledger import Ledger
+from lc_node.runtime.office import ChainView
 from lc_node.runtime.sender import Included, Sender
 from lc_node.runtime.workshop import Workshop, validate_size
 
@@ -149,10 +150,7 @@ class Posting:
     async def fetch_model(self, call: calls.FetchModel) -> schema_jobs.FetchedModel:
         """Bring the winner's model to this disk."""
         job = find_job(self._with.ledger, call.job)
-        if not job.winner:
-            message = f"job {call.job[:8]} has no winner: it is {job.phase.name.lower()}"
-            raise Refused("NoWinner", message)
-        bid = next(bid for bid in job.bids if bid.bidder == job.winner[0])
+        bid = find_winning_bid(job)
         root, size = bid.opening[0]
         path = await self._with.workshop.model(root, size)
         return schema_jobs.FetchedModel(
@@ -277,7 +275,7 @@ def job_id(name: str) -> JobId:
     return JobId(Digest(bytes.fromhex(name)))
 
 
-def find_job(ledger: Ledger, name: str) -> Job:
+def find_job(ledger: ChainView, name: str) -> Job:
     """Return a job of the final state.
 
     Raises:
@@ -288,6 +286,18 @@ def find_job(ledger: Ledger, name: str) -> Job:
         message = f"no job {name[:8]} on this chain; `lc-node jobs` lists them"
         raise UnknownThing("UnknownJob", message)
     return job
+
+
+def find_winning_bid(job: Job) -> PlacedBid:
+    """Return the bid that won a job; it is opened.
+
+    Raises:
+        Refused: none has.
+    """
+    if not job.winner:
+        message = f"job {job_name(job.id)[:8]} has no winner: it is {job.phase.name.lower()}"
+        raise Refused("NoWinner", message)
+    return next(bid for bid in job.bids if bid.bidder == job.winner[0])
 
 
 def _receipt(included: Included) -> schema.Receipt:

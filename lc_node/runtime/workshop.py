@@ -22,6 +22,7 @@ from lc_node.runtime.elsewhere import elsewhere
 from lc_node.runtime.evaluator import Evaluation, evaluate
 from lc_node.runtime.image_fetcher import Fetcher, ImageFetcher, Progress
 from lc_node.runtime.memory_share import MemoryShare
+from lc_node.runtime.predictor import Prediction, predict
 from lc_node.runtime.trainer import Assignment, Company, TakenModel, Training, train
 from lc_node.runtime.trial_runner import run_trials
 from lc_node.worker.exchange import Leader
@@ -162,6 +163,27 @@ class Workshop:
                     assignment, model, sandbox=self._tools.sandbox, on_log=log.write
                 )
             )
+
+    async def predict(
+        self, job: Job, image: PreparedImage, model: Path, inputs: Path
+    ) -> Prediction:
+        """Let a model predict in a fresh sandbox, as an evaluation would run; one at a time of a job.
+
+        Raises:
+            SandboxFailed: the sandbox itself failed; not the job's fault.
+        """
+        folder = self._tools.folder / f"predict-{job.id.hex()}"
+        folder.mkdir(mode=0o700, parents=True)
+        try:
+            assignment = Assignment(
+                job=job.id, spec=job.spec, node=self._tools.node, image=image, folder=folder
+            )
+            async with self.evaluations.lend(memory_limit(job.spec)):
+                return await elsewhere(
+                    lambda _: predict(assignment, model, inputs, sandbox=self._tools.sandbox)
+                )
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     async def keep_model(self, taken: TakenModel) -> tuple[Digest, ByteCount]:
         """Store a taken model under the root of its chunks, and return its name and size."""

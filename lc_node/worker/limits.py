@@ -62,6 +62,12 @@ def evaluate_limits(spec: JobSpec) -> RunLimits:
     )
 
 
+def predict_limits(spec: JobSpec, predictions_bytes_max: ByteCount) -> RunLimits:
+    """Return the limits of one prediction: those of an evaluation, with room for what is predicted."""
+    out_bytes = ByteCount(predictions_bytes_max + _EVALUATE_OUT_BYTES)
+    return replace(evaluate_limits(spec), out_bytes=out_bytes)
+
+
 def trial_limits(spec: JobSpec, span: MillisSpan) -> RunLimits:
     """Return the limits of one trial under contract stdout/1, whose /tmp holds the model beside all else."""
     out_bytes = spec.resources.disk_bytes + spec.model_bytes_max + MEBIBYTE

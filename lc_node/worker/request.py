@@ -24,6 +24,7 @@ class Role(StrEnum):
 
     TRAIN = "train"
     EVALUATE = "evaluate"
+    PREDICT = "predict"
 
 
 def job_document(job: JobId, spec: JobSpec, role: Role, seed: int) -> bytes:

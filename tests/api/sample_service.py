@@ -15,7 +15,7 @@ from lc_node.api.errors import Refused, UnknownThing
 from lc_node.api.server import ApiServer
 from lc_node.chain.errors import InvalidTransaction
 from lc_node.chain.job import Job
-from lc_node.chain.types import ByteCount
+from lc_node.chain.types import ByteCount, Digest
 from lc_node.runtime.blob_door import BlobDoor
 from lc_node.runtime.image_catalogue import ImageCatalogue
 from lc_node.runtime.image_door import ImageDoor
@@ -244,6 +244,14 @@ class SampleService(BlobDoor, ImageDoor):
             bidder=ADDRESS,
             label="strong",
             posted_by_me=True,
+        )
+
+    async def predict(self, call: calls.Predict) -> schema_jobs.Prediction:
+        """Return what was asked for."""
+        path = self._blobs.path_of(Digest(bytes.fromhex(call.inputs)))
+        assert path is not None
+        return schema_jobs.Prediction(
+            problem=schema_jobs.CheckProblem.NONE, data=path.read_bytes(), takes_seconds=0.5
         )
 
     async def transfer(self, call: calls.Transfer) -> schema.Receipt:

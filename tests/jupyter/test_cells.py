@@ -29,6 +29,10 @@ def evaluate(model):
         ("def train(a): ...\ndef evaluate(m, x): ...", "define evaluate(model)."),
         (FUNCTIONS + "def save(model, path): ...", "save comes without load: define both"),
         (FUNCTIONS + "def load(path): ...", "load comes without save: define both"),
+        (
+            FUNCTIONS + "def predict(x): ...",
+            "predict(x) is called with 2 arguments: define predict(model, data).",
+        ),
         ("import asyncio\nawait asyncio.sleep(0)", "A submitted cell cannot await"),
     ],
 )
@@ -131,6 +135,12 @@ def test_a_library_that_an_earlier_cell_imported_counts_as_well(notebook: Shell)
     cell = "def train(t): return Ridge().fit(np.ones((1, 1)), [1])\ndef evaluate(m): return 0.0"
 
     assert functions_from_cell(notebook.ipython, cell).guess_format() == "skops"
+
+
+def test_a_cells_own_predict_goes_along(notebook: Shell) -> None:
+    functions = functions_from_cell(notebook.ipython, FUNCTIONS + "def predict(model, data): ...")
+
+    assert functions.predict is notebook.names["predict"]
 
 
 def test_a_function_that_does_not_tell_its_arguments_is_let_pass() -> None:

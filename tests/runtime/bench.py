@@ -1,12 +1,14 @@
 """What the tests of training and evaluation share: a job on a node, and short calls."""
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from lc_jupyter.runner.plain import encode
 from lc_node.adapters.optuna_search import OptunaSearch
 from lc_node.chain.contracts import Contract
 from lc_node.chain.transactions import (
@@ -30,6 +32,7 @@ from lc_node.chain.types import (
 from lc_node.ports.images import PreparedImage
 from lc_node.ports.sandbox import Sandbox
 from lc_node.runtime.evaluator import Evaluation, evaluate
+from lc_node.runtime.predictor import Prediction, predict
 from lc_node.runtime.trainer import Assignment, Company, TakenModel, Training, train
 from lc_node.runtime.trial_runner import run_trials
 from lc_node.worker.exchange import Leader
@@ -135,6 +138,18 @@ class Bench:
         async with asyncio.timeout(60):
             return await evaluate(
                 self.assignment, model, sandbox=self.sandbox, on_log=self.logs.append
+            )
+
+    async def predict(self, model: bytes, *data: object) -> Prediction:
+        """Let a model predict from plain data, in a folder of its own."""
+        folder = self.folder / "prediction"
+        folder.mkdir()
+        (folder / "given-model").write_bytes(model)  # a few bytes
+        (folder / "given").write_bytes(encode(list(data)))  # the same
+        assignment = dataclasses.replace(self.assignment, folder=folder)
+        async with asyncio.timeout(60):
+            return await predict(
+                assignment, folder / "given-model", folder / "given", sandbox=self.sandbox
             )
 
 

@@ -136,7 +136,7 @@ def write_payload(work: Path, cell: str, model_format: str) -> None:
     """Pickle the functions of a cell's text into a working folder."""
     names: dict[str, object] = {"__name__": "__main__"}
     exec(compile(cell, "<cell>", "exec"), names)  # noqa: S102 (a test's own text)
-    wanted = ("train", "evaluate", "save", "load")
+    wanted = ("train", "evaluate", "save", "load", "predict")
     payload = {key: names[key] for key in wanted if key in names}
     target = work / layout.PAYLOAD
     target.parent.mkdir(parents=True)

@@ -10,6 +10,7 @@ import cloudpickle
 import pytest
 
 from lc_jupyter.runner import layout
+from lc_jupyter.runner.plain import decode
 from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from lc_node.chain.transactions import Fault
 from lc_node.ports.images import PreparedImage
@@ -30,12 +31,13 @@ def evaluate(model):
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
-    """A bench whose image holds an interpreter, the runner, cloudpickle and the cell."""
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """A bench whose image holds an interpreter, the runner, cloudpickle and the cell; ``CELL`` unless it is given."""
+    cell, model_format = getattr(request, "param", (CELL, "raw"))
     folder = Path(tempfile.mkdtemp(prefix="lc-tests-"))
     folder.chmod(0o755)
     rootfs = build_python_rootfs(folder / "rootfs")
-    write_payload(rootfs / layout.WORK.lstrip("/"), CELL, "raw")
+    write_payload(rootfs / layout.WORK.lstrip("/"), cell, model_format)
     root = rootfs / layout.RUNNER_ROOT.lstrip("/")
     write_runner(root)
     shutil.copytree(Path(cloudpickle.__file__).parent, root / "cloudpickle")
@@ -45,7 +47,7 @@ def bench() -> Iterator[Bench]:
         environment={**ENVIRONMENT, **layout.ENVIRONMENT},
     )
     sandbox = BubblewrapSandbox(f"tests-{uuid.uuid4().hex}")
-    yield Bench(folder, image, "raw", sandbox=sandbox, models_wanted=1)
+    yield Bench(folder, image, model_format, sandbox=sandbox, models_wanted=1)
     shutil.rmtree(folder)
 
 
@@ -56,3 +58,38 @@ async def test_a_cell_is_trained_and_evaluated_behind_walls(bench: Bench) -> Non
     evaluation = await bench.evaluate(bench.models[0].file.path)
 
     assert evaluation.losses == (3_000_000_000, 0), evaluation.outcome.log_tail
+
+
+class Harmful:
+    """A model that leaves a trace and looks around while it is being loaded."""
+
+    def __init__(self, trace: str) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return eval, (HARM.format(trace=self.trace),)
+
+
+HARM = "(open({trace!r}, 'w').close(), __import__('os'))[1]"
+PREDICT = """
+def predict(os, paths):
+    os.system("touch /tmp/more")
+    return [os.path.exists(path) for path in paths], os.getuid(), os.listdir("/tmp")
+"""
+
+
+@pytest.mark.parametrize("bench", [(CELL + PREDICT, "pickle")], indirect=True)
+async def test_a_pickle_does_its_harm_behind_walls_while_it_predicts(
+    bench: Bench, tmp_path: Path
+) -> None:
+    trace = Path("/tmp") / f"lc-harm-{uuid.uuid4().hex}"  # noqa: S108 - the sandbox's own, and here if it leaks
+    (tmp_path / "mine").write_text("a file of this machine")
+
+    predicted = await bench.predict(
+        cloudpickle.dumps(Harmful(str(trace))), [str(trace), str(tmp_path / "mine")]
+    )
+
+    assert predicted.fault is Fault.NONE, predicted.outcome.log_tail
+    found, user, files = decode(predicted.data)
+    assert (found, user, trace.name in files) == ([True, False], 65534, True)
+    assert not trace.exists()

@@ -1,16 +1,18 @@
 """What a run is given: seeds, limits, job.json and environment."""
 
 import json
+from dataclasses import replace
 
 import msgspec
 
 from lc_node.chain.params import DEVNET
-from lc_node.chain.types import Digest, JobId, MillisSpan
+from lc_node.chain.types import ByteCount, Digest, JobId, MillisSpan
 from lc_node.worker.evaluation import mean_loss
 from lc_node.worker.limits import (
     evaluate_limits,
     memory_limit,
     plain_evaluate_limits,
+    predict_limits,
     train_limits,
     trial_limits,
 )
@@ -126,3 +128,10 @@ def test_a_share_of_a_processor_is_one_thread() -> None:
 
 def test_a_mean_is_rounded_down() -> None:
     assert mean_loss((-1, 0)) == -1  # type: ignore[arg-type]
+
+
+def test_a_prediction_has_the_limits_of_an_evaluation_and_room_for_what_it_predicts() -> None:
+    predicting, evaluating = predict_limits(SPEC, ByteCount(4096)), evaluate_limits(SPEC)
+
+    assert predicting.out_bytes == evaluating.out_bytes + 4096
+    assert replace(predicting, out_bytes=evaluating.out_bytes) == evaluating
