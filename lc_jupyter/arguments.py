@@ -91,14 +91,14 @@ def get_job_and_last(words: list[str], example: str) -> tuple[str | None, str]:
     return prefix, last
 
 
-def validate_name(name: str) -> None:
-    """Check that a model can be put into a variable of that name.
+def validate_name(name: str, example: str = "%lc_pull model") -> None:
+    """Check that something can be put into a variable of that name.
 
     Raises:
         UserError: it is no name.
     """
     if not name.isidentifier() or iskeyword(name):
-        message = f"{name!r} is no variable name; write for example %lc_pull model"
+        message = f"{name!r} is no variable name; write for example {example}"
         raise UserError(message)
 
 

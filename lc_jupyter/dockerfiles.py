@@ -6,7 +6,7 @@ from typing import Final, Unpack
 from lc_jupyter.functions import Function, JobFunctions
 from lc_jupyter.packaging.dockerfile import BuildContext, write_build_context
 from lc_jupyter.submit import CellOptions, snapshot_of
-from lc_jupyter.terms import with_defaults
+from lc_jupyter.terms import Options, with_defaults
 
 _NEXT: Final = "Next, in a terminal:"
 

@@ -15,12 +15,12 @@ ROWS_SHOWN: Final = 30
 _COLUMNS: Final = (
     Column("rank", is_number=True),
     Column("node"),
+    Column("standing"),
     Column("announced", is_number=True),
     Column("re-evaluated", is_number=True),
     Column("size", is_number=True),
     Column("format"),
     Column("digest"),
-    Column("standing"),
 )
 
 
@@ -157,12 +157,12 @@ def _row(model: JobModel) -> Row:
     return (
         str(model.rank),
         short(model.bidder),
+        _standing(model),
         show_loss(model.loss),
         show_loss(model.found) + many,
         show_bytes(model.size),
         model.model_format.value,
         model.digest[:12],
-        _standing(model),
     )
 
 

@@ -15,6 +15,7 @@ from lc_jupyter.inspection.contents import Contents
 from lc_jupyter.inspection.reading import read_contents
 from lc_jupyter.job_models import JobModels, models_of
 from lc_jupyter.models import load_model, validate_fetched
+from lc_jupyter.predicting import predict
 from lc_jupyter.stopwatch import Stopwatch
 from lc_jupyter.stories import show_story
 from lc_jupyter.units import (
@@ -184,6 +185,24 @@ class Job:
         watch.lap("pull")
         self.seconds |= watch.seconds
         return model
+
+    def predict(self, *data: object) -> object:
+        """Let the winner's model predict in the sandbox of the own node: nothing of it is loaded here.
+
+        The sandbox runs the job's own image, with the limits of an evaluation. It calls the cell's
+        ``predict(model, *data)`` if there is one, else ``model.predict(*data)``. Plain data goes in and
+        comes back: numbers, texts, lists, dicts, arrays, tables of pandas.
+
+        Raises:
+            UserError: there is no winner, the data is not plain, or the run failed, with its last words.
+            ApiError: the node refuses, by name.
+        """
+        story = self.story()
+        _validate_settled(story)
+        try:
+            return predict(self._client, self.id, data)
+        except ApiError as error:
+            raise _explained(error, story) from error
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """Serve IPython: the story as it stands, asked for once."""

@@ -76,14 +76,15 @@ def load_model(
     """
     if not fetched.posted_by_me:
         message = (
-            "This job was posted by another key than your node's, so its model is not loaded here; "
-            "%lc_pull --to PATH saves the file."
+            "This job was posted by another key than your node's, so its model is loaded only in the sandbox: "
+            "%lc_predict runs it there. %lc_pull --to PATH saves the file."
         )
         raise UserError(message)
     if fetched.model_format is ModelFormat.PICKLE and not trust:
         message = (
             "This model is a pickle: loading it runs whatever its author put into it. "
-            "Add --trust if you know who trained it, or save it to a file with --to PATH."
+            "%lc_predict runs it in the sandbox instead. Add --trust if you know who trained it, or save it to a "
+            "file with --to PATH."
         )
         raise UserError(message)
     try:

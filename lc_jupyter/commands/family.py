@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -17,19 +17,21 @@ from lc_node.api.client import ApiError
 
 _INTERRUPTED: Final = "Interrupted; what the node was asked to do may yet take effect: %lc_jobs --mine and %lc_wallet show it."
 
+R = TypeVar("R")
+
 JOB: Final = argument(
     "job", nargs="?", help="job id, or its first digits; the last job posted here if left out"
 )
 """The argument of every magic that is about one job."""
 
 
-def in_one_line(magic: Callable[..., None]) -> Callable[..., None]:
+def in_one_line(magic: Callable[..., R]) -> Callable[..., R]:
     """Let what the user or the node is to blame for end a magic as one line."""
 
     @wraps(magic)
-    def told(self: "Family", *texts: str) -> None:
+    def told(self: "Family", *texts: str) -> R:
         try:
-            magic(self, *texts)
+            return magic(self, *texts)
         except (UserError, ApiError, StoppedWaiting) as error:
             raise UsageError(str(error)) from None
         except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Models that were won: looked at, fetched, checked, loaded."""
+"""Models that were won: looked at, fetched, checked, loaded, and asked for predictions."""
 
 import shutil
 from pathlib import Path
@@ -56,6 +56,39 @@ class ModelMagics(Family):
         model = self._names[name] = job.result(trust=options.trust, timeout_seconds=0)
         text = f"{name} is the model that won job {short_job(job.id)}: a {type(model).__name__}."
         tell(paragraph(text, "good"))
+
+    @magic_arguments()
+    @argument(
+        "words",
+        nargs="*",
+        metavar="[job] data",
+        help="a variable with the data, or an expression without spaces such as X[:5]",
+    )
+    @argument("--into", default=None, help="the variable that the predictions are put into")
+    @line_magic
+    @in_one_line
+    def lc_predict(self, line: str) -> object:
+        """Let the winner's model of a job predict in the node's sandbox; nothing of it is loaded here."""
+        options = parse_line(self.lc_predict, line)
+        prefix, text = get_job_and_last(options.words, "%lc_predict X_new")
+        if options.into is not None:
+            validate_name(options.into, "%lc_predict X_new --into guesses")
+        data = self._evaluated(text)
+        job = self._job(prefix)
+        predicted = job.predict(data)
+        if options.into is None:
+            return predicted
+        self._names[options.into] = predicted
+        text = f"{options.into} is what the model of job {short_job(job.id)} predicts: a {type(predicted).__name__}."
+        tell(paragraph(text, "good"))
+        return None
+
+    def _evaluated(self, text: str) -> object:
+        try:
+            return self._shell.ev(text)
+        except Exception as error:
+            message = f"{text} cannot be evaluated ({type(error).__name__}: {error}); name a variable with the data."
+            raise UserError(message) from error
 
 
 def _saved(job: Job, path: Path) -> str:

@@ -52,7 +52,7 @@ def read_pickle(file: IO[bytes], size: int) -> Contents:
         "" if reading.ended else f" Only the first {INSTRUCTIONS_MAX:,} instructions were read."
     )
     asked = (
-        f"It names {count(len(reading.names), 'global')} and calls {count(reading.calls, 'time')}."
+        f"It names {count(len(reading.names), 'global')} and makes {count(reading.calls, 'call')}."
     )
     return Contents(
         what=asked + whole,

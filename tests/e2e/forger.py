@@ -24,9 +24,13 @@ from lc_node.worker.duties import (
 )
 from tests.e2e.programs import run_until_eof
 
+TRACE: Final = Path("/tmp/lc-forged-model-was-loaded")  # noqa: S108 - of the sandbox, if all is well
+"""Made by whoever loads the forged model, where that is."""
+
 _LINE: Final = b'{"lc":"losses","values":[0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0]}\n'
 _SOURCE: Final = f"""
 import os
+open({str(TRACE)!r}, "w").close()
 for number in range(3, 256):
     try:
         os.write(number, {_LINE!r})

@@ -1,12 +1,15 @@
-"""A model that lies while it is loaded gains nothing where models cannot execute, and trust nowhere."""
+"""A model that lies while it is loaded gains nothing where models cannot execute, trust nowhere, and no kernel."""
 
 import io
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Final
 
 import pytest
 from msgspec.structs import replace
 
+from lc_jupyter.errors import UserError
+from lc_jupyter.jobs import Job
 from lc_node.api.calls import GetPolicy, GetPrice, SetPolicy
 from lc_node.api.schema import Digest, Naming
 from lc_node.api.schema_jobs import BidView, JobStory
@@ -95,3 +98,39 @@ def test_a_price_says_beforehand_that_nobody_will_vouch_for_a_pickle(net: Devnet
         price = client.call(GetPrice(request=light_request(model_format="pickle")))
 
     assert "unverified" in price.note
+
+
+def test_the_winner_predicts_in_the_nodes_sandbox(
+    stories: Mapping[str, JobStory], net: Devnet
+) -> None:
+    with patient_client(net, "submitter") as client:
+        predicted = Job(client, stories["raw"].summary.job).predict([0.0, 1.0, 2.0])
+
+    assert predicted == pytest.approx([1.0, 4.0, 7.0], abs=1.0)
+
+
+def test_a_model_that_takes_its_process_over_predicts_nothing_and_ends_only_the_sandboxs(
+    stories: Mapping[str, JobStory], net: Devnet
+) -> None:
+    with patient_client(net, "submitter") as client:
+        job = Job(client, stories["pickle"].summary.job)
+        fetched = job.fetch()
+        with pytest.raises(UserError, match="did not predict in the sandbox: it left nothing"):
+            job.predict([0.0])
+        with pytest.raises(UserError, match="is a pickle"):
+            job.result()
+
+    assert Path(fetched.path).read_bytes() == forger.FORGED_MODEL
+    assert not forger.TRACE.exists()
+
+
+def test_a_strangers_model_predicts_in_the_sandbox_and_is_not_loaded(
+    stories: Mapping[str, JobStory], net: Devnet
+) -> None:
+    with patient_client(net, "evaluator-1") as client:
+        job = Job(client, stories["raw"].summary.job)
+        predicted = job.predict([0.0])
+        with pytest.raises(UserError, match="was posted by another key"):
+            job.result()
+
+    assert predicted == pytest.approx([1.0], abs=1.0)

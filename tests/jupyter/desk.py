@@ -52,6 +52,7 @@ class DeskService(SampleService):
         self.images_now: tuple[schema_images.ImageView, ...] = ()
         self.note = ""
         self.unavailable = ""
+        self.prediction: schema_jobs.Prediction | None = None
         self.posted_by_me = True
 
     async def jobs(self, call: calls.GetJobs) -> tuple[schema_jobs.JobSummary, ...]:
@@ -124,6 +125,10 @@ class DeskService(SampleService):
             size=0 if bid is None else bid.model_bytes or 0,
             posted_by_me=self.posted_by_me,
         )
+
+    async def predict(self, call: calls.Predict) -> schema_jobs.Prediction:
+        echoed = await super().predict(call)
+        return self.prediction or echoed
 
     def serve_model(self, path: Path, model_format: schema.ModelFormat) -> None:
         """Let a file be the winner's model, in every story that has a winner."""

@@ -188,7 +188,7 @@ def test_a_refunded_job_has_no_model_and_says_why(notebook: Shell, desk: Desk) -
     [
         ("%lc_jbos", "There is no %lc_jbos; did you mean %lc_jobs?"),
         ("%%lc_sumbit --bounty 5\n1", "There is no %%lc_sumbit; did you mean %%lc_submit?"),
-        ("%lc_frobnicate", "There is no %lc_frobnicate; Tab behind %lc_ lists all"),
+        ("%lc_xyzzy", "There is no %lc_xyzzy; Tab behind %lc_ lists all"),
     ],
 )
 def test_a_mistyped_command_is_answered_with_the_one_that_was_meant(
