@@ -24,6 +24,7 @@ MAGICS = (
     "%lc_watch aaaa",
     "%lc_models bbbb",
     "%lc_pull bbbb model",
+    "%lc_predict bbbb [1]",
     "%lc_top_up aaaa 1",
     "%lc_extend aaaa 1m",
     "%lc_cancel aaaa",

@@ -14,7 +14,7 @@ from typing import Any
 ROOT = Path(__file__).parents[3]
 UV = Path(sys.executable).with_name("uv")
 PROGRAM = (Path(__file__).parent / "package_here.py").read_text()
-PACKAGING_NEEDS = ("cloudpickle", "msgspec", "pyelftools")
+PACKAGING_NEEDS = ("cloudpickle", "msgspec", "pathspec", "pyelftools")
 """What packaging itself imports: `pip install learningchain` would bring it."""
 
 
