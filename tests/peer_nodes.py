@@ -22,7 +22,7 @@ from lc_node.wire.session import Admits, admits_everyone
 
 CHAIN = ChainId(sha256(b"a chain"))
 OTHER_CHAIN = ChainId(sha256(b"another chain"))
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 STORE_BYTES = ByteCount(2**30)
 
 

@@ -99,8 +99,8 @@ async def test_a_banned_key_is_never_dialed(tmp_path: Path) -> None:
     first, second, bad = people(3)
     async with AsyncExitStack() as stack:
         a = await stack.enter_async_context(finder(first, tmp_path))
-        b, _ = await group(stack, tmp_path, (second, bad), a)
-        await until(lambda: b.discovery._book.get(bad.key) is not None)
+        await group(stack, tmp_path, (second, bad), a)
+        await until(lambda: all(a.discovery._book.get(one.key) for one in (second, bad)))
         chain = ToldChain(banned=frozenset({bad.key}))
         late = people(4)[3]
         c = await stack.enter_async_context(finder(late, tmp_path, seeds=[a.address], chain=chain))
