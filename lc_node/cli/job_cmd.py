@@ -201,4 +201,5 @@ def _print_event(event: schema.Event) -> None:
     click.echo(f"{place:>8}  {event.code:<12}  {printable(event.text)}")
 
 
-COMMANDS: Final[tuple[click.Command, ...]] = (jobs, job)
+COMMANDS: Final[tuple[click.Command, ...]] = (jobs,)
+"""The group ``job`` is whole with ``post``: ``job_post_cmd`` brings it."""

@@ -260,5 +260,5 @@ def _told(report: CheckReport) -> str:
     )
 
 
-COMMANDS: Final[tuple[click.Command, ...]] = ()
-"""None of its own: ``post`` belongs to the group ``job``."""
+COMMANDS: Final[tuple[click.Command, ...]] = (job,)
+"""The group that ``post`` completes."""

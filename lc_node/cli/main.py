@@ -8,49 +8,42 @@ from typing import Final, NoReturn
 
 import click
 
-from lc_node.cli import (
-    audit_cmd,
-    contract_cmd,
-    credits_cmd,
-    culprits_cmd,
-    demo_cmd,
-    genesis_cmd,
-    identity,
-    image_cmd,
-    job_cmd,
-    job_post_cmd,
-    joining_cmd,
-    light_cmd,
-    node_cmd,
-    policy_cmd,
-    run_cmd,
-    simulate_cmd,
-)
 from lc_node.cli.exits import EXIT_CODES_TEXT, Exit, explain
+from lc_node.cli.lazy import LazyGroup
 
-_MODULES: Final = (
-    identity,
-    genesis_cmd,
-    joining_cmd,
-    run_cmd,
-    demo_cmd,
-    node_cmd,
-    policy_cmd,
-    job_cmd,
-    job_post_cmd,
-    image_cmd,
-    contract_cmd,
-    credits_cmd,
-    simulate_cmd,
-    audit_cmd,
-    culprits_cmd,
-    light_cmd,
-)
-"""Each brings its ``COMMANDS``; a new command group is one more line here."""
+_WHERE: Final = {
+    "init": "identity",
+    "key": "identity",
+    "genesis": "genesis_cmd",
+    "invite": "joining_cmd",
+    "join": "joining_cmd",
+    "run": "run_cmd",
+    "doctor": "run_cmd",
+    "demo": "demo_cmd",
+    "devnet": "demo_cmd",
+    "status": "node_cmd",
+    "peers": "node_cmd",
+    "policy": "policy_cmd",
+    "jobs": "job_cmd",
+    "job": "job_post_cmd",
+    "image": "image_cmd",
+    "contract": "contract_cmd",
+    "wallet": "credits_cmd",
+    "send": "credits_cmd",
+    "bond": "credits_cmd",
+    "unbond": "credits_cmd",
+    "simulate": "simulate_cmd",
+    "audit": "audit_cmd",
+    "culprits": "culprits_cmd",
+    "light": "light_cmd",
+}
+"""Which module of this package brings a command in its ``COMMANDS``; a new one is one more line here."""
 
 
 @click.group(
     name="lc-node",
+    cls=LazyGroup,
+    modules={name: f"lc_node.cli.{module}" for name, module in _WHERE.items()},
     epilog=EXIT_CODES_TEXT,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -62,11 +55,6 @@ _MODULES: Final = (
 @click.version_option(importlib.metadata.version("learningchain"), package_name="learningchain")
 def lc_node(**_home: Path | None) -> None:
     """Run a LearningChain node, and speak with the one that runs."""
-
-
-for _module in _MODULES:
-    for _command in _module.COMMANDS:
-        lc_node.add_command(_command)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -10,7 +10,6 @@ from typing import Final
 
 from lc_node.adapters.chosen_sandbox import ChosenSandbox
 from lc_node.adapters.oci_image import OciImageStore
-from lc_node.adapters.optuna_search import OptunaSearch
 from lc_node.adapters.system_clock import SystemClock
 from lc_node.chain.contracts import Contract
 from lc_node.chain.transactions import (
@@ -38,6 +37,7 @@ from lc_node.ports.search import Search, Space, TrialState, Value
 from lc_node.runtime.contract_plain import PlainTrial, run_plain_trial
 from lc_node.runtime.evaluator import Evaluation, evaluate
 from lc_node.runtime.overheard_sandbox import Hear, OverheardSandbox
+from lc_node.runtime.searches import new_search
 from lc_node.runtime.trainer import Assignment, Company, TakenModel, Training, train, train_request
 from lc_node.runtime.trial_runner import run_trials
 from lc_node.worker.exchange import Leader
@@ -187,7 +187,7 @@ class _CountedSearch:
     """A search that says when so many trials have ended."""
 
     def __init__(self, trials: int, done: Callable[[], object]) -> None:
-        self._inside: Search = OptunaSearch(seed=0)
+        self._inside: Search = new_search(0)
         self._left = trials
         self._done = done
 

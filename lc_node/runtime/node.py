@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final, Self
 
-from lc_node.adapters.optuna_search import OptunaSearch
 from lc_node.adapters.system_clock import SystemClock
 from lc_node.adapters.system_surroundings import SystemSurroundings
 from lc_node.adapters.zmq_doorkeeper import raise_descriptor_limit
@@ -21,6 +20,7 @@ from lc_node.chain.genesis import Genesis, chain_id
 from lc_node.chain.transactions import Body
 from lc_node.chain.types import Height, JobId, PublicKey
 from lc_node.ports.keystore import Keystore
+from lc_node.ports.search import Search
 from lc_node.runtime.accusing import Accusing
 from lc_node.runtime.agreeing import make_agreement, make_core
 from lc_node.runtime.answers import Answerer, Answers
@@ -46,6 +46,7 @@ from lc_node.runtime.reading import View
 from lc_node.runtime.registries import registry_of
 from lc_node.runtime.room import Room
 from lc_node.runtime.salts import Salts
+from lc_node.runtime.searches import new_search
 from lc_node.runtime.sender import Sender
 from lc_node.runtime.storeroom import open_stores
 from lc_node.runtime.sync import Parts, Sync
@@ -359,6 +360,6 @@ class Node:
         self._jobs.wake()
 
 
-def _search_of(job: JobId, node: PublicKey) -> OptunaSearch:
+def _search_of(job: JobId, node: PublicKey) -> Search:
     """Return an empty search of one job on one node, seeded so that nodes differ."""
-    return OptunaSearch(seed=int.from_bytes(digest("lc/search/1", job, node)[:4], "big"))
+    return new_search(int.from_bytes(digest("lc/search/1", job, node)[:4], "big"))

@@ -1,5 +1,7 @@
 """The command line as a whole: mistypes, help, and how it ends."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -35,10 +37,40 @@ def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert "4 no node answers" in " ".join(capsys.readouterr().out.split())
 
 
+def below(command: click.Command) -> list[click.Command]:
+    """Return the commands of a group; none of a command."""
+    if not isinstance(command, click.Group):
+        return []
+    context = click.Context(command)
+    found = [command.get_command(context, name) for name in command.list_commands(context)]
+    return [one for one in found if one is not None]
+
+
+def test_every_command_is_where_it_is_looked_for() -> None:
+    context = click.Context(lc_node)
+
+    assert [one.name for one in below(lc_node)] == lc_node.list_commands(context)
+
+
+def test_what_speaks_with_a_node_imports_none() -> None:
+    code = "import sys; from lc_node.cli.main import run; run(['status', '--help']); print(*sys.modules)"
+    words = [sys.executable, "-c", code]
+    modules = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
+
+    assert not {"lc_node.runtime.node", "optuna", "numpy"} & set(modules)
+
+
+def test_a_node_imports_no_search_before_it_trains() -> None:
+    code = "import sys, lc_node.cli.run_cmd; print(*sys.modules)"
+    words = [sys.executable, "-c", code]
+    modules = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
+
+    assert not {"optuna", "numpy"} & set(modules)
+
+
 def test_every_command_has_help() -> None:
     def walk(command: click.Command) -> list[click.Command]:
-        below = command.commands.values() if isinstance(command, click.Group) else ()
-        return [command, *(found for one in below for found in walk(one))]
+        return [command, *(found for one in below(command) for found in walk(one))]
 
     assert all(command.help for command in walk(lc_node))
 
@@ -50,8 +82,7 @@ def test_every_command_has_help() -> None:
 def test_every_command_that_reads_can_answer_in_json(command: str) -> None:
     found: click.Command = lc_node
     for name in command.split():
-        assert isinstance(found, click.Group)
-        found = found.commands[name]
+        found = next(one for one in below(found) if one.name == name)
 
     assert "--json" in {option for parameter in found.params for option in parameter.opts}
 
