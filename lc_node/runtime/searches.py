@@ -6,7 +6,7 @@ from lc_node.ports.search import Search
 def new_search(seed: int) -> Search:
     """Return an empty search whose draws follow from ``seed``.
 
-    Optuna is imported by who trains alone: it takes 0.7 s of a processor and 30 MB.
+    Optuna is imported by who trains alone: it takes 0.7 s of a processor and 20 MB.
     """
     from lc_node.adapters.optuna_search import OptunaSearch  # noqa: PLC0415 (see above)
 
