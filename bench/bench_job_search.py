@@ -26,7 +26,7 @@ LOGISTIC: Final = Target(name="job.search.logistic", unit="loss", limit=1.05, at
 NODES: Final = 3
 BUDGET: Final = 30
 """Trials of each node, and of each process."""
-EXPIRY_SECONDS: Final = 45
+EXPIRY_SECONDS: Final = 30
 """Long enough that all trials have ended before; one that has not is no measurement."""
 
 _MEBIBYTE: Final = 1024 * 1024
