@@ -9,7 +9,7 @@ from typing import Final
 from bench.blob_seats import BLOB_BYTES, make_blob
 from bench.harness import Measured, Target, measure_pairs
 from bench.seats import ram_folder
-from lc_jupyter.models import load_model, validate_digest
+from lc_jupyter.models import load_checked
 from lc_node.adapters.blob_files import file_digest
 from lc_node.api.schema import Address, Digest, ModelFormat
 from lc_node.api.schema_jobs import FetchedModel
@@ -36,8 +36,7 @@ def run() -> list[Measured]:
 
 def _pulled(fetched: FetchedModel) -> float:
     since = time.perf_counter()
-    validate_digest(fetched)
-    model = load_model(fetched, None, trust=False)
+    model = load_checked(fetched, None, trust=False)
     seconds = time.perf_counter() - since
     assert isinstance(model, bytes), "it is of the format raw"
     return len(model) / 1e6 / seconds

@@ -14,7 +14,7 @@ from lc_jupyter.errors import StoppedWaiting, UserError, render_as
 from lc_jupyter.inspection.contents import Contents
 from lc_jupyter.inspection.reading import read_contents
 from lc_jupyter.job_models import JobModels, models_of
-from lc_jupyter.models import load_model, validate_fetched
+from lc_jupyter.models import load_checked, validate_digest, validate_opened
 from lc_jupyter.predicting import predict
 from lc_jupyter.stopwatch import Stopwatch
 from lc_jupyter.stories import show_story
@@ -157,7 +157,9 @@ class Job:
             UserError: there is no winner, nobody who has the model can be reached, or the file is not what
                 the chain settled on.
         """
-        return self._fetch(self.story())
+        fetched = self._fetch(self.story())
+        validate_digest(fetched)
+        return fetched
 
     def result(
         self,
@@ -181,7 +183,7 @@ class Job:
         if timeout_seconds != 0 and not self.is_over:
             self.wait(timeout_seconds)
         watch = Stopwatch()
-        model = load_model(self.fetch(), load or self._origin.load, trust=trust)
+        model = load_checked(self._fetch(self.story()), load or self._origin.load, trust=trust)
         watch.lap("pull")
         self.seconds |= watch.seconds
         return model
@@ -216,18 +218,20 @@ class Job:
         return f"<Job {short_job(self.id)}>"
 
     def _fetch(self, story: JobStory) -> FetchedModel:
+        """Bring the winner's model to the node's disk; whether it has its digest is still to be checked."""
         _validate_settled(story)
         try:
             fetched = self._client.call(FetchModel(job=self.id))
         except ApiError as error:
             raise _explained(error, story) from error
-        validate_fetched(fetched, story)
+        validate_opened(fetched, story)
         return fetched
 
     def _inspect(self, story: JobStory) -> tuple[Contents | None, str]:
         """Return what the winner's file says of itself, or why that cannot be told."""
         try:
             fetched = self._fetch(story)
+            validate_digest(fetched)
             return read_contents(Path(fetched.path), fetched.model_format.value), ""
         except (ApiError, UserError, OSError) as error:
             return None, str(error)

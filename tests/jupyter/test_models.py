@@ -1,5 +1,6 @@
 """The winner's model in the kernel: its digest checked, loaded by a format that cannot run code."""
 
+from os import SEEK_END
 from pathlib import Path
 
 import cloudpickle
@@ -7,8 +8,14 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from lc_jupyter.errors import UserError
+from lc_jupyter.models import load_checked, validate_digest
 from lc_jupyter.runner.formats import save_model
+from lc_node.adapters.blob_files import file_digest
 from lc_node.api.schema import Digest, ModelFormat, Phase
+from lc_node.api.schema_jobs import FetchedModel
+from lc_node.oci.chunks import CHUNK_BYTES
+from lc_node.ports.stores import Naming
 from tests.jupyter.desk import WINNER, Desk, story_of
 from tests.jupyter.shells import Shell
 
@@ -120,6 +127,47 @@ def test_a_refund_has_no_model_and_says_what_to_do(notebook: Shell, desk: Desk) 
     assert "no model to pull, it was refunded: nobody bid. Post it again, with a longer" in ran.err
 
 
+def test_raw_bytes_with_another_digest_are_refused(
+    notebook: Shell, settled: Desk, tmp_path: Path
+) -> None:
+    path = tmp_path / "winner"
+    path.write_bytes(bytes(2 * CHUNK_BYTES))
+    settled.desk.serve_model(path, ModelFormat.RAW)
+    with path.open("r+b") as file:
+        file.seek(-1, SEEK_END)
+        file.write(b"x")
+    ran = notebook.run("%lc_pull aaaa model")
+
+    assert ran.is_one_line
+    assert "is not the model that won: its digest differs" in ran.err
+    assert "model" not in notebook.names
+
+
+@pytest.mark.parametrize(
+    "size", [0, 1, CHUNK_BYTES, CHUNK_BYTES + 1, 17 * CHUNK_BYTES + 5], ids=str
+)
+def test_a_model_of_any_length_is_checked_and_loaded(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "winner"
+    path.write_bytes((bytes(range(256)) * (size // 256 + 1))[:size])
+    fetched = _raw(path)
+    validate_digest(fetched)
+
+    assert load_checked(fetched, None, trust=False) == path.read_bytes()
+
+
+@pytest.mark.parametrize("at", [0, CHUNK_BYTES, 17 * CHUNK_BYTES + 4])
+def test_one_wrong_byte_anywhere_is_found(tmp_path: Path, at: int) -> None:
+    path = tmp_path / "winner"
+    path.write_bytes(bytes(17 * CHUNK_BYTES + 5))
+    fetched = _raw(path)
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(b"x")
+
+    with pytest.raises(UserError, match="digest differs"):
+        validate_digest(fetched)
+
+
 def test_a_file_of_another_format_is_refused(notebook: Shell, npz: Desk, tmp_path: Path) -> None:
     path = tmp_path / "winner"
     path.write_bytes(b"no archive at all")
@@ -185,3 +233,16 @@ def test_in_another_kernel_the_jobs_own_load_is_given_in_python(
     notebook.run("lc.close()")
 
     assert notebook.names["model"] == [1, 2]
+
+
+def _raw(path: Path) -> FetchedModel:
+    """Return what a node says of a raw model that lies here."""
+    return FetchedModel(
+        path=str(path),
+        root=Digest(file_digest(path, Naming.CHUNKS).hex()),
+        size=path.stat().st_size,
+        model_format=ModelFormat.RAW,
+        bidder=WINNER,
+        label="",
+        posted_by_me=True,
+    )
