@@ -4,7 +4,9 @@ import uPlot from "uplot";
 import type { Story } from "./state.js";
 
 const HEIGHT = 200;
-const MARK = 4;
+const MARK = 6;
+/** Keeps the last label of the time axis whole. */
+const ROOM_AT_THE_RIGHT = 30;
 /** Readable on white and on black: ColorBrewer's Dark2 and Set2 between them. */
 const COLOURS = ["#1b9e77", "#d95f02", "#8d85d6", "#e7298a", "#66a61e", "#c79500", "#a6761d", "#3b8bd0"];
 
@@ -52,15 +54,18 @@ export class Chart {
   /** Draw what the story has by now. */
   draw(): void {
     this.#grow();
-    if (this.#story.times.length === 0 || !this.#place.isConnected) return;
+    // While a theme is exchanged a place has no width; it is told when it has one again.
+    if (this.#story.times.length === 0 || this.#place.clientWidth === 0) return;
     if (this.#plot === null) this.#plot = this.#open();
     else this.#plot.setData(this.#data());
   }
 
-  /** Take other colours, after the theme has changed. */
+  /** Take other colours, once the theme has changed. */
   recolour(): void {
-    this.#close();
-    this.draw();
+    requestAnimationFrame(() => {
+      this.#close();
+      this.draw();
+    });
   }
 
   close(): void {
@@ -103,6 +108,7 @@ export class Chart {
     const options: uPlot.Options = {
       width: this.#width(),
       height: HEIGHT,
+      padding: [null, ROOM_AT_THE_RIGHT, null, null],
       legend: { show: false },
       cursor: { y: false },
       scales: { y: { distr: this.#isLogarithmic ? 3 : 1 } },

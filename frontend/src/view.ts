@@ -104,7 +104,7 @@ export class View {
 
   #drawHead(): void {
     const { head } = this.#story;
-    this.#title.textContent = `${head.title} · ${head.job.slice(0, 8)}`;
+    this.#title.textContent = `${head.title} · ${head.job.slice(0, 12)}`;
     this.#state.textContent = head.state;
     this.#outcome.textContent = head.outcome;
     this.#outcome.className = head.tone;

@@ -119,6 +119,27 @@ async def test_the_picture_takes_the_colours_of_another_theme() -> None:
         assert await _pixels(window) != light
 
 
+async def test_the_picture_keeps_its_width_when_the_page_is_hidden_while_a_theme_is_exchanged() -> (
+    None
+):
+    async with open_window() as window:
+        await window.mount(_snapshot())
+        width = "document.querySelector('.uplot').clientWidth"
+        before = await window.page.evaluate(width)
+
+        await window.page.evaluate(
+            """async () => {
+              document.body.style.display = "none";
+              document.body.dataset.jpThemeLight = "false";
+              await Promise.resolve(); // less than a frame: its observers are not told
+              document.body.style.display = "";
+              await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+            }"""
+        )
+
+        assert await window.page.evaluate(width) == before
+
+
 async def test_nothing_overflows_a_narrow_window() -> None:
     async with open_window(width=400) as window:
         await window.mount(_snapshot())

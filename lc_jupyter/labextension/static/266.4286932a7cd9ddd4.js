@@ -25,6 +25,8 @@ body[data-jp-theme-light="false"] .lcw {
   text-align: left; vertical-align: baseline; padding: 0.2em 1em 0.2em 0; border: 0;
   border-bottom: 1px solid var(--lcw-line); white-space: nowrap; background: none; color: inherit;
 }
+/* What a bid was refuted for is a sentence. */
+.lcw td:nth-child(4) { white-space: normal; min-width: 5em; }
 .lcw th { font-weight: 600; color: var(--lcw-dim); }
 .lcw tbody tr[style] td:nth-child(2)::before {
   content: ""; display: inline-block; width: 8px; height: 8px; margin-right: 6px; background: var(--lcw-colour);
@@ -45,8 +47,9 @@ body[data-jp-theme-light="false"] .lcw {
 .lcw .dim { color: var(--lcw-dim); }
 .lcw [hidden] { display: none; }
 @media (max-width: 500px) {
-  .lcw { font-size: 12px; }
-  .lcw th, .lcw td { padding-right: 0.6em; }
+  .lcw { font-size: 12px; padding-left: 4px; }
+  .lcw table { font-size: 11px; }
+  .lcw th, .lcw td { padding-right: 0.5em; }
 }
 `,""]),r.d(o,{},{A:l})},757(e,o,r){var t=r(601),n=r.n(t),i=r(314),l=(r.n(i))()(n());l.push([e.id,'.uplot, .uplot *, .uplot *::before, .uplot *::after {box-sizing: border-box;}.uplot {font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, "Noto Sans", sans-serif, "Apple Color Emoji", "Segoe UI Emoji", "Segoe UI Symbol", "Noto Color Emoji";line-height: 1.5;width: min-content;}.u-title {text-align: center;font-size: 18px;font-weight: bold;}.u-wrap {position: relative;user-select: none;}.u-over, .u-under {position: absolute;}.u-under {overflow: hidden;}.uplot canvas {display: block;position: relative;width: 100%;height: 100%;}.u-axis {position: absolute;}.u-legend {font-size: 14px;margin: auto;text-align: center;}.u-inline {display: block;}.u-inline * {display: inline-block;}.u-inline tr {margin-right: 16px;}.u-legend th {font-weight: 600;}.u-legend th > * {vertical-align: middle;display: inline-block;}.u-legend .u-marker {width: 1em;height: 1em;margin-right: 4px;background-clip: padding-box !important;}.u-inline.u-live th::after {content: ":";vertical-align: middle;}.u-inline:not(.u-live) .u-value {display: none;}.u-series > * {padding: 4px;}.u-series th {cursor: pointer;}.u-legend .u-off > * {opacity: 0.3;}.u-select {background: rgba(0,0,0,0.07);position: absolute;pointer-events: none;}.u-cursor-x, .u-cursor-y {position: absolute;left: 0;top: 0;pointer-events: none;will-change: transform;}.u-hz .u-cursor-x, .u-vt .u-cursor-y {height: 100%;border-right: 1px dashed #607D8B;}.u-hz .u-cursor-y, .u-vt .u-cursor-x {width: 100%;border-bottom: 1px dashed #607D8B;}.u-cursor-pt {position: absolute;top: 0;left: 0;border-radius: 50%;border: 0 solid;pointer-events: none;will-change: transform;/*this has to be !important since we set inline "background" shorthand */background-clip: padding-box !important;}.u-axis.u-off, .u-select.u-off, .u-cursor-x.u-off, .u-cursor-y.u-off, .u-cursor-pt.u-off {display: none;}',""]),r.d(o,{},{A:l})},646(e,o,r){var t=r(601),n=r.n(t),i=r(314),l=r.n(i),a=r(757),p=r(685),c=l()(n());c.i(a.A),c.i(p.A),c.push([e.id,`.lcp, .lcp-page {
   --lcp-good: var(--jp-success-color0, #2e7d32);
