@@ -66,7 +66,6 @@ class Server:
             *(sys.executable, "-m", app, "--no-browser", "--allow-root"),
             *("--ip=127.0.0.1", "--port=0", f"--IdentityProvider.token={TOKEN}"),
             *(f"--ServerApp.base_url={base}", f"--ServerApp.root_dir={self.root}"),
-            "--ServerApp.allow_unauthenticated_access=False",
             *options,
         )
         self._log = folder / "server.log"
