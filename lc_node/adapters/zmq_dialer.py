@@ -11,7 +11,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from lc_node.adapters.names import Names
 from lc_node.adapters.zmq_link import Link
-from lc_node.adapters.zmq_sockets import TransportKeys, host_of, open_dialer
+from lc_node.adapters.zmq_sockets import TransportKeys, content_of, host_of, open_dialer
 from lc_node.adapters.zmq_switchboard import Switchboard
 from lc_node.ports.transport import Channel, PeerAddress, Refusal
 from lc_node.wire.limits import GREETING_MAX
@@ -147,7 +147,7 @@ class Dialer:
         while True:
             frames = await socket.recv_multipart(copy=False)
             link.host = host_of(frames[0])
-            self._switchboard.receive(link, frames[0].bytes if len(frames) == 1 else b"")
+            self._switchboard.receive(link, content_of(frames[0]) if len(frames) == 1 else b"")
 
 
 async def _watch(monitor: zmq.asyncio.Socket, link: Link) -> None:

@@ -8,7 +8,7 @@ import zmq.asyncio
 
 from lc_node.adapters.zmq_doorkeeper import Doorkeeper
 from lc_node.adapters.zmq_link import Link
-from lc_node.adapters.zmq_sockets import host_of, transport_key_of
+from lc_node.adapters.zmq_sockets import content_of, host_of, transport_key_of
 from lc_node.adapters.zmq_switchboard import Switchboard
 from lc_node.chain.types import Millis
 from lc_node.wire.limits import GREETING_MAX, LINKS_MAX
@@ -68,7 +68,7 @@ class Listener:
         route = frames[0].bytes
         link = self._links.get(route) or self._open(route, frames[-1])
         # Our peers send one part after the routing id; anything else decodes as malformed.
-        self._switchboard.receive(link, frames[1].bytes if len(frames) == 2 else b"")  # noqa: PLR2004  # see above
+        self._switchboard.receive(link, content_of(frames[1]) if len(frames) == 2 else b"")  # noqa: PLR2004  # see above
 
     def _open(self, route: bytes, frame: zmq.Frame) -> Link:
         if len(self._links) >= LINKS_MAX:

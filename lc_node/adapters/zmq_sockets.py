@@ -14,9 +14,11 @@ from lc_node.wire.limits import (
     FRAME_BYTES_MAX,
     GREETING_MAX,
     INBOX,
+    LARGE_FRAME_BYTES,
     LINKS_MAX,
     SENDING_FRAMES,
 )
+from lc_node.wire.messages import Frame
 
 _ZAP_ENDPOINT: Final = "inproc://zeromq.zap.01"
 _ZAP_DOMAIN: Final = b"learningchain"
@@ -65,6 +67,11 @@ def _host_at(address: str) -> str:
     host = ip_address(address.partition("%")[0])
     mapped = host.ipv4_mapped if isinstance(host, IPv6Address) else None
     return str(mapped or host)
+
+
+def content_of(frame: zmq.Frame) -> Frame:
+    """Return the bytes of a frame that came in; a large one is not copied."""
+    return frame.buffer if len(frame) >= LARGE_FRAME_BYTES else frame.bytes
 
 
 def open_listener(

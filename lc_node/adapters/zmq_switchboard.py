@@ -14,6 +14,7 @@ from lc_node.ports.clock import Clock
 from lc_node.ports.transport import Channel, Inbound, Refusal
 from lc_node.wire.endpoints import Reach, group_of, reach_of
 from lc_node.wire.limits import FAILURES_MAX, GUESTS_MAX, INBOX, PEERS_MAX, PEERS_PER_NETWORK_MAX
+from lc_node.wire.messages import Frame
 from lc_node.wire.session import Admits, Identity, Outcome, Policy, Role, State, admits_everyone
 
 
@@ -53,7 +54,7 @@ class Switchboard:
         self._turned_away: dict[PublicKey, None] = {}
         """Who found no seat, the latest last."""
 
-    def receive(self, link: Link, frame: bytes) -> None:
+    def receive(self, link: Link, frame: Frame) -> None:
         """Take a frame that came in on a link."""
         link.bytes_in = ByteCount(link.bytes_in + len(frame))
         before = link.session.state

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from lc_node.chain.types import ByteCount, Millis, PublicKey
 from lc_node.wire.kinds import Channel
-from lc_node.wire.messages import Refusal
+from lc_node.wire.messages import Frame, Refusal
 from lc_node.wire.session import TransportKey
 
 __all__ = [
@@ -36,7 +36,7 @@ class Inbound:
 
     peer: PublicKey
     channel: Channel
-    frame: bytes
+    frame: Frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

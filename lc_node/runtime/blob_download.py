@@ -1,15 +1,15 @@
 """One blob on its way in: who has it, which chunks come from whom, and the file that they make."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from lc_node.chain.crypto import sha256
 from lc_node.chain.errors import LearningChainError
 from lc_node.chain.types import ByteCount, Digest, Millis, MillisSpan, PublicKey
-from lc_node.oci.chunks import CHUNK_BYTES, chunk_root
+from lc_node.oci.chunks import CHUNK_BYTES, chunk_digest, chunk_root
 from lc_node.ports.clock import Clock
 from lc_node.ports.stores import BlobCorrupt, BlobStore, Naming, PartialBlob
 from lc_node.runtime.blob_service import Peers
@@ -61,7 +61,8 @@ class Left:
     """A peer's connection has ended."""
 
 
-News: TypeAlias = Blob | Part | NoBlob | Chunk | Joined | Left
+Word: TypeAlias = Blob | Part | NoBlob | Joined | Left
+News: TypeAlias = Word | Chunk
 
 
 class _FalseDescription(Exception):
@@ -158,6 +159,7 @@ class Download:
             self._follow(description, partial)
             while not self._plan.is_done:
                 self._ask_for_chunks()
+                self._require_sources()
                 await self._listen()
                 await self._write(partial)
             self._sharing.tell_all(self._plan.holding)
@@ -169,9 +171,8 @@ class Download:
             return await self._fetch(description)
         finally:
             self._followed = self._path = None
-            self._plan = (
-                self._no_plan()
-            )  # a chunk that is still queued must not enter the next plan
+            # A chunk that is still queued must not enter the next plan.
+            self._plan = self._no_plan()
             self._held.clear()
             partial.close()
 
@@ -210,37 +211,54 @@ class Download:
             question = GetChunk(digest=self._wanted.digest, index=ask.index)
             if not self._peers.tell(ask.peer, question):
                 self._plan.busy(ask.peer, now)
+
+    def _require_sources(self) -> None:
+        """Give up when nobody is left from whom the rest could come."""
         if self._plan.has_whole or self._asked:
             return
         # Those who fetch it as we do may know somebody who has it; or wait for us as we wait for them.
-        if not self._plan.sources or now - self._progressed > _PARTS_PATIENCE:
+        waited = self._clock.now() - self._progressed
+        if not self._plan.sources or waited > _PARTS_PATIENCE:
             raise BlobUnavailable(self._wanted.digest, "every peer that had it has failed")
 
     async def _write(self, partial: PartialBlob) -> None:
-        """Write the chunks that are next in order; of the first, what is not here from earlier."""
-        while (chunk := self._held.pop(self._plan.position, None)) is not None:
-            known = max(0, partial.offset - self._plan.position * CHUNK_BYTES)
-            if known:
-                await asyncio.to_thread(partial.write, memoryview(chunk.data)[known:])
-            else:
-                digest = self._plan.digest
-                await asyncio.to_thread(partial.write, chunk.data, digest=digest)
+        """Write the chunks that are next in order; until they are written they can be handed on from memory."""
+        position, held = self._plan.position, self._held
+        ready = [held[index] for index in takewhile(held.__contains__, count(position))]
+        if not ready:
+            return
+        known = self._plan.digests[position : position + len(ready)]
+        await asyncio.to_thread(_append, partial, ready, known)
+        for chunk in ready:
             self._plan.written()
+            del held[chunk.index]
             if self._followed is not None:
-                self._progress(partial.offset, self._followed.size)
+                end = chunk.index * CHUNK_BYTES + len(chunk.data)
+                self._progress(ByteCount(end), self._followed.size)
 
     async def _listen(self) -> None:
-        """Wait for news, but not for long, and ask again whoever is due."""
+        """Wait for news, but not for long, and take all that there is; ask again whoever is due."""
         try:
             async with asyncio.timeout(_LOOK_SECONDS):
-                peer, news = await self._news.get()
+                heard = [await self._news.get()]
         except TimeoutError:
             self._remind()
             self._sharing.tell_all(self._plan.holding)
             return
-        if isinstance(news, Chunk):
-            await self._take_chunk(peer, news)
-        elif isinstance(news, Blob):
+        while not self._news.empty():
+            heard.append(self._news.get_nowait())
+        chunks: list[tuple[PublicKey, Chunk]] = []
+        for peer, news in heard:
+            if isinstance(news, Chunk):
+                chunks.append((peer, news))
+            else:
+                self._take(peer, news)
+        if chunks:
+            self._ask_for_chunks()  # so that peers go on meanwhile
+            await self._take_chunks(chunks)
+
+    def _take(self, peer: PublicKey, news: Word) -> None:
+        if isinstance(news, Blob):
             self._take_offer(peer, news)
         elif isinstance(news, Part):
             self._take_part(peer, news)
@@ -326,8 +344,20 @@ class Download:
             self._peers.offend(peer, Offence.UNSOLICITED)
         return arrival is Arrival.NEW
 
-    async def _take_chunk(self, peer: PublicKey, chunk: Chunk) -> None:
-        digest = await asyncio.to_thread(sha256, chunk.data)
+    async def _take_chunks(self, chunks: Sequence[tuple[PublicKey, Chunk]]) -> None:
+        """Check chunks by their digests, computed in one turn of a thread, and keep those that are right."""
+        digests = await asyncio.to_thread(
+            lambda: [chunk_digest(chunk.data) for _peer, chunk in chunks]
+        )
+        before = len(self._held)
+        for (peer, chunk), digest in zip(chunks, digests, strict=True):
+            self._judge(peer, chunk, Digest(digest))
+        kept = len(self._held) - before
+        if kept:
+            self._progressed = self._clock.now()
+            self._sharing.note(self._plan.holding, kept)
+
+    def _judge(self, peer: PublicKey, chunk: Chunk, digest: Digest) -> None:
         arrival = self._plan.judged(peer, chunk.index, digest)
         if arrival is Arrival.BAD:
             self._offers.pop(peer, None)
@@ -336,8 +366,6 @@ class Download:
             if self._followed and len(chunk.data) != _chunk_length(self._followed, chunk.index):
                 raise _FalseDescription
             self._held[chunk.index] = chunk
-            self._progressed = self._clock.now()
-            self._sharing.note(self._plan.holding)
 
     def _accuse(self, description: Blob) -> None:
         """Hold a false description against everyone who gave it, and ask them no more."""
@@ -349,6 +377,16 @@ class Download:
 def _close(opening: "asyncio.Future[PartialBlob]") -> None:
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()
+
+
+def _append(partial: PartialBlob, chunks: Sequence[Chunk], digests: Sequence[Digest]) -> None:
+    """Write chunks that follow each other; of the first, what is not here from earlier."""
+    for chunk, digest in zip(chunks, digests, strict=True):
+        known = max(0, partial.offset - chunk.index * CHUNK_BYTES)
+        if known:
+            partial.write(memoryview(chunk.data)[known:])
+        else:
+            partial.write(chunk.data, digest=digest)
 
 
 def _is_plausible(offer: Blob, naming: Naming) -> bool:

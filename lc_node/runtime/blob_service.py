@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -27,7 +27,9 @@ from lc_node.wire.score import Offence
 
 _log = logging.getLogger(__name__)
 
-_READERS: Final = 2  # one reads while the other's chunk goes out
+_READERS: Final = 2  # one reads while the other's chunks go out
+_FRAMES_AT_ONCE: Final = 4
+"""Chunks that are read in one turn of a thread; so many a reader are in memory."""
 _LISTS_MAX: Final = 64
 
 
@@ -111,26 +113,47 @@ class BlobService:
 
     async def _upload(self) -> None:
         while True:
-            peer, question = await self._chunks.take()
-            frame = await self._frame(question)
-            if isinstance(frame, Absence):
-                self._decline(peer, question.digest, frame)
-                continue
-            if self._allowance is not None:
-                await self._allowance.spend(ByteCount(len(frame)))
-            if not self._peers.send_frame(peer, frame):
-                self._decline(peer, question.digest, Absence.BUSY)
+            asked = [await self._chunks.take()]
+            while len(asked) < _FRAMES_AT_ONCE and (another := self._chunks.next()) is not None:
+                asked.append(another)
+            frames = await self._frames([question for _peer, question in asked])
+            for (peer, question), frame in zip(asked, frames, strict=True):
+                await self._send(peer, question, frame)
 
-    async def _frame(self, question: GetChunk) -> bytes | bytearray | Absence:
-        found = self._store.path_of(question.digest) or self._piece(question)
-        if found is None:
+    async def _send(
+        self, peer: PublicKey, question: GetChunk, frame: bytes | bytearray | Absence
+    ) -> None:
+        if isinstance(frame, Absence):
+            self._decline(peer, question.digest, frame)
+            return
+        if self._allowance is not None:
+            await self._allowance.spend(ByteCount(len(frame)))
+        if not self._peers.send_frame(peer, frame):
+            self._decline(peer, question.digest, Absence.BUSY)
+
+    async def _frames(
+        self, questions: Sequence[GetChunk]
+    ) -> Sequence[bytes | bytearray | Absence]:
+        places = [self._place(question) for question in questions]
+        return await asyncio.to_thread(
+            lambda: [self._frame(*one) for one in zip(places, questions, strict=True)]
+        )
+
+    def _place(self, question: GetChunk) -> Path | Chunk | None:
+        return self._store.path_of(question.digest) or self._piece(question)
+
+    def _frame(
+        self, place: Path | Chunk | None, question: GetChunk
+    ) -> bytes | bytearray | Absence:
+        """Return a chunk's frame; in a thread, so that of ours it asks the store alone."""
+        if place is None:
             return Absence.NOT_HERE
-        if isinstance(found, Chunk):
-            return encode_message(found)
-        frame = await asyncio.to_thread(_chunk_frame, found, question)
-        whole = self._store.path_of(question.digest)
-        if frame is Absence.NOT_HERE and whole not in {None, found}:  # completed meanwhile
-            return await self._frame(question)
+        if isinstance(place, Chunk):
+            return encode_message(place)
+        frame = _chunk_frame(place, question)
+        if frame is Absence.NOT_HERE:  # unless the blob was completed meanwhile
+            whole = self._store.path_of(question.digest)
+            return frame if whole in {None, place} else self._frame(whole, question)
         return frame
 
     async def _list(self, digest: Digest, path: Path) -> Blob | Absence:

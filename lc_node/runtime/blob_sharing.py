@@ -42,9 +42,9 @@ class Sharing:
         """Tell a peer no more."""
         self._hearers.discard(peer)
 
-    def note(self, holding: Holding) -> None:
-        """Count a chunk that has come in; tell everyone if it makes up a word."""
-        self._untold += 1
+    def note(self, holding: Holding, chunks: int) -> None:
+        """Count chunks that have come in; tell everyone if they make up a word."""
+        self._untold += chunks
         if self._untold >= _CHUNKS_A_WORD:
             self.tell_all(holding)
 

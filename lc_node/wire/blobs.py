@@ -102,9 +102,9 @@ class BlobPlan:
         return self._position
 
     @property
-    def digest(self) -> Digest:
-        """The SHA-256 of the chunk to be written next."""
-        return self._digests[self._position]
+    def digests(self) -> Sequence[Digest]:
+        """The SHA-256 of each chunk."""
+        return self._digests
 
     @property
     def is_done(self) -> bool:

@@ -24,6 +24,9 @@ from lc_node.wire.limits import (
 
 PROTOCOL_VERSION: Final = 2
 
+Frame: TypeAlias = bytes | memoryview
+"""A frame as it came in; a large one is a view of the transport's memory, which the view keeps."""
+
 _U32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 Tickets = Annotated[tuple[Ticket, ...], msgspec.Meta(max_length=1)]
 """By what a node is let into a private graph, if it needs that."""
@@ -177,7 +180,7 @@ class Chunk(Record):
 
     digest: Digest
     index: _U32
-    data: bytes
+    data: memoryview
 
 
 class Announce(Record):
@@ -240,7 +243,8 @@ RECORDS: Final[Mapping[Kind, type[Record]]] = MappingProxyType(
     }
 )
 _KINDS: Final = {record: kind for kind, record in RECORDS.items()}
-_KIND_VALUES: Final = frozenset(Kind)
+_KIND_OF: Final = {kind.value: kind for kind in Kind}
+"""By the first byte of a frame; a look-up, for every frame is asked several times."""
 
 
 def _decoder(kind: Kind, record: type[Record]) -> Decoder[Record]:
@@ -254,15 +258,15 @@ _DECODERS: Final = {
 }
 
 
-def kind_of(frame: bytes) -> Kind:
+def kind_of(frame: Frame) -> Kind:
     """Return what kind a frame claims to be, checked against the kind's size.
 
     Raises:
         MalformedBytes: it is empty, of no known kind, or too long for its kind.
     """
-    if not frame or frame[0] not in _KIND_VALUES:
+    kind = _KIND_OF.get(frame[0]) if frame else None
+    if kind is None:
         raise MalformedBytes("frame", "no known kind")
-    kind = Kind(frame[0])
     if len(frame) > LIMITS[kind].bytes_max:
         raise MalformedBytes(kind.name, f"{len(frame)} bytes exceed {LIMITS[kind].bytes_max}")
     return kind
@@ -275,23 +279,24 @@ def encode_message(message: Message) -> bytes:
     if isinstance(message, ConsensusFrame):
         return head + message.payload
     if isinstance(message, Chunk):
-        return chunk_header(message.digest, message.index) + message.data
+        return b"".join((chunk_header(message.digest, message.index), message.data))
     return head + encode(message)
 
 
-def decode_message(frame: bytes) -> Message:
-    """Return the message in a frame.
+def decode_message(frame: Frame) -> Message:
+    """Return the message in a frame; a chunk's bytes stay where they are, in the frame.
 
     Raises:
         MalformedBytes: the frame is not one that ``encode_message`` writes.
     """
     kind = kind_of(frame)
-    if kind is Kind.CONSENSUS:
-        return ConsensusFrame(payload=frame[1:])
     if kind is Kind.CHUNK:
-        return _decode_chunk(frame)
+        return _decode_chunk(memoryview(frame))
+    body = bytes(frame[1:])
+    if kind is Kind.CONSENSUS:
+        return ConsensusFrame(payload=body)
     # The table pairs each kind with its own record, which the type checker cannot follow.
-    message: Any = _DECODERS[kind].decode(frame[1:])
+    message: Any = _DECODERS[kind].decode(body)
     return message  # type: ignore[no-any-return]  # see above
 
 
@@ -300,11 +305,11 @@ def chunk_header(blob: Digest, index: int) -> bytes:
     return b"".join((bytes((Kind.CHUNK,)), blob, index.to_bytes(4, "big")))
 
 
-def _decode_chunk(frame: bytes) -> Chunk:
+def _decode_chunk(frame: memoryview) -> Chunk:
     if len(frame) <= CHUNK_HEADER_BYTES:
         raise MalformedBytes("CHUNK", "no bytes of the chunk")
     return Chunk(
-        digest=Digest(frame[1:33]),
+        digest=Digest(bytes(frame[1:33])),
         index=int.from_bytes(frame[33:CHUNK_HEADER_BYTES], "big"),
         data=frame[CHUNK_HEADER_BYTES:],
     )

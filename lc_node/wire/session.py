@@ -15,6 +15,7 @@ from lc_node.wire.invitations import Ticket
 from lc_node.wire.kinds import Channel, Kind
 from lc_node.wire.messages import (
     PROTOCOL_VERSION,
+    Frame,
     Hello,
     Message,
     Refusal,
@@ -217,7 +218,7 @@ class Session:
         """Return whether the peer may still be on our graph: its invitation may have ended since it greeted."""
         return self.peer is None or self._policy.admits(self.peer, self._tickets)
 
-    def receive(self, frame: bytes) -> Outcome:
+    def receive(self, frame: Frame) -> Outcome:
         """Take a frame from the peer."""
         if self.state is State.CLOSED:
             return Outcome()
@@ -250,7 +251,7 @@ class Session:
             tickets=own.tickets,
         )
 
-    def _classify(self, frame: bytes) -> Event:
+    def _classify(self, frame: Frame) -> Event:
         try:
             kind = kind_of(frame)
             if kind not in _GREETING_KINDS:

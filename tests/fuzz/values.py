@@ -78,6 +78,9 @@ def _length(info: Any, random: Random, usual: int = _ITEMS) -> int:
 _MAKERS: Final[Mapping[type[Any], Callable[[Any, Random], Any]]] = {
     inspect.BoolType: lambda _info, random: random.random() < 0.5,  # heads or tails
     inspect.BytesType: lambda info, random: random.randbytes(_length(info, random, _SMALL)),
+    inspect.MemoryViewType: lambda info, random: memoryview(
+        random.randbytes(_length(info, random, _SMALL))
+    ),
     inspect.DictType: _dict,
     inspect.EnumType: lambda info, random: random.choice(list[enum.Enum](info.cls)),
     inspect.FloatType: lambda _info, random: random.choice((0.0, -1.5, 1e300)),

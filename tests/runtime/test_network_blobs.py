@@ -74,7 +74,9 @@ async def byzantine(
                 elif isinstance(question, GetChunk) and len(me.served) < chunks_max:
                     me.served.append(question.index)
                     bad = chunks_of(data)[question.index]
-                    reply = Chunk(digest=question.digest, index=question.index, data=bad)
+                    reply = Chunk(
+                        digest=question.digest, index=question.index, data=memoryview(bad)
+                    )
                 if reply is not None:
                     below.send(to.who.key, Channel.BULK, encode_message(reply))
 

@@ -173,7 +173,7 @@ def test_a_plan_says_what_can_be_handed_on_from_here() -> None:
     made.asks(T0)
     for index in (0, 2):
         made.arrived(SEED, index)
-        made.judged(SEED, index, made.digest if index == 0 else sha256(b"2"))
+        made.judged(SEED, index, made.digests[0] if index == 0 else sha256(b"2"))
     made.written()
 
     assert made.holding == Holding(below=1, others=frozenset({2}))

@@ -85,7 +85,7 @@ ONE_OF_EACH: tuple[Message, ...] = (
     Blob(digest=DIGEST, size=ByteCount(3), chunk_digests=(DIGEST,)),
     NoBlob(digest=DIGEST, absence=Absence.BUSY),
     GetChunk(digest=DIGEST, index=7),
-    Chunk(digest=DIGEST, index=7, data=b"bytes"),
+    Chunk(digest=DIGEST, index=7, data=memoryview(b"bytes")),
     Announce(messages=(DIGEST,)),
     Want(messages=(DIGEST,)),
     Prune(),
@@ -155,7 +155,7 @@ def test_a_frame_of_no_known_kind_is_malformed(frame: bytes) -> None:
 
 def test_a_chunk_without_bytes_is_malformed() -> None:
     with pytest.raises(MalformedBytes):
-        decode_message(encode_message(Chunk(digest=DIGEST, index=0, data=b"x"))[:-1])
+        decode_message(encode_message(Chunk(digest=DIGEST, index=0, data=memoryview(b"x")))[:-1])
 
 
 @settings(max_examples=100)
@@ -189,3 +189,12 @@ def test_a_changed_byte_is_noticed_or_means_another_message(
 
 def test_a_refusal_is_shown_in_words() -> None:
     assert Refusal.OTHER_CHAIN.words == "other chain"
+
+
+def test_a_chunks_bytes_stay_in_the_frame_that_brought_them() -> None:
+    frame = encode_message(Chunk(digest=DIGEST, index=7, data=memoryview(b"bytes")))
+
+    chunk = decode_message(frame)
+
+    assert isinstance(chunk, Chunk)
+    assert chunk.data.obj is frame
