@@ -1,5 +1,7 @@
 """Gossip among simulated nodes: everybody is reached, whoever is silent or lies, at a price that does not grow."""
 
+from statistics import fmean
+
 import pytest
 
 from lc_node.chain.types import MillisSpan
@@ -11,6 +13,11 @@ from tests.sim.seeds import fresh
 
 UNSETTLED = MillisSpan(60_000)
 """Milliseconds for which transactions wait for a block in a network with faults."""
+
+
+def small_graphs(seed: int) -> range:
+    """Seeds of enough graphs of ten nodes that their mean is no matter of chance, as that of one is."""
+    return range(seed, seed + 20)
 
 
 def bad_weather(nodes: int, *, silent: float = 0, boasting: float = 0) -> GossipScenario:
@@ -56,12 +63,13 @@ def test_a_thousand_nodes_are_reached_under_loss_past_silent_peers(seed: int) ->
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", fresh(1))
 def test_what_a_node_sends_hardly_grows_from_ten_nodes_to_a_thousand(seed: int) -> None:
-    few, many = (
-        run_gossip(GossipScenario(nodes=nodes, transactions=4), seed) for nodes in (10, 1_000)
-    )
+    few = [run_gossip(GossipScenario(nodes=10, transactions=4), one) for one in small_graphs(seed)]
+    many = run_gossip(GossipScenario(nodes=1_000, transactions=4), seed)
 
-    assert few.unreached == many.unreached == 0, f"seed {seed}"
-    assert many.frames_per_transaction <= 1.5 * few.frames_per_transaction, f"seed {seed}"
+    assert many.unreached == sum(run.unreached for run in few) == 0, f"seed {seed}"
+    assert many.frames_per_transaction <= 1.5 * fmean(run.frames_per_transaction for run in few), (
+        f"seed {seed}"
+    )
 
 
 @pytest.mark.parametrize("seed", fresh(3))
