@@ -7,6 +7,27 @@ def in_credits(micro: int) -> str:
     return f"{'-' if micro < 0 else ''}{whole}" + (f".{part:06}".rstrip("0") if part else "")
 
 
+def in_time(seconds: int) -> str:
+    """Return seconds as people say them, in the largest unit of which there are two: ``15 s``, ``30 days``."""
+    for unit, name in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * unit:
+            return f"{seconds // unit} {name}"
+    return f"{seconds} s"
+
+
+def in_bytes(size: int) -> str:
+    """Return a size as people say it, in the largest unit of which there is one: ``1 B``, ``23.5 GiB``."""
+    for power, unit in ((4, "TiB"), (3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if size >= 1024**power:
+            return f"{size / 1024**power:.1f} {unit}"
+    return f"{size} B"
+
+
+def in_cpus(milli: int) -> str:
+    """Return thousandths of a processor as processors: ``2``, ``0.5``."""
+    return f"{milli / 1000:g}"
+
+
 class LearningChainError(Exception):
     """Root of every error that we raise on purpose."""
 

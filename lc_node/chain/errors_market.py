@@ -1,6 +1,18 @@
 """What the market refuses, one class a cause; each message names the fix."""
 
-from lc_node.chain.errors import InvalidTransaction, in_credits
+from collections.abc import Callable
+from typing import Final
+
+from lc_node.chain.addresses import encode_address
+from lc_node.chain.errors import InvalidTransaction, in_bytes, in_credits, in_time
+from lc_node.chain.types import PublicKey
+
+_UNITS: Final[dict[str, Callable[[int], str]]] = {
+    "_seconds": in_time,
+    "_bytes": in_bytes,
+    ".relative": lambda ppm: f"{ppm}ppm",
+}
+"""How a number of a job's spec is said, by what its name has in it."""
 
 
 class UnknownJob(InvalidTransaction):
@@ -17,7 +29,9 @@ class WrongPhase(InvalidTransaction):
 
     def __init__(self, expected: str, found: str) -> None:
         """Name both phases."""
-        super().__init__(f"the job is in phase {found}: this is for phase {expected} only")
+        super().__init__(
+            f"the job is {found.lower()}: this can be done only while it is {expected.lower()}"
+        )
         self.expected = expected
         self.found = found
 
@@ -25,9 +39,10 @@ class WrongPhase(InvalidTransaction):
 class NotSubmitter(InvalidTransaction):
     """Only the job's submitter may change it."""
 
-    def __init__(self, submitter: bytes) -> None:
+    def __init__(self, submitter: PublicKey) -> None:
         """Name the submitter."""
-        super().__init__(f"only the submitter {submitter.hex()} may do this: sign with its key")
+        owner = encode_address(submitter)
+        super().__init__(f"the job is of {owner}: only who has posted a job can change it")
         self.submitter = submitter
 
 
@@ -36,7 +51,8 @@ class HasBids(InvalidTransaction):
 
     def __init__(self, bids: int) -> None:
         """Name how many bids there are."""
-        super().__init__(f"the job has {bids} bids: wait until it expires")
+        bid = "a bid" if bids == 1 else f"{bids} bids"
+        super().__init__(f"the job has {bid}: wait until it expires")
         self.bids = bids
 
 
@@ -55,7 +71,7 @@ class BountyTooSmall(InvalidTransaction):
     def __init__(self, minimum: int, found: int) -> None:
         """Both in micro-credits."""
         super().__init__(
-            f"a bounty of {in_credits(found)} credits is too small: offer {in_credits(minimum)}"
+            f"a bounty of {in_credits(found)} credits is too small: offer {in_credits(minimum)} or more"
         )
         self.minimum = minimum
         self.found = found
@@ -68,7 +84,7 @@ class ExpiryOutOfRange(InvalidTransaction):
         """All in milliseconds since the Unix epoch."""
         off_by_seconds = -(-max(earliest - found, found - latest) // 1000)
         remedy = "near: choose a later one" if found < earliest else "far: choose an earlier one"
-        super().__init__(f"the expiry is {off_by_seconds} s too {remedy}")
+        super().__init__(f"the expiry is {in_time(off_by_seconds)} too {remedy}")
         self.earliest = earliest
         self.latest = latest
         self.found = found
@@ -79,7 +95,10 @@ class LimitOutOfRange(InvalidTransaction):
 
     def __init__(self, field: str, minimum: int, maximum: int, found: int) -> None:
         """Name the field and its range."""
-        super().__init__(f"{field} is {found}: choose from {minimum} to {maximum}")
+        show = next((show for unit, show in _UNITS.items() if unit in field), str)
+        super().__init__(
+            f"{field} is {show(found)}: choose from {show(minimum)} to {show(maximum)}"
+        )
         self.field = field
         self.minimum = minimum
         self.maximum = maximum

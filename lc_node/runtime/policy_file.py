@@ -1,5 +1,6 @@
 """Which jobs this node takes: from config.toml, or as its owner has set it since, kept over restarts."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -7,7 +8,7 @@ import msgspec
 
 from lc_node.api import schema
 from lc_node.chain.addresses import decode_address
-from lc_node.chain.errors import LearningChainError
+from lc_node.chain.errors import LearningChainError, in_bytes, in_cpus, in_credits, in_time
 from lc_node.chain.transactions import Resources
 from lc_node.chain.types import ByteCount, MicroCredits, MillisSpan, Seconds
 from lc_node.runtime.config import JOBS_AT_ONCE_MAX, WorkConfig
@@ -83,20 +84,21 @@ def validate_policy(policy: schema.Policy, machine: Resources) -> None:
         BadPolicy: one cannot, or it has not.
     """
     offered = policy.offered
-    terms = (
-        ("bounty_min", 0, _NUMBER_MAX, policy.bounty_min),
-        ("time_left_min_seconds", 0, _NUMBER_MAX, policy.time_left_min_seconds),
-        ("trial_seconds_max", 1, _NUMBER_MAX, policy.trial_seconds_max),
-        ("jobs_at_once", 1, JOBS_AT_ONCE_MAX, policy.jobs_at_once),
-        ("image_bytes_max", 1, _NUMBER_MAX, policy.image_bytes_max),
-        ("offered.millicpus", 1, machine.millicpus, offered.millicpus),
-        ("offered.memory_bytes", 1, machine.memory_bytes, offered.memory_bytes),
-        ("offered.disk_bytes", 1, machine.disk_bytes, offered.disk_bytes),
-        ("offered.gpus", 0, machine.gpus, offered.gpus),
+    terms: tuple[tuple[str, int, int, int, Callable[[int], str]], ...] = (
+        ("bounty_min", 0, _NUMBER_MAX, policy.bounty_min, in_credits),
+        ("time_left_min_seconds", 0, _NUMBER_MAX, policy.time_left_min_seconds, in_time),
+        ("trial_seconds_max", 1, _NUMBER_MAX, policy.trial_seconds_max, in_time),
+        ("jobs_at_once", 1, JOBS_AT_ONCE_MAX, policy.jobs_at_once, str),
+        ("image_bytes_max", 1, _NUMBER_MAX, policy.image_bytes_max, in_bytes),
+        ("cpus", 1, machine.millicpus, offered.millicpus, in_cpus),
+        ("memory", 1, machine.memory_bytes, offered.memory_bytes, in_bytes),
+        ("disk", 1, machine.disk_bytes, offered.disk_bytes, in_bytes),
+        ("gpus", 0, machine.gpus, offered.gpus, str),
     )
-    for name, least, most, value in terms:
+    for name, least, most, value, show in terms:
         if not least <= value <= most:
-            raise BadPolicy(f"{name} is {value}; on this machine it may be {least} to {most}.")
+            limits = f"{show(least)} to {show(most)}"
+            raise BadPolicy(f"{name} is {show(value)}; on this machine it may be {limits}.")
 
 
 def job_policy(policy: schema.Policy) -> JobPolicy:

@@ -9,6 +9,7 @@ from lc_node.api import calls, schema, schema_jobs
 from lc_node.api.errors import Refused, UnknownThing
 from lc_node.chain.addresses import decode_address
 from lc_node.chain.contracts import Contract
+from lc_node.chain.errors import in_bytes, in_cpus
 from lc_node.chain.fees import compute_fee
 from lc_node.chain.job import Job, PlacedBid
 from lc_node.chain.job_limits import validate_spec
@@ -176,18 +177,20 @@ class Posting:
             fee=schema.MicroCredits(fee),
             balance=schema.MicroCredits(balance),
             balance_after=balance - spec.bounty - fee,
-            note=" ".join(filter(None, (_note_on(spec), self._note_on_gpus(spec)))),
+            note=" ".join(filter(None, (_note_on(spec), self._note_on_resources(spec)))),
         )
 
-    def _note_on_gpus(self, spec: JobSpec) -> str:
-        """Return that nobody could judge the job for want of GPUs; empty if somebody could."""
-        needed, ledger = spec.resources, self._with.ledger
-        offers = (
-            offer for _, account in ledger.state.staked_accounts() for offer in account.resources
-        )
-        if not needed.gpus or any(offer.gpus >= needed.gpus for offer in offers):
-            return ""
-        return _NO_GPUS.format(count=needed.gpus)
+    def _note_on_resources(self, spec: JobSpec) -> str:
+        """Return that nobody could judge the job for want of something; empty if somebody could."""
+        accounts = self._with.ledger.state.staked_accounts()
+        offers = [offer for _, account in accounts for offer in account.resources]
+        for name, show, kind, remedy in _RESOURCES:
+            needed = getattr(spec.resources, name)
+            most = max((getattr(offer, name) for offer in offers), default=0)
+            if needed > most and (offers or name == "gpus"):
+                what = f"{show(needed)} {kind}"
+                return _NOBODY.format(what=what, most=show(most), remedy=remedy)
+        return ""
 
     def _validate_image(self, spec: JobSpec) -> None:
         """Check that this node can hand the whole image on.
@@ -219,9 +222,15 @@ def _note_on(spec: JobSpec) -> str:
     return _UNVERIFIED if spec.model_format.can_execute else ""
 
 
-_NO_GPUS: Final = (
-    "No bonded node of this graph offers {count} GPUs to a job, so that nobody could be drawn to evaluate it: the "
-    "bounty will come back, unless such nodes bond before it expires. Without --gpus it runs on processors."
+_NOBODY: Final = (
+    "No bonded node of this graph offers {what} to a job, {most} at most, so that nobody could be drawn to evaluate "
+    "it: the bounty will come back, unless such nodes bond before it expires. {remedy}"
+)
+_RESOURCES: Final[tuple[tuple[str, Callable[[int], str], str, str], ...]] = (
+    ("gpus", str, "GPUs", "Without --gpus it runs on processors."),
+    ("millicpus", in_cpus, "processors", "Ask for fewer with --cpus."),
+    ("memory_bytes", in_bytes, "of memory", "Ask for less with --memory."),
+    ("disk_bytes", in_bytes, "of disk", "Ask for less with --disk."),
 )
 _UNGUARDED: Final = (
     "An image of contract stdout/1 says its loss in what it prints, and does not promise to guard itself against a "
@@ -295,7 +304,9 @@ def find_winning_bid(job: Job) -> PlacedBid:
         Refused: none has.
     """
     if not job.winner:
-        message = f"job {job_name(job.id)[:8]} has no winner: it is {job.phase.name.lower()}"
+        name, phase = job_name(job.id)[:8], job.phase.name.lower()
+        waits = "" if job.phase.is_over else f"; `lc-node job watch {name}` waits for its end"
+        message = f"job {name} has no winner: it is {phase}{waits}"
         raise Refused("NoWinner", message)
     return next(bid for bid in job.bids if bid.bidder == job.winner[0])
 

@@ -109,7 +109,7 @@ class DeskService(SampleService):
 
     async def cancel(self, call: calls.Cancel) -> schema.Receipt:
         if self.stories[call.job].bids:
-            message = "the job has 1 bids: wait until it expires"
+            message = "the job has a bid: wait until it expires"
             raise Refused("HasBids", message)
         self.asked.append(call)
         return RECEIPT

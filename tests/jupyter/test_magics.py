@@ -149,7 +149,7 @@ def test_a_refusal_of_the_chain_is_one_line_and_the_next_command_works(
     ran = notebook.run("%lc_cancel aaaa")
 
     assert ran.is_one_line
-    assert "the job has 1 bids: wait until it expires" in ran.err
+    assert "the job has a bid: wait until it expires" in ran.err
     assert notebook.run("%lc_status").ok
 
 

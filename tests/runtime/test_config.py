@@ -175,9 +175,9 @@ def test_the_policy_of_untouched_settings_can_hold() -> None:
 @pytest.mark.parametrize(
     ("settings", "term"),
     [
-        (WorkConfig(millicpus=1_000_000_000), "offered.millicpus"),
-        (WorkConfig(memory_bytes=2**60), "offered.memory_bytes"),
-        (WorkConfig(gpus=65), "offered.gpus"),
+        (WorkConfig(millicpus=1_000_000_000), "cpus"),
+        (WorkConfig(memory_bytes=2**60), "memory"),
+        (WorkConfig(gpus=65), "gpus"),
     ],
 )
 def test_no_more_is_offered_than_the_machine_has(settings: WorkConfig, term: str) -> None:
