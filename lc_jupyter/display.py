@@ -10,6 +10,7 @@ div.lc{font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;
  max-width:960px;color:var(--jp-ui-font-color1,var(--vscode-foreground,inherit))}
 div.lc h4{margin:.2em 0 .3em;font-size:14px;font-weight:600;color:inherit;overflow-wrap:anywhere}
 div.lc p{margin:.25em 0;overflow-wrap:anywhere}
+div.lc pre{margin:.25em 0;max-height:24em;overflow:auto;font-size:12px;color:inherit;background:none}
 div.lc .lc-scroll{overflow-x:auto}
 div.lc table{border-collapse:collapse;margin:.3em 0 .7em;font-size:inherit;font-variant-numeric:tabular-nums}
 div.lc caption{text-align:left;font-weight:600;padding:.2em 0;color:inherit;caption-side:top}
@@ -103,6 +104,11 @@ def paragraph(text: str, tone: str = "") -> Shown:
 def heading(text: str) -> Shown:
     """Return a small heading."""
     return Shown(f"<h4>{escape(text)}</h4>", f"{text}\n{'-' * len(text)}")
+
+
+def lines(text: str) -> Shown:
+    """Return what a program has written, line by line."""
+    return Shown(f"<pre>{escape(text)}</pre>", text)
 
 
 def fold(summary: str, part: Shown) -> Shown:

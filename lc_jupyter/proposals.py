@@ -1,6 +1,6 @@
 """What a submitter is told before a job is posted: what leaves the machine, its price, the check."""
 
-from lc_jupyter.display import Cell, Shown, facts, fold, paragraph, stack
+from lc_jupyter.display import Cell, Shown, facts, fold, lines, paragraph, stack
 from lc_jupyter.packaging.image import BuiltImage
 from lc_jupyter.units import show_bytes, show_credits, show_loss
 from lc_node.api.schema_jobs import CheckProblem, CheckReport, Price
@@ -45,7 +45,9 @@ def show_price(price: Price) -> Shown:
 def show_check(report: CheckReport) -> Shown:
     """Return what running the job once on the own node has shown."""
     if report.problem is not CheckProblem.NONE:
-        return paragraph(f"Check: {report.text}", "bad")
+        found = paragraph(f"Check: {report.text}", "bad")
+        words = report.log_tail.strip()
+        return stack(found, fold("The job's last words", lines(words))) if words else found
     return paragraph(
         f"Check: first model after {report.first_model_ms / 1000:.1f} s, "
         f"{show_bytes(report.model_bytes)}; evaluated twice alike in "

@@ -20,7 +20,7 @@ from lc_jupyter.stopwatch import Stopwatch
 from lc_jupyter.terms import Options, Terms
 from lc_jupyter.units import short_job, show_bytes, show_credits, show_seconds
 from lc_node.api.calls import Check, GetImages, GetPrice, MissingBlobs, Submit
-from lc_node.api.client import Client
+from lc_node.api.client import Client, Refused
 from lc_node.api.schema import Digest, MicroCredits, ModelFormat, NanoLoss, Resources
 from lc_node.api.schema_images import ImageView
 from lc_node.api.schema_jobs import (
@@ -42,6 +42,20 @@ TOLERANCE_ABSOLUTE: Final = NanoLoss(1_000)
 DISCLOSURE: Final = (
     "Every node that takes this job can read its code and its data, the validation data included."
 )
+_CHECK_HINTS: Final = {
+    CheckProblem.NO_REPORT: " Or give it longer with --check-time 2m, or post it unchecked with --no-check.",
+    CheckProblem.OUT_OF_MEMORY: " Give it more, such as --memory 4G.",
+}
+_OPTIONS: Final = {
+    "a bounty": "--bounty",
+    "the expiry": "--expires",
+    "trial_seconds": "--trial-time",
+    "evaluate_seconds": "--evaluate-time",
+    "model_bytes_max": "--model-bytes",
+    "tolerance.relative": "--tolerance",
+}
+"""How a rule's refusal begins, and the option that was refused."""
+
 _DIGITS_MIN: Final = 6
 _NO_IMAGE: Final = ImageChoice(manifest=Digest("0" * 64), total_bytes=1)
 
@@ -106,7 +120,14 @@ def validate_terms(client: Client, terms: Terms, model_format: str) -> None:
         UserError: the balance does not suffice.
         ApiError: a rule refuses the terms, by name.
     """
-    _validate_price(client.call(GetPrice(request=_request(terms, model_format))))
+    try:
+        price = client.call(GetPrice(request=_request(terms, model_format)))
+    except Refused as refusal:
+        options = (name for words, name in _OPTIONS.items() if str(refusal).startswith(words))
+        option = next(options, "")
+        message = f"{refusal} ({option})" if option else str(refusal)
+        raise Refused(refusal.code, message, refusal.fields) from None
+    _validate_price(price)
 
 
 def propose(client: Client, snapshot: SnapshotRequest, terms: Terms, live: Live) -> Proposal:
@@ -246,12 +267,7 @@ def _validate_price(price: Price) -> None:
 def _validate_check(report: CheckReport) -> None:
     if report.problem is CheckProblem.NONE:
         return
-    is_slow = report.problem is CheckProblem.NO_REPORT
-    hint = " Give it longer with --check-time 2m, or post it unchecked with --no-check."
-    message = report.text + (hint if is_slow else "")
-    if report.log_tail:
-        message += f"\nThe job's last words:\n{report.log_tail}"
-    raise UserError(message)
+    raise UserError(report.text + _CHECK_HINTS.get(report.problem, ""))
 
 
 def _request(terms: Terms, model_format: str) -> JobRequest:

@@ -33,7 +33,8 @@ class Malformed(UserError):
     def __init__(self, option: str, text: Written, what: str, example: str) -> None:
         """Name the option, what was written, what is wanted, and an example of it."""
         named = option if option.rstrip().endswith("=") else f"{option} "
-        super().__init__(f"{named}{text} is no {what}; write for example {named}{example}")
+        written = example if option.startswith("the ") else f"{named}{example}"
+        super().__init__(f"{named}{text} is no {what}; write for example {written}")
         self.option = option
 
 

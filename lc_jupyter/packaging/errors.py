@@ -1,8 +1,10 @@
 """Why an environment or a cell cannot be packaged: one class a cause, each message names the fix."""
 
+import shlex
 from collections.abc import Sequence
 
 from lc_jupyter.errors import UserError
+from lc_jupyter.units import show_bytes
 
 
 class PackagingError(UserError):
@@ -36,9 +38,9 @@ class CapturedTooLarge(PackagingError):
 
     def __init__(self, bytes_max: int, names: Sequence[tuple[str, int]]) -> None:
         """Name the limit and the largest captured names with their sizes."""
-        largest = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in names)
+        largest = ", ".join(f"{name} {show_bytes(size)}" for name, size in names)
         super().__init__(
-            f"the captured data is over {bytes_max / 1e6:.0f} MB ({largest}); load it inside train and"
+            f"the captured data is over {show_bytes(bytes_max)} ({largest}); load it inside train and"
             " evaluate from a file given with --include PATH"
         )
         self.names = tuple(names)
@@ -50,9 +52,11 @@ class SecretFound(PackagingError):
     def __init__(self, findings: Sequence[tuple[str, str]]) -> None:
         """Name where each was found and which rule it met; never the value."""
         listed = "; ".join(f"{where}: {rule}" for where, rule in findings)
+        names = dict.fromkeys(where.partition("[")[0] for where, _ in findings)
+        allowed = " ".join(f"--allow-secret {shlex.quote(name)}" for name in names)
         super().__init__(
             f"this looks secret and every node of the job could read it ({listed});"
-            " take it out, or add --allow-secret NAME if it is harmless"
+            f" take it out, or add {allowed} if it is harmless"
         )
         self.findings = tuple(findings)
 

@@ -44,7 +44,10 @@ def include_layer(
     for path in paths:
         source = (folder / path).absolute()
         if not source.exists():
-            raise IncludeRefused(str(path), "there is no such file")
+            where = (
+                "" if path.is_absolute() else f" in {folder}: write its path from there, or whole"
+            )
+            raise IncludeRefused(str(path), f"there is no such file{where}")
         if ignored.covers(source):
             raise IncludeRefused(
                 str(path), f"{IGNORE_FILE} says that it stays here; take its line out"

@@ -230,8 +230,15 @@ def _read_raw(path: str) -> bytes:
 
 
 def _write_pickle(model: Any, path: str) -> None:
-    with Path(path).open("wb") as file:
-        cloudpickle.dump(model, file)
+    try:
+        data = cloudpickle.dumps(model)
+    except Exception as error:
+        # Any reduction may fail in its own way.
+        raise WrongFormat(
+            f"{_kind(model)} cannot be saved as a pickle ({error}): return it without open files, locks"
+            " and generators, or give the cell its own save(model, path) and load(path)"
+        ) from error
+    Path(path).write_bytes(data)
 
 
 def _read_pickle(path: str) -> Any:

@@ -1,14 +1,15 @@
 """Runs the captured functions as contract lc/1 asks: trials, or one evaluation, or one prediction."""
 
+import math
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from lc_jupyter.runner import layout, plain
 from lc_jupyter.runner.channel import Channel, NodeGone, Refused
+from lc_jupyter.runner.failures import Streak, tell
 from lc_jupyter.runner.formats import load_model, save_model
 from lc_jupyter.runner.job import (
     Job,
@@ -20,11 +21,8 @@ from lc_jupyter.runner.job import (
     read_payload,
     seed_everything,
 )
-from lc_jupyter.runner.losses import mean_loss, to_losses
-from lc_jupyter.runner.trial import SaveFile, StopTrial, Trial
-
-FAILURES_MAX: Final = 3
-"""So many failed trials in a row end the run: the fault is in the cell, not in the parameters."""
+from lc_jupyter.runner.losses import mean_loss, not_finite, to_losses
+from lc_jupyter.runner.trial import Diverged, SaveFile, StopTrial, Trial
 
 _USAGE: Final = 2
 
@@ -43,6 +41,9 @@ def main(arguments: Sequence[str]) -> int:
         return roles[arguments[0]](channel, places, job)
     except NodeGone:
         return 1
+    except Exception as error:  # noqa: BLE001 (whatever a cell raises is told, without our own frames)
+        tell(error)
+        return 1
 
 
 def train(channel: Channel, places: Places, job: Job) -> int:
@@ -51,18 +52,16 @@ def train(channel: Channel, places: Places, job: Job) -> int:
     seed_everything(job.seed)
     payload = read_payload(places)
     save = _saver(payload, job)
-    number = failures = 0
+    number, streak = 0, Streak()
     while True:
         try:
             trial = Trial(channel, number, out=places.outputs, save=save)
         except Refused:
             return 0
-        state = _run(trial, payload)
-        failures = failures + 1 if state == "failed" else 0
-        if not trial.end(state):
+        if not trial.end(_run(trial, payload, streak)):
             return 0
-        if failures >= FAILURES_MAX:
-            sys.stderr.write(f"{failures} trials in a row have failed: giving up\n")
+        if streak.is_hopeless:
+            streak.give_up()
             return 1
         number += 1
 
@@ -76,7 +75,10 @@ def evaluate(channel: Channel, places: Places, job: Job) -> int:
     # Here, in the sandbox, even a pickle may be loaded.
     model = load_model(path, payload.model_format, load=payload.load, trust=True)
     seed_everything(job.seed)
-    channel.send(lc="losses", values=to_losses(payload.evaluate(model)))
+    losses = to_losses(payload.evaluate(model))
+    if not all(map(math.isfinite, losses)):
+        raise ValueError(not_finite("evaluate", losses))
+    channel.send(lc="losses", values=losses)
     return 0
 
 
@@ -102,19 +104,20 @@ def _call_predict(model: Any, *inputs: Any) -> Any:
     return model.predict(*inputs)
 
 
-def _run(trial: Trial, payload: Payload) -> str:
+def _run(trial: Trial, payload: Payload, streak: Streak) -> str:
     seed_everything(trial.seed)
     try:
         model = payload.train(trial)
         trial.finish(model, lambda found: mean_loss(to_losses(payload.evaluate(found))))
     except StopTrial as stop:
-        sys.stderr.write(f"trial {trial.number} ends: {stop}\n")
+        streak.stop(trial.number, str(stop), diverged=isinstance(stop, Diverged))
         return "pruned"
     except (NodeGone, KeyboardInterrupt):
         raise
-    except BaseException:  # noqa: BLE001 (sys.exit() in a cell fails a trial, not the run)
-        traceback.print_exc()
+    except BaseException as error:  # noqa: BLE001 (sys.exit() in a cell fails a trial, not the run)
+        streak.fail(trial.number, error)
         return "failed"
+    streak.end()
     return "complete"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lc_jupyter.runner.channel import Channel
+from lc_jupyter.runner.losses import not_finite
 
 Scalar = TypeVar("Scalar", int, float, str, bool)
 SaveFile = Callable[[Any, Path, dict[str, Any]], None]
@@ -18,6 +19,10 @@ class StopTrial(BaseException):
 
     Not an Exception, so that ``except Exception`` in a cell does not swallow it.
     """
+
+
+class Diverged(StopTrial):
+    """A loss is no finite number."""
 
 
 class Trial:
@@ -88,11 +93,11 @@ class Trial:
         """Say which loss is reached, lower being better, and keep the model if it is the best yet.
 
         Raises:
-            StopTrial: the trial had better end now, or the loss is no finite number.
+            StopTrial: the trial had better end now, or the loss is no finite number (``Diverged``).
         """
         value = float(loss)
         if not math.isfinite(value):
-            raise StopTrial(f"the loss is {value}: the trial has diverged")
+            raise Diverged(not_finite("train", [value]))
         self._steps = self._steps if step is None else int(step)
         said = self._channel.call(lc="report", trial=self.number, step=self._steps, loss=value)
         self._steps += 1
@@ -138,6 +143,8 @@ class Trial:
         self._sent, self._owed = True, False
 
     def _report_last(self, loss: float, model: Any) -> None:
+        if not math.isfinite(loss):
+            raise Diverged(not_finite("evaluate", [loss]))
         try:
             self.report(loss, model)
         except StopTrial:

@@ -1,6 +1,7 @@
 """The node's check: a job is run here once before it is posted, so that its faults cost nothing."""
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,7 +26,8 @@ EVALUATE_TIMES: Final = 5
 """The limit to post with is this many times what an evaluation took here."""
 
 EVALUATE_SECONDS_MIN: Final = 10
-_MISSING: Final = "ModuleNotFoundError: No module named "
+_MISSING: Final = re.compile(r"ModuleNotFoundError: No module named '([^']+)'")
+_WORDS_MAX: Final = 400
 
 _FAULTS: Final = {
     Fault.CRASHED: CheckProblem.CRASHED,
@@ -66,18 +68,18 @@ class Checker:
         except ImageRefused as error:
             return _report(CheckProblem.IMAGE_REFUSED, f"The image is refused: {error}")
         try:
-            report = await self._run(job, image)
+            report = await self._run(job, image, seconds)
         finally:
             self._workshop.clear(job.id)
         return replace(report, takes_seconds=(self._clock.now() - start) / 1000)
 
-    async def _run(self, job: Job, image: PreparedImage) -> CheckReport:
+    async def _run(self, job: Job, image: PreparedImage, seconds: int) -> CheckReport:
         start = self._clock.now()
         first = _First()
         training = await self._train(job, image, first)
         if first.model is None:
             assert training is not None, "without a model the training ended by itself"
-            return _without_model(job.spec, training, (job.expiry - start) // 1000)
+            return _without_model(job.spec, training, seconds)
         begun = self._clock.now()
         path = first.model.file.path
         found = await self._workshop.evaluate(job, image, path)
@@ -145,17 +147,19 @@ def _without_model(spec: JobSpec, training: Training, seconds: int) -> CheckRepo
     tail = _last_words(outcome)
     if outcome.status is Status.OUT_OF_MEMORY:
         return _report(CheckProblem.OUT_OF_MEMORY, "Training ran out of memory.", tail)
-    if _MISSING in tail:
-        module = tail.rpartition(_MISSING)[2].split("\n", 1)[0].strip("'\" ")
-        remedy = f"add --with {module.partition('.')[0]}" if speaks else "install it in the image"
-        text = f"The image lacks the module {module!r}: {remedy}."
+    if missing := _MISSING.findall(tail):
+        name = missing[-1].partition(".")[0]
+        here = f"install it here if need be (pip install {name}), and add --with {name}"
+        remedy = here if speaks else "install it in the image"
+        text = f"The image lacks the module {missing[-1]!r}: {remedy}."
         return _report(CheckProblem.CRASHED, text, tail)
     if training.fault in {Fault.NONE, Fault.TIMED_OUT}:
-        missed = "train reported no model" if speaks else "no trial ended with a loss and a model"
-        text = f"Not checked: {missed} within {seconds} s."
+        call = "train reported no model within {} s: call trial.report(loss, model) sooner"
+        missed = call if speaks else "no trial ended with a loss and a model within {} s"
+        text = f"Not checked: {missed.format(seconds)}."
         return _report(CheckProblem.NO_REPORT, text, tail)
     problem = _FAULTS.get(training.fault, CheckProblem.CRASHED)
-    return _report(problem, f"Training failed: {training.text}.", tail)
+    return _report(problem, f"Training failed: {_why(training.text, outcome)}.", tail)
 
 
 def _judged(
@@ -167,7 +171,8 @@ def _judged(
     for evaluation in found:
         if evaluation.fault is not Fault.NONE:
             problem = _FAULTS.get(evaluation.fault, CheckProblem.CRASHED)
-            text = f"The model was trained, but evaluating it failed: {evaluation.text}."
+            why = _why(evaluation.text, evaluation.outcome)
+            text = f"The model was trained, but evaluating it failed: {why}."
             return _report(problem, text, _last_words(evaluation.outcome))
     one, two = found
     assert one.loss is not None, "without a fault there are losses"
@@ -189,6 +194,13 @@ def _judged(
         evaluate_ms=evaluate_ms,
         evaluate_seconds=max(EVALUATE_SECONDS_MIN, -(-EVALUATE_TIMES * evaluate_ms // 1000)),
     )
+
+
+def _why(text: str, outcome: Outcome) -> str:
+    """Return why a run failed: where a program ended itself, its last line says more than its exit code."""
+    words = outcome.log_tail.strip().rpartition("\n")[2].strip().rstrip(".")
+    ended_itself = outcome.status is Status.EXITED and outcome.exit_code != 0
+    return words[:_WORDS_MAX] if ended_itself and words else text
 
 
 def _last_words(outcome: Outcome) -> str:

@@ -55,20 +55,32 @@ async def test_a_number_or_a_sequence_of_numbers_is_a_loss(
 
 
 @pytest.mark.parametrize(
-    ("returned", "fault"),
+    ("returned", "words"),
     [
-        ("float('nan')", Fault.BAD_OUTPUT),
-        ("None", Fault.CRASHED),
-        ("[]", Fault.CRASHED),
-        ("[0] * 65", Fault.CRASHED),
-        ("'zero'", Fault.CRASHED),
-        ("1 / 0", Fault.CRASHED),
+        (
+            "float('nan')",
+            "evaluate gave nan as a loss: it must be a finite number, the lower the better",
+        ),
+        ("None", "evaluate returned nothing: return a number, or a list of 1 to 64 numbers"),
+        ("[]", "evaluate returned 0 losses, a job has 1 to 64: average them in groups"),
+        ("[0] * 65", "evaluate returned 65 losses, a job has 1 to 64: average them in groups"),
+        ("'zero'", "evaluate returned a str: return a number, or a list of 1 to 64 numbers"),
+        (
+            "['0', '1']",
+            "evaluate returned a str among its losses: return a number, or a list of 1 to 64 numbers",
+        ),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
     ],
 )
-async def test_what_is_no_loss_is_a_fault(tmp_path: Path, returned: str, fault: Fault) -> None:
+async def test_what_is_no_loss_is_a_fault_and_the_last_line_says_why(
+    tmp_path: Path, returned: str, words: str
+) -> None:
     bench = cell_bench(tmp_path, MEASURE.format(returned=returned))
 
-    assert (await bench.evaluate(b"model")).fault is fault
+    evaluation = await bench.evaluate(b"model")
+
+    assert evaluation.fault is Fault.CRASHED
+    assert evaluation.outcome.log_tail.endswith(f"{words}\n")
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,33 @@ async def test_three_failures_in_a_row_end_the_run(tmp_path: Path) -> None:
     training = await bench.train()
 
     assert (training.fault, training.outcome.exit_code) == (Fault.CRASHED, 1)
-    assert training.outcome.log_tail.count("ZeroDivisionError") == 3
+    assert training.outcome.log_tail.endswith(
+        "3 trials in a row have failed: giving up\nZeroDivisionError: division by zero\n"
+    )
+
+
+async def test_an_account_of_a_failure_shows_the_cell_alone(tmp_path: Path) -> None:
+    bench = cell_bench(tmp_path, "def train(trial): return 1 / 0\n" + EVALUATE)
+
+    training = await bench.train()
+
+    assert training.outcome.log_tail.startswith(
+        'Traceback (most recent call last):\n  File "<cell>", line 1, in train\n'
+        "ZeroDivisionError: division by zero\ntrial 1 has failed as the one before\n"
+    )
+
+
+async def test_a_run_that_never_sees_a_finite_loss_ends(tmp_path: Path) -> None:
+    cell = "def train(trial): return b'model'\ndef evaluate(model): return float('nan')\n"
+    bench = cell_bench(tmp_path, cell)
+
+    training = await bench.train()
+
+    assert (training.fault, training.models) == (Fault.CRASHED, 0)
+    assert training.outcome.log_tail.endswith(
+        "10 trials in a row have ended without a finite loss: giving up\n"
+        "evaluate gave nan as a loss: it must be a finite number, the lower the better\n"
+    )
 
 
 async def test_a_process_that_dies_leaves_what_was_taken(tmp_path: Path) -> None:
@@ -147,7 +173,7 @@ def train(trial):
     training = await bench.train()
 
     assert bench.models[0].trial == 1
-    assert "diverged" in training.outcome.log_tail
+    assert "train gave nan as a loss" in training.outcome.log_tail
 
 
 async def test_a_stop_ends_a_trial_that_asks_whether_it_should(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ async def test_nothing_of_a_check_is_left(worker: Worker) -> None:
     [
         ({"code": 0}, CheckProblem.NO_REPORT, "no model within 30 s"),
         ({"status": Status.TIMED_OUT}, CheckProblem.NO_REPORT, "no model within 30 s"),
-        ({"code": 1, "tail": "boom"}, CheckProblem.CRASHED, "exit code 1"),
+        ({"code": 1, "tail": "boom"}, CheckProblem.CRASHED, "Training failed: boom."),
         ({"status": Status.OUT_OF_MEMORY}, CheckProblem.OUT_OF_MEMORY, "out of memory"),
         ({"status": Status.OUTPUT_LIMIT}, CheckProblem.OVERSIZE, "more than a run may"),
         (
@@ -115,14 +115,15 @@ async def test_a_training_without_a_model_is_explained(
     [
         ({"code": 0}, CheckProblem.BAD_OUTPUT, "it printed nothing"),
         ({"status": Status.TIMED_OUT}, CheckProblem.NO_REPORT, "no trial ended with a loss"),
-        ({"code": 1, "tail": "boom"}, CheckProblem.CRASHED, "exit code 1"),
+        ({"code": 1, "tail": "so\nboom\n"}, CheckProblem.CRASHED, "Training failed: boom."),
+        ({"code": 1, "tail": ""}, CheckProblem.CRASHED, "Training failed: exit code 1."),
         (
             {"code": 1, "tail": "ModuleNotFoundError: No module named 'sklearn.tree'\n"},
             CheckProblem.CRASHED,
             "install it in the image",
         ),
     ],
-    ids=["nothing", "too slow", "crash", "module"],
+    ids=["nothing", "too slow", "crash", "silent crash", "module"],
 )
 async def test_a_program_that_knows_nothing_of_us_and_leaves_no_model_is_explained(
     worker: Worker, how: dict[str, object], problem: CheckProblem, words: str
