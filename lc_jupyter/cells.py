@@ -48,8 +48,24 @@ def _run(shell: InteractiveShell, cell: str) -> None:
     result = shell.run_cell(cell)
     raised = result.error_before_exec or result.error_in_exec
     if raised is not None:
-        message = f"The cell raised {type(raised).__name__}, see above; nothing was posted."
+        message = f"The cell raised {type(raised).__name__}, see above; {_remedy(raised)}."
         raise UserError(message)
+
+
+def _remedy(raised: BaseException) -> str:
+    """Return what to do about what a cell raised."""
+    match raised:
+        case ModuleNotFoundError(name=str(name)):
+            package = name.partition(".")[0]
+            return f"%pip install {package}, or put {package}.py beside the notebook"
+        case ImportError() if "relative import" in str(raised):
+            return (
+                "a notebook is in no package: import the module by its whole name, without a dot"
+            )
+        case NameError(name=str(name)):
+            return f"define {name} in this cell, or run the cell that does"
+        case _:
+            return "nothing was posted"
 
 
 def _assigned(source: str) -> frozenset[str]:

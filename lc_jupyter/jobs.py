@@ -16,21 +16,20 @@ from lc_jupyter.inspection.reading import read_contents
 from lc_jupyter.job_models import JobModels, models_of
 from lc_jupyter.models import load_checked, validate_digest, validate_opened
 from lc_jupyter.predicting import predict
+from lc_jupyter.refusals import change, explained, validate_settled
 from lc_jupyter.stopwatch import Stopwatch
 from lc_jupyter.stories import show_story
 from lc_jupyter.units import (
     Written,
     parse_credits,
     parse_seconds,
-    short,
     short_job,
     show_bytes,
-    show_seconds,
 )
 from lc_jupyter.watching import DrawnView, StoryView, follow, now_ms, open_view
 from lc_node.api.calls import Cancel, Extend, FetchModel, GetJob, GetJobs, TopUp
 from lc_node.api.client import ApiError, Client
-from lc_node.api.schema import JobId, MicroCredits, Phase, Receipt
+from lc_node.api.schema import JobId, MicroCredits, Receipt
 from lc_node.api.schema_jobs import BidView, FetchedModel, JobStory
 
 _HEARTBEAT_SECONDS: Final = 0.1
@@ -44,8 +43,6 @@ _NAMED_MAX: Final = 4
 _TELLING_DIGITS: Final = 4
 """With fewer digits anything comes near."""
 _LOOKED_AT_MAX: Final = 1000
-_UNAVAILABLE: Final = "BlobUnavailable"
-"""The code of a refusal: nobody who has a blob can be reached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +113,7 @@ class Job:
             ApiError: the chain refuses, and says why.
         """
         micro = MicroCredits(parse_credits(amount, "the amount"))
-        return self._client.call(TopUp(job=self.id, amount=micro))
+        return change(self._client, TopUp(job=self.id, amount=micro))
 
     def extend(self, expires: str) -> Receipt:
         """Let bidding end so long from now, such as ``10m``; possible while it has no bid.
@@ -126,7 +123,7 @@ class Job:
             ApiError: the chain refuses, and says why.
         """
         seconds = parse_seconds(expires, "the time")
-        return self._client.call(Extend(job=self.id, expiry_seconds=seconds))
+        return change(self._client, Extend(job=self.id, expiry_seconds=seconds))
 
     def cancel(self) -> Receipt:
         """Take it back; possible while it is open and has no bid.
@@ -134,7 +131,7 @@ class Job:
         Raises:
             ApiError: the chain refuses, and says why.
         """
-        return self._client.call(Cancel(job=self.id))
+        return change(self._client, Cancel(job=self.id))
 
     @property
     def models(self) -> JobModels:
@@ -200,11 +197,11 @@ class Job:
             ApiError: the node refuses, by name.
         """
         story = self.story()
-        _validate_settled(story)
+        validate_settled(story)
         try:
             return predict(self._client, self.id, data)
         except ApiError as error:
-            raise _explained(error, story) from error
+            raise explained(error, story) from error
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """Serve IPython: the story as it stands, asked for once."""
@@ -219,11 +216,11 @@ class Job:
 
     def _fetch(self, story: JobStory) -> FetchedModel:
         """Bring the winner's model to the node's disk; whether it has its digest is still to be checked."""
-        _validate_settled(story)
+        validate_settled(story)
         try:
             fetched = self._client.call(FetchModel(job=self.id))
         except ApiError as error:
-            raise _explained(error, story) from error
+            raise explained(error, story) from error
         validate_opened(fetched, story)
         return fetched
 
@@ -358,38 +355,3 @@ def forget_posted() -> None:
 
 
 _posted: Final[dict[JobId, Job]] = {}
-
-
-def _validate_settled(story: JobStory) -> None:
-    """Check that a job has a winner.
-
-    Raises:
-        UserError: it goes on, or ended without one; the message says what to do.
-    """
-    job = story.summary
-    if not job.phase.is_over:
-        wait = f"%lc_wait {short_job(job.job)} waits for it"
-        ends = ""
-        if job.phase is Phase.OPEN:
-            ends = f", bidding ends in {show_seconds((job.expiry - now_ms()) // 1000)}"
-        message = f"Job {short_job(job.job)} is not settled yet ({job.phase.value}{ends}); {wait}."
-        raise UserError(message)
-    if job.winner is None:
-        why = f": {story.reason_text}" if story.reason_text else ""
-        remedy = "Post it again"
-        if job.phase is Phase.REFUNDED:
-            remedy += ", with a longer --expires or a higher --bounty"
-        message = f"Job {short_job(job.job)} has no model to pull, it was {job.phase.value}{why}. {remedy}."
-        raise UserError(message)
-
-
-def _explained(error: ApiError, story: JobStory) -> Exception:
-    """Return an error of fetching a model, with what to do about it."""
-    if error.code != _UNAVAILABLE or story.summary.winner is None:
-        return error
-    winner, job = short(story.summary.winner), short_job(story.summary.job)
-    return UserError(
-        f"The model that won job {job} cannot be had now ({error.message.rstrip('.')}). The winner {winner} keeps "
-        "it for as long as it has room: pull again when that node is online (%lc_peers). If nobody has the model "
-        "any more, post the job again."
-    )

@@ -48,7 +48,9 @@ class ModelMagics(Family):
         options = parse_line(self.lc_pull, line)
         if options.to is not None:
             [prefix] = at_most(options.words, 1, "%lc_pull [job] --to model.bin")
-            tell(paragraph(_saved(self._job(prefix), Path(options.to).expanduser()), "good"))
+            path = Path(options.to).expanduser()
+            _validate_target(path)
+            tell(paragraph(_saved(self._job(prefix), path), "good"))
             return
         prefix, name = get_job_and_last(options.words, "%lc_pull model")
         validate_name(name)
@@ -89,6 +91,20 @@ class ModelMagics(Family):
         except Exception as error:
             message = f"{text} cannot be evaluated ({type(error).__name__}: {error}); name a variable with the data."
             raise UserError(message) from error
+
+
+def _validate_target(path: Path) -> None:
+    """Check where a model is to go before it is fetched.
+
+    Raises:
+        UserError: its folder is not there, or it is a folder itself.
+    """
+    if not path.parent.is_dir():
+        message = f"--to {path}: there is no folder {path.parent}; make it first, or name another."
+        raise UserError(message)
+    if path.is_dir():
+        message = f"--to {path} is a folder; name a file in it, such as --to {path / 'model.bin'}"
+        raise UserError(message)
 
 
 def _saved(job: Job, path: Path) -> str:

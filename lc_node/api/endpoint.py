@@ -151,7 +151,9 @@ def _check_owner(path: Path, status: os.stat_result) -> None:
     if status.st_uid != os.geteuid():
         raise UnsafeFolder(str(path), f"belongs to user {status.st_uid}")
     if status.st_mode & _OTHERS:
-        raise UnsafeFolder(str(path), f"is open to others (mode {stat.S_IMODE(status.st_mode):o})")
+        why = f"is open to others (mode {stat.S_IMODE(status.st_mode):o})"
+        remedy = f"`chmod go= {path}`, and start the node anew: they may have read its token"
+        raise UnsafeFolder(str(path), why, remedy)
 
 
 def _check_length(folder: Path) -> None:

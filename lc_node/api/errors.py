@@ -87,11 +87,16 @@ class CallTimedOut(ApiError):
 class UnsafeFolder(ApiError):
     """The folder of the node's sockets belongs to someone else, or others may enter it."""
 
-    def __init__(self, path: str, why: str) -> None:
-        """Name the folder and what is wrong with it."""
+    def __init__(
+        self,
+        path: str,
+        why: str,
+        remedy: str = "remove it, or set XDG_RUNTIME_DIR to a folder of your own",
+    ) -> None:
+        """Name the folder, or the file in it, what is wrong with it, and what to do."""
         super().__init__(
             "UnsafeFolder",
-            f"{path} {why}; remove it, or set XDG_RUNTIME_DIR to a folder of your own.",
+            f"{path} {why}; {remedy}.",
             {"path": path},
         )
 

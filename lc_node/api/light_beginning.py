@@ -160,4 +160,5 @@ def _read(path: Path, decoder: Decoder[T], bytes_max: int) -> T:
     except OSError as error:
         raise NoBeginning(f"{path} cannot be read ({error.strerror})") from error
     except MalformedBytes as error:
-        raise NoBeginning(f"{path} is not what it should be ({error})") from error
+        message = f"{path} is not what it should be: it is damaged, or another kind of file"
+        raise NoBeginning(message) from error
