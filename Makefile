@@ -41,6 +41,10 @@ frontend: $(READY) ## bundle what runs in the browser anew, after a change in fr
 	@scripts/digest-labextension --write
 	@$(MAKE) --no-print-directory $(READY)
 
+.PHONY: mistakes
+mistakes: $(READY) ## write docs/MISTAKES.md anew, after a change of the table in tests/jupyter/mistakes
+	@$(BIN)/python -m tests.jupyter.mistakes.page
+
 .PHONY: pythons
 pythons:
 	@scripts/ensure-pythons

@@ -25,6 +25,7 @@ TOGETHER: Final = {
     "tests/e2e/test_light_client.py": JOBS,
     "tests/e2e/test_pickle_liar.py": JOBS,
     "tests/e2e/test_plain_programs.py": JOBS,
+    "tests/jupyter/mistakes/test_mistakes.py": OTHERS,
     "tests/jupyter/test_real_node.py": OTHERS,
     "tests/jupyter/snapshots/test_environments.py": SNAPSHOTS,
     "tests/jupyter/snapshots/test_projects.py": SNAPSHOTS,

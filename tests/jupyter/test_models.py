@@ -59,10 +59,10 @@ def test_a_model_can_be_saved_instead(notebook: Shell, npz: Desk, tmp_path: Path
 
 def test_a_model_that_cannot_be_saved_there_is_one_line(notebook: Shell, npz: Desk) -> None:
     assert npz.home.exists()
-    ran = notebook.run("%lc_pull aaaa --to nowhere/model.npz")
+    ran = notebook.run("%lc_pull aaaa --to /proc/model.npz")
 
     assert ran.is_one_line
-    assert "--to nowhere/model.npz cannot be written: No such file or directory" in ran.err
+    assert "--to /proc/model.npz cannot be written: No such file or directory" in ran.err
 
 
 def test_a_file_with_another_digest_is_refused(notebook: Shell, npz: Desk) -> None:
