@@ -1,7 +1,8 @@
 """``make fuzz``: every target under atheris for a while, and a line on each.
 
 ``python -m tests.fuzz [--seconds N] [--jobs N] [TARGET ...]`` looks for inputs that break a promise;
-``python -m tests.fuzz --replay FILE TARGET`` shows what one of them does.
+``python -m tests.fuzz --total 600`` gives each turns until it has had so many seconds of a processor, over as many
+sittings as that takes; ``python -m tests.fuzz --replay FILE TARGET`` shows what one of them does.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.fuzz.campaign import fuzz_for
+from tests.fuzz.endurance import fuzz_until
 from tests.fuzz.targets import BROKEN, TARGETS, target_of
 
 
@@ -27,6 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("atheris is not installed: it has wheels for Linux on x86-64, Python 3.11 to 3.13")
         return 2
     is_good = True
+    if wished.total:
+        for report, spent in fuzz_until(wished.total, names, wished.jobs):
+            print(f"{report}; {spent.processor_seconds:,} s in all", flush=True)
+            is_good = is_good and not report.problem
+        return 0 if is_good else 1
     with ThreadPoolExecutor(wished.jobs) as pool:
         for report in pool.map(lambda name: fuzz_for(wished.seconds, name), names):
             print(report, flush=True)
@@ -37,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=int, default=600, help="for each target")
+    parser.add_argument(
+        "--total", type=int, help="of a processor, for each target, over all sittings"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="targets at a time")
     parser.add_argument("--replay", type=Path, help="give a file to one target")
     parser.add_argument("targets", nargs="*", choices=[*TARGETS, BROKEN, []], metavar="TARGET")
