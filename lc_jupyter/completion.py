@@ -116,8 +116,9 @@ def _values(option: Action) -> Iterable[str]:
 
 
 def _options(actions: Iterable[Action]) -> list[str]:
+    """Return the long options; argparse adds one for help, for which a notebook has the question mark."""
     names = (name for action in actions for name in action.option_strings)
-    return [name for name in names if name.startswith("--")]
+    return [name for name in names if name.startswith("--") and name != "--help"]
 
 
 def _fits(choice: object, token: str) -> bool:

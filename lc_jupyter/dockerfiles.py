@@ -7,6 +7,7 @@ from lc_jupyter.functions import Function, JobFunctions
 from lc_jupyter.packaging.dockerfile import BuildContext, write_build_context
 from lc_jupyter.submit import CellOptions, snapshot_of
 from lc_jupyter.terms import Options, with_defaults
+from lc_node.api.paths import expand, naming_files
 
 _NEXT: Final = "Next, in a terminal:"
 
@@ -43,6 +44,7 @@ def write_dockerfile(
 
     Raises:
         UserError: something has to be changed first; nothing was written.
+        UnusablePath: the folder cannot be written.
     """
     predict = options.pop("predict", None)
     functions = JobFunctions(train=train, evaluate=evaluate, save=save, load=load, predict=predict)
@@ -54,4 +56,5 @@ def write_folder(
 ) -> Written:
     """Do what ``write_dockerfile`` does."""
     request = snapshot_of(functions, with_defaults(options))
-    return Written(write_build_context(request, Path(folder).expanduser(), base=base))
+    with naming_files():
+        return Written(write_build_context(request, expand(folder), base=base))

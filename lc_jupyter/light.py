@@ -1,7 +1,6 @@
 """Facts about the chain that a notebook proves by itself, with no node: how they are had, and shown."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from lc_jupyter.display import Cell, Shown, facts, stack
 from lc_jupyter.errors import UserError
@@ -10,6 +9,7 @@ from lc_jupyter.wording import show_moment
 from lc_node.api.light import LightClient, connect
 from lc_node.api.light_errors import NotSettled
 from lc_node.api.light_schema import Freshness, Proof, ProvenAccount, ProvenJob, ProvenResult
+from lc_node.api.paths import expand
 
 _FRESHNESS = {
     Freshness.STALE: "no newer block was shown for a while: the chain halts, or this server hides it; "
@@ -72,8 +72,8 @@ def connect_light(
         raise UserError(message)
     client = connect(
         servers,
-        genesis=None if genesis is None else Path(genesis).expanduser(),
-        checkpoint=None if checkpoint is None else Path(checkpoint).expanduser(),
+        genesis=None if genesis is None else expand(genesis),
+        checkpoint=None if checkpoint is None else expand(checkpoint),
         trust_old=trust_old,
     )
     return ProvenChain(client)

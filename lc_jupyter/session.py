@@ -33,6 +33,7 @@ from lc_node.api.calls import (
     SetPolicy,
 )
 from lc_node.api.client import Client
+from lc_node.api.paths import expand
 from lc_node.api.schema import Account, Address, Peer, Policy, Status, Wallet
 from lc_node.api.schema_jobs import JobSummary
 
@@ -288,11 +289,12 @@ def connect(where: str | Path | None = None) -> LearningChain:
 
     Raises:
         NodeUnreachable: none runs there; the message says how to start one.
+        UnusablePath: it would be the home of a user who is not there.
     """
     settings = current()
     place = where or settings.node or None
     client = Client(
-        None if place is None else Path(place).expanduser(),
+        None if place is None else expand(place),
         silence_seconds=settings.silence_seconds,
     )
     return LearningChain(client)

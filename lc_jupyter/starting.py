@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import msgspec
 
 from lc_jupyter.errors import UserError
 from lc_jupyter.settings import current
 from lc_node.api.client import ApiError, Client, NodeUnreachable
+from lc_node.api.paths import naming_files
 
 START_SECONDS: Final = 90.0
 STOP_SECONDS: Final = 30.0
@@ -76,11 +77,11 @@ def start(plan: Plan, tell: Callable[[str], None]) -> int:
 
     Raises:
         UserError: one runs already, or it cannot start; the end of its log says why.
+        UnusablePath: its folder cannot be made or written.
     """
     _validate_free(plan.home)
     _validate_installed()
-    plan.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with plan.log.open("ab") as log:
+    with _opened_log(plan) as log:
         beginning = log.tell()
         # -P: nothing in the folder that the kernel works in may stand in for a module of the node.
         process = subprocess.Popen(  # noqa: S603  # our own program
@@ -147,6 +148,12 @@ def _validate_installed() -> None:
             "pip install 'learningchain[node]' here, or run `lc-node run` in another one."
         )
         raise UserError(message)
+
+
+def _opened_log(plan: Plan) -> BinaryIO:
+    with naming_files():
+        plan.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return plan.log.open("ab")
 
 
 def _wait_ready(plan: Plan, process: "subprocess.Popen[bytes]", beginning: int) -> None:

@@ -14,6 +14,7 @@ from lc_jupyter.errors import StoppedWaiting, UserError
 from lc_jupyter.jobs import Job
 from lc_jupyter.session import LearningChain
 from lc_node.api.client import ApiError
+from lc_node.api.paths import naming_files
 
 _INTERRUPTED: Final = "Interrupted; what the node was asked to do may yet take effect: %lc_jobs --mine and %lc_wallet show it."
 
@@ -31,7 +32,8 @@ def in_one_line(magic: Callable[..., R]) -> Callable[..., R]:
     @wraps(magic)
     def told(self: "Family", *texts: str) -> R:
         try:
-            return magic(self, *texts)
+            with naming_files():
+                return magic(self, *texts)
         except (UserError, ApiError, StoppedWaiting) as error:
             raise UsageError(str(error)) from None
         except KeyboardInterrupt:

@@ -16,6 +16,7 @@ from lc_jupyter.overviews import show_status
 from lc_jupyter.session import connect
 from lc_jupyter.settings import current
 from lc_node.api.endpoint import default_home
+from lc_node.api.paths import expand
 
 
 @magics_class
@@ -86,7 +87,7 @@ class LifeMagics(Family):
             raise UserError(message)
         home = _home(options.home)
         if options.devnet:
-            plan = starting.plan_devnet(home.with_name(f"{home.name}-devnet"))
+            plan = starting.plan_devnet(home.parent / f"{home.name}-devnet")
         else:
             way = (chosen[0], str(options.join or options.graph)) if chosen else ("--alone",)
             plan = starting.plan_node(home, way)
@@ -112,7 +113,7 @@ class LifeMagics(Family):
 def _home(named: str | Path | None) -> Path:
     """Return the home that is meant."""
     where = named or current().node or os.environ.get("LC_NODE") or default_home(os.environ)
-    return Path(where).expanduser().absolute()
+    return expand(where).absolute()
 
 
 def _started(plan: starting.Plan, process: int, *, is_alone: bool) -> Shown:

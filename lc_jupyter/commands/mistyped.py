@@ -1,7 +1,7 @@
-"""A command of ours that does not exist is told before its cell runs, with the one that was probably meant."""
+"""A command of ours that cannot be meant as it stands is told before its cell runs, with what was probably meant."""
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from IPython.core.error import InputRejected
@@ -14,8 +14,8 @@ _CALLS: Final = {"run_line_magic": "%", "run_cell_magic": "%%"}
 _OURS: Final = "lc_"
 
 
-class UnknownCommand(InputRejected):
-    """There is no such command."""
+class MistypedCommand(InputRejected):
+    """There is no such command, or nothing that it could act on."""
 
     def _render_traceback_(self) -> list[str]:
         """Serve IPython, which shows these lines in place of a traceback."""
@@ -30,16 +30,17 @@ class MistypedCommands(ast.NodeTransformer):
         self._names = names
 
     def visit_Call(self, node: ast.Call) -> ast.AST:  # named by the standard library
-        """Refuse the call of a magic of ours that there is not.
+        """Refuse the call of a magic of ours that there is not, or that has an empty cell.
 
         Raises:
-            UnknownCommand: it is one.
+            MistypedCommand: it is one, or one for a cell that is empty.
         """
         match node:
             case ast.Call(
-                func=ast.Attribute(attr=attr), args=[ast.Constant(value=str(name)), *_]
+                func=ast.Attribute(attr=attr), args=[ast.Constant(value=str(name)), *rest]
             ) if attr in _CALLS and name.startswith(_OURS):
                 self._validate(_CALLS[attr] + name)
+                _validate_cell(name, rest)
             case _:
                 pass
         return self.generic_visit(node)
@@ -49,4 +50,17 @@ class MistypedCommands(ast.NodeTransformer):
         if typed.lstrip("%") not in {name.lstrip("%") for name in known}:
             suggestion = did_you_mean(typed, known) or "; Tab behind %lc_ lists all"
             message = f"There is no {typed}{suggestion}"
-            raise UnknownCommand(message)
+            raise MistypedCommand(message)
+
+
+def _validate_cell(name: str, rest: Sequence[ast.expr]) -> None:
+    """Check that a magic for cells has one: IPython would ask whether the one for lines was meant."""
+    match rest:
+        case [_, ast.Constant(value=str(cell))] if not cell.strip():
+            message = (
+                f"%%{name} takes the lines below it, and there are none: define train(trial) and "
+                "evaluate(model) in the same cell."
+            )
+            raise MistypedCommand(message)
+        case _:
+            pass

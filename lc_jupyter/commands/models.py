@@ -13,6 +13,7 @@ from lc_jupyter.errors import UserError
 from lc_jupyter.jobs import Job
 from lc_jupyter.live import tell
 from lc_jupyter.units import short_job, show_bytes
+from lc_node.api.paths import expand
 
 
 @magics_class
@@ -48,7 +49,7 @@ class ModelMagics(Family):
         options = parse_line(self.lc_pull, line)
         if options.to is not None:
             [prefix] = at_most(options.words, 1, "%lc_pull [job] --to model.bin")
-            path = Path(options.to).expanduser()
+            path = expand(options.to)
             _validate_target(path)
             tell(paragraph(_saved(self._job(prefix), path), "good"))
             return

@@ -76,7 +76,7 @@ def write_build_context(
     Raises:
         PackagingError: one subclass a cause; the message names the fix.
     """
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FolderTaken(str(folder))
     environment = environment or Environment.anywhere()
     taken = gather(request, environment, cache or LayerCache.of_user(), Stopwatch())

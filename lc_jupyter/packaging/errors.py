@@ -83,11 +83,11 @@ class ZippedModule(PackagingError):
 
 
 class FolderTaken(PackagingError):
-    """A folder that is to be written is there already, and not empty."""
+    """What is to become a folder is there already: a folder that is not empty, or a file."""
 
     def __init__(self, folder: str) -> None:
         """Name the folder."""
-        super().__init__(f"{folder} is not empty; name a new folder")
+        super().__init__(f"{folder} is no empty folder; name a new folder")
 
 
 class IncludeRefused(PackagingError):

@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from lc_node.api.errors import NodeSilent, NodeUnreachable, SocketPathTooLong, UnsafeFolder
+from lc_node.api.paths import expand
 
 SOCKET_PATH_BYTES_MAX: Final = 107  # sun_path holds 108 with its final zero: unix(7)
 CALLS_SOCKET: Final = "calls.sock"
@@ -53,11 +54,15 @@ class _Announcement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def default_home(environment: Mapping[str, str]) -> Path:
-    """Return the home that is meant when none is named: ``$LC_HOME``, else under the data folder."""
+    """Return the home that is meant when none is named: ``$LC_HOME``, else under the data folder.
+
+    Raises:
+        UnusablePath: the variable names the home of a user who is not there.
+    """
     if home := environment.get("LC_HOME"):
-        return Path(home).expanduser()
+        return expand(home)
     data = environment.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(data).expanduser() / "learningchain"
+    return expand(data) / "learningchain"
 
 
 def socket_folder(home: Path, environment: Mapping[str, str]) -> Path:
@@ -99,16 +104,16 @@ def find_endpoint(where: Path | None, environment: Mapping[str, str]) -> Endpoin
     Raises:
         NodeUnreachable: nothing there announces a node, or nobody listens.
         UnsafeFolder: the folder could be somebody else's trap.
+        UnusablePath: a variable names the home of a user who is not there.
     """
     if where is None:
         named = environment.get("LC_NODE")
-        where = Path(named).expanduser() if named else default_home(environment)
-    folder = where if (where / TOKEN_FILE).exists() else _announced(where)
-    if not folder.is_dir():
-        raise NodeUnreachable(f"No node runs with home {where}.")
-    check_private(folder)
-    _check_listening(folder / CALLS_SOCKET, where)
-    return Endpoint(folder=folder)
+        where = expand(named) if named else default_home(environment)
+    try:
+        return _found(where)
+    except OSError as error:
+        message = f"No node runs with home {where} ({error.strerror or error})."
+        raise NodeUnreachable(message) from error
 
 
 def explain_silence(endpoint: Endpoint, seconds: float) -> NodeUnreachable:
@@ -145,6 +150,20 @@ def check_private(folder: Path) -> None:
     if not stat.S_ISDIR(status.st_mode):
         raise UnsafeFolder(str(folder), "is not a folder")
     _check_owner(folder, status)
+
+
+def _found(where: Path) -> Endpoint:
+    """Return the endpoint of a home, or of a folder of sockets.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    folder = where if (where / TOKEN_FILE).exists() else _announced(where)
+    if not folder.is_dir():
+        raise NodeUnreachable(f"No node runs with home {where}.")
+    check_private(folder)
+    _check_listening(folder / CALLS_SOCKET, where)
+    return Endpoint(folder=folder)
 
 
 def _check_owner(path: Path, status: os.stat_result) -> None:

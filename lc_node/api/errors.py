@@ -101,6 +101,18 @@ class UnsafeFolder(ApiError):
         )
 
 
+class UnusablePath(ApiError):
+    """A file or folder that was named cannot be used."""
+
+    def __init__(self, path: str, why: str) -> None:
+        """Name it and the reason."""
+        super().__init__(
+            "UnusablePath",
+            f"{path} cannot be used ({why}): name a place where you may read and write",
+            {"path": path},
+        )
+
+
 class SocketPathTooLong(ApiError):
     """A Unix socket's path has at most 107 bytes."""
 

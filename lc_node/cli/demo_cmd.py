@@ -33,6 +33,8 @@ def demo(json_path: Path | None) -> int:
     A submitter, two trainers, three that only evaluate, and a liar run as processes on this machine. The
     notebook examples/01-digits.ipynb posts the job and pulls the winner's model.
     """
+    if json_path is not None:
+        json_path.touch()  # a place where nothing can be written is told now, not at the end
     _require_sandbox()
     notebook = find_notebook("01-digits.ipynb")
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder:

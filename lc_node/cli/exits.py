@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from lc_node.api.errors import ApiError, NodeUnreachable
+from lc_node.api.paths import named
 from lc_node.chain.errors import LearningChainError
 from lc_node.ports.sandbox import SandboxUnavailable
 
@@ -22,16 +23,6 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-class UnusablePath(LearningChainError):
-    """A file or folder cannot be used; the machine says why."""
-
-    def __init__(self, path: str, why: str) -> None:
-        """Name it and the reason."""
-        super().__init__(
-            f"{path} cannot be used ({why}): name a place where you may read and write"
-        )
-
-
 EXIT_CODES_TEXT: Final = (
     "Exit codes: 0 done, 1 refused or failed (stderr says why), 2 wrong usage, 3 no sandbox works "
     "here, 4 no node answers, 130 interrupted."
@@ -42,7 +33,7 @@ _PLAIN_WORD: Final = re.compile(r"[a-z]+[ ,:;']")
 
 def explain(error: Exception) -> Exit:
     """Write an error to stderr and return its exit code; raise it again if it is not ours."""
-    error = _named(error)
+    error = named(error)
     match error:
         case click.UsageError():
             error.show()
@@ -61,15 +52,6 @@ def explain(error: Exception) -> Exit:
             return _said(error, Exit.REFUSED)
         case _:
             raise error
-
-
-def _named(error: Exception) -> Exception:
-    """Return what the machine says of a file as an error of ours; anything else as it is."""
-    match error:
-        case OSError(filename=str(path), strerror=str(why)):
-            return UnusablePath(path, why)
-        case _:
-            return error
 
 
 def _said(error: Exception, code: Exit) -> Exit:

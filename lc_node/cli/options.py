@@ -9,6 +9,7 @@ import click
 
 from lc_node.api.client import Client
 from lc_node.api.endpoint import default_home
+from lc_node.api.paths import expand
 from lc_node.ports.keystore import Keystore
 from lc_node.ports.sandbox import SandboxWishes
 from lc_node.runtime.config_file import DEFAULT_CONFIG_TEXT
@@ -46,8 +47,12 @@ passphrase_option = click.option(
 
 
 def home_at(path: Path | None) -> Home:
-    """Return the home that was named, or the default one."""
-    return Home((path or default_home(os.environ)).expanduser().absolute())
+    """Return the home that was named, or the default one.
+
+    Raises:
+        UnusablePath: it would be that of a user who is not there.
+    """
+    return Home(expand(path or default_home(os.environ)).absolute())
 
 
 def sandbox_wishes(path: Path | None) -> SandboxWishes:

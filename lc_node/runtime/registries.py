@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from lc_node.api.paths import expand
 from lc_node.ports.registry import Registry
 from lc_node.runtime.config import ImagesConfig
 
@@ -23,6 +24,6 @@ def registry_of(config: ImagesConfig) -> Registry:
 def credentials_path(setting: str) -> Path:
     """Return the file of credentials: the one that is set, else Docker's own of the user who runs the node."""
     if setting:
-        return Path(setting).expanduser()
+        return expand(setting)
     folder = os.environ.get("DOCKER_CONFIG")
     return (Path(folder) if folder else Path("~/.docker").expanduser()) / "config.json"

@@ -123,6 +123,14 @@ def test_a_damaged_announcement_is_named(home: Path) -> None:
         find_endpoint(home, {})
 
 
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_file_is_no_home(short: Path, place: str) -> None:
+    (short / "file").touch()
+
+    with pytest.raises(NodeUnreachable, match="Not a directory"):
+        find_endpoint(short / place, {})
+
+
 def test_the_environment_names_the_home(home: Path) -> None:
     with pytest.raises(NodeUnreachable, match=str(home)):
         find_endpoint(None, {"LC_NODE": str(home)})

@@ -65,6 +65,8 @@ class Stage:
         match situation:
             case "no node":
                 patch.setenv("LC_NODE", str(folder / "nowhere"))
+            case "LC_NODE at a file":
+                patch.setenv("LC_NODE", str(folder / "notes.txt"))
             case "a token that others can read":
                 token.chmod(_MODE_OPEN)
             case "a misspelt setting":
