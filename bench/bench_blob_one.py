@@ -27,5 +27,5 @@ def run() -> list[Measured]:
         from_samples(ONE, rates("own"), rates("tcp")),
         from_samples(CPU, thrift("own"), thrift("tcp")),
         from_samples(TORRENT, rates("own"), rates("torrent")),
-        from_samples(REGISTRY, rates("own"), rates("registry")),
+        from_samples(REGISTRY, rates("own"), rates("pull")),
     ]

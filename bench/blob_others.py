@@ -1,8 +1,9 @@
-"""Other ways to bring a blob to another node, each as short as it can be: TLS, libtorrent, a registry.
+"""Other ways to bring a blob to another node, each as short as it can be: TLS, libtorrent, a registry and who pulls from it.
 
 ``python -m bench.blob_others`` measures all of them and ours in turn, for the decision in docs/adr.
 """
 
+import contextlib
 import datetime as dt
 import hashlib
 import importlib
@@ -36,6 +37,7 @@ from bench.blob_seats import (
     tcp_client,
     tcp_server,
 )
+from bench.docker_route import engine_does, find_engine
 from bench.harness import NothingMeasured
 from bench.seats import Cost, Pipe, cpu_seconds_of, measured, ram_folder, seated
 from lc_node.ports.stores import Naming
@@ -58,12 +60,16 @@ def ways() -> Iterator[tuple[Way, ...]]:
     """Set up everything that takes part, and give the ways to measure in turn, the yardstick first.
 
     Raises:
-        NothingMeasured: libtorrent, docker-registry or skopeo is missing.
+        NothingMeasured: libtorrent, docker-registry, skopeo or a container engine is missing.
     """
     with ram_folder() as folder, ExitStack() as stack:
         blob = make_blob(folder / "blob")
-        yield tuple(
-            stack.enter_context(way(folder, blob)) for way in (_tcp, _own, _tls, _torrent, _pull)
+        host, pid = stack.enter_context(_registry(folder))
+        ends = (_tcp, _own, _tls, _torrent)
+        yield (
+            *(stack.enter_context(way(folder, blob)) for way in ends),
+            stack.enter_context(_copy(folder, blob, host, pid)),
+            stack.enter_context(_pull(folder, blob, host, pid)),
         )
 
 
@@ -127,25 +133,64 @@ def _torrent(folder: Path, blob: Path) -> Iterator[Way]:
 
 
 @contextmanager
-def _pull(folder: Path, blob: Path) -> Iterator[Way]:
-    registry, skopeo = shutil.which("docker-registry"), shutil.which("skopeo")
-    if registry is None or skopeo is None:
-        message = "docker-registry and skopeo are not installed: scripts/ensure-registry"
+def _copy(folder: Path, blob: Path, host: str, registry: int) -> Iterator[Way]:
+    """Copy an image as it lies in the registry, and unpack nothing."""
+    skopeo = _program("skopeo")
+    _push(host, blob)
+    source, into = f"docker://{host}/{_IMAGE}:1", folder / "copied"
+    words = [skopeo, "copy", "-q", "--src-tls-verify=false", source, f"dir:{into}"]
+
+    def move() -> Cost:
+        cost = measured(
+            lambda: subprocess.run(words, check=True).check_returncode(),  # noqa: S603  # our own words
+            lambda: cpu_seconds_of(registry) + _children(),
+        )
+        shutil.rmtree(into)
+        return cost
+
+    yield Way(name="copy", move=move)
+
+
+@contextmanager
+def _pull(folder: Path, blob: Path, host: str, registry: int) -> Iterator[Way]:
+    """Pull an image into an engine that the engine has pushed: compressed there, unpacked here."""
+    if not find_engine():
+        message = "no container engine: scripts/with-docker"
         raise NothingMeasured(message)
-    with _registry(registry, folder) as (host, pid):
-        _push(host, blob)
-        source, into = f"docker://{host}/{_IMAGE}:1", folder / "pulled"
-        words = [skopeo, "copy", "-q", "--src-tls-verify=false", source, f"dir:{into}"]
+    name, context = f"{host}/{_IMAGE}:pushed", folder / "context"
+    context.mkdir()
+    (context / "blob").hardlink_to(blob)
+    (context / "Dockerfile").write_text("FROM scratch\nCOPY blob /blob\n")
+    engine_does("build", "-q", "-t", name, str(context))
+    engine_does("push", "-q", name)
+    engine_does("image", "rm", "-f", name)
 
-        def move() -> Cost:
-            cost = measured(
-                lambda: subprocess.run(words, check=True).check_returncode(),  # noqa: S603  # our own words
-                lambda: cpu_seconds_of(pid) + _children(),
-            )
-            shutil.rmtree(into)
-            return cost
+    def move() -> Cost:
+        cost = measured(
+            lambda: engine_does("pull", "-q", name),
+            lambda: cpu_seconds_of(registry) + sum(map(cpu_seconds_of, _engine())),
+        )
+        engine_does("image", "rm", "-f", name)
+        return cost
 
-        yield Way(name="registry", move=move)
+    yield Way(name="pull", move=move)
+
+
+def _engine() -> list[int]:
+    """Return the processes of engines on this machine: of them one is busy."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended
+            if (process / "comm").read_text().strip() in {"dockerd", "containerd"}:
+                found.append(int(process.name))
+    return found
+
+
+def _program(name: str) -> str:
+    if (found := shutil.which(name)) is None:
+        message = f"{name} is not installed: scripts/ensure-registry"
+        raise NothingMeasured(message)
+    return found
 
 
 def _certificate(path: Path) -> Path:
@@ -238,8 +283,9 @@ def _children() -> float:
 
 
 @contextmanager
-def _registry(program: str, folder: Path) -> Iterator[tuple[str, int]]:
+def _registry(folder: Path) -> Iterator[tuple[str, int]]:
     """Run a registry on the loopback; yield where it is and its process."""
+    program = _program("docker-registry")
     with socket.create_server((HOST, 0)) as probe:
         host = f"{HOST}:{probe.getsockname()[1]}"
     config = folder / "registry.yml"
