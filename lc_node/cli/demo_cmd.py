@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import signal
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final
 import click
 
 from lc_node.cli.exits import Exit
+from lc_node.cli.life import live
 from lc_node.cli.output import print_pairs, print_table
 from lc_node.ports.sandbox import SandboxUnavailable
 from lc_node.runtime.demo import Summary, find_notebook, run_demo
@@ -63,17 +63,22 @@ def devnet(folder: Path) -> None:
     """Run the demo's seven nodes until Ctrl-C, for trying things out in your own notebook."""
     _require_sandbox()
     net = Devnet(prepare(folder.absolute(), DEMO))
-    try:
-        net.start_all()
-        net.wait_ready()
-        home = net.place("submitter").home.path
-        click.echo(f"Seven nodes run. In your shell or notebook:\n  export LC_NODE={home}")
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
-    finally:
-        net.stop()
+    live(lambda: _run_until_stopped(net))
 
 
 COMMANDS: Final = (demo, devnet)
+
+
+async def _run_until_stopped(net: Devnet) -> None:
+    """Whoever stops this has seen the last node end when it returns."""
+    try:
+        net.start_all()
+        await asyncio.to_thread(net.wait_ready)
+        home = net.place("submitter").home.path
+        click.echo(f"Seven nodes run. In your shell or notebook:\n  export LC_NODE={home}")
+        await asyncio.Event().wait()
+    finally:
+        net.stop()
 
 
 def _require_sandbox() -> None:
