@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -272,8 +273,7 @@ class Job:
 
     async def _until_over(self) -> JobStory:
         stop = threading.Event()
-        loop = asyncio.get_running_loop()
-        listening = loop.run_in_executor(None, self._listen, stop)
+        listening = asyncio.wrap_future(_begin(lambda: self._listen(stop)))
         try:
             while not listening.done():
                 await asyncio.wait({listening}, timeout=_HEARTBEAT_SECONDS)
@@ -282,6 +282,7 @@ class Job:
             raise  # as it came: asyncio.timeout of Python 3.11 knows no subclass
         finally:
             stop.set()
+            listening.cancel()  # so that nobody misses what it might still bring
         return listening.result()
 
     def _listen(self, stop: threading.Event) -> JobStory:
@@ -293,6 +294,21 @@ class Job:
                     return story
                 while not stop.is_set() and events.next(_HEARTBEAT_SECONDS) is None:
                     continue
+
+
+def _begin(listen: Callable[[], JobStory]) -> Future[JobStory]:
+    """Listen in a thread of its own: a loop's threads are few, and a kernel that ends waits for each of them."""
+    heard = Future[JobStory]()
+    heard.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            heard.set_result(listen())
+        except BaseException as error:  # noqa: BLE001  # whoever awaits it sees it
+            heard.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return heard
 
 
 def note_posted(job: Job) -> None:

@@ -1,6 +1,9 @@
 """A job as an object: waited for, awaited, looked at; and a node that goes and comes back."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +15,8 @@ from lc_jupyter.jobs import Job
 from lc_jupyter.session import LearningChain
 from lc_node.api import calls, schema
 from lc_node.api.client import Client, NodeUnreachable
-from lc_node.api.schema import Phase
+from lc_node.api.schema import JobId, Phase
+from lc_node.api.schema_jobs import JobStory
 from tests.api.sample_service import JOB, OTHER_JOB
 from tests.jupyter.desk import WINNER, Desk, bid_of, story_of
 from tests.jupyter.shells import Shell
@@ -135,14 +139,51 @@ async def test_awaiting_ends_with_the_job(job: Job, desk: Desk) -> None:
     assert (await job).summary.phase is Phase.SETTLED
 
 
-async def test_jobs_are_awaited_together(chain: LearningChain, desk: Desk) -> None:
-    for name in (JOB, OTHER_JOB):
-        desk.tell(story_of(Phase.SETTLED, job=name))
+async def _awaited(job: Job) -> JobStory:
+    return await job
 
-    async with asyncio.timeout(10):
-        stories = [await chain.job(prefix) for prefix in ("aa", "bb")]
 
-    assert [story.summary.job for story in stories] == [JOB, OTHER_JOB]
+async def test_of_many_jobs_that_are_awaited_the_first_to_end_is_known_whichever_it_is(
+    chain: LearningChain, desk: Desk
+) -> None:
+    names = [JobId(f"{number:064x}") for number in range(1, 41)]
+    for name in names:
+        desk.tell(story_of(job=name))
+
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        waiting = [group.create_task(_awaited(Job(chain._client, name))) for name in names]
+        desk.tell(story_of(Phase.SETTLED, job=names[-1]))
+        ended, going = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in going:
+            task.cancel()
+
+    assert [task.result().summary.job for task in ended] == [names[-1]]
+
+
+def test_a_program_that_awaits_a_job_ends_when_it_has_nothing_else_to_do(desk: Desk) -> None:
+    desk.tell(story_of())
+    program = """
+import asyncio, lc_jupyter
+
+async def awaited(job):
+    return await job
+
+loop = asyncio.new_event_loop()
+task = loop.create_task(awaited(lc_jupyter.connect().job("aaaa")))
+loop.run_until_complete(asyncio.sleep(0))  # the task has had its turn
+print("over")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "LC_NODE": str(desk.home)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.stdout == "over\n"
+    assert done.returncode == 0
 
 
 async def test_awaiting_is_cancelled_at_once_and_nothing_listens_on(job: Job) -> None:
