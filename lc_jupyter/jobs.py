@@ -186,6 +186,11 @@ class Job:
         self.seconds |= watch.seconds
         return model
 
+    @property
+    def has_own_load(self) -> bool:
+        """Whether its cell, in this kernel, has said how its models are loaded."""
+        return self._origin.load is not None
+
     def predict(self, *data: object) -> object:
         """Let the winner's model predict in the sandbox of the own node: nothing of it is loaded here.
 

@@ -112,6 +112,20 @@ def load_model(
         raise _unloadable(what, error) from error
 
 
+def describe_loading(model_format: ModelFormat, *, by_own_load: bool) -> str:
+    """Return how a model came into the kernel, and what was run for it, as a sentence."""
+    if by_own_load:
+        return "Its digest was checked, then your cell's own load read it."
+    if model_format is ModelFormat.PICKLE:
+        return "Its digest was checked, then it was loaded as a pickle, which runs what its author put into it."
+    if model_format is ModelFormat.RAW:
+        return (
+            "Its digest was checked; raw is its bytes as they are. If the job's cell had a load of its own and ran in "
+            "another kernel: job.result(load=load) in Python."
+        )
+    return f"Its digest was checked, then it was loaded as {model_format.value}, which runs no code of its author."
+
+
 def _unloadable(what: str, error: Exception) -> UserError:
     message = (
         f"The winner's file cannot be read as {what} ({type(error).__name__}: {error}); "

@@ -1,9 +1,27 @@
 """What a submitter is told before a job is posted: what leaves the machine, its price, the check."""
 
+from typing import Final
+
 from lc_jupyter.display import Cell, Shown, facts, fold, lines, paragraph, stack
 from lc_jupyter.packaging.image import BuiltImage
 from lc_jupyter.units import show_bytes, show_credits, show_loss
 from lc_node.api.schema_jobs import CheckProblem, CheckReport, Price
+
+LARGE_BYTES: Final = 2 * 1024**3
+"""From here on it is told what an image costs all who fetch it."""
+
+
+def show_copies(total_bytes: int, nodes: int) -> Shown:
+    """Return what it means that each node fetches a large image."""
+    if nodes == 0:
+        return paragraph(
+            f"Every node that takes the job fetches {show_bytes(total_bytes)}.", "bad"
+        )
+    text = (
+        f"Every node that takes the job fetches {show_bytes(total_bytes)}: from all {nodes} that are connected now "
+        f"{show_bytes(total_bytes * nodes)} would be asked. --exclude leaves files of --include out."
+    )
+    return paragraph(text, "bad")
 
 
 def show_image(image: BuiltImage, sent: int) -> Shown:

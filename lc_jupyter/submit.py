@@ -15,11 +15,11 @@ from lc_jupyter.live import Live
 from lc_jupyter.packaging.gathering import SnapshotRequest
 from lc_jupyter.packaging.image import BuiltImage, build_image, build_planned
 from lc_jupyter.packaging.program import plan_program
-from lc_jupyter.proposals import show_check, show_image, show_price
+from lc_jupyter.proposals import LARGE_BYTES, show_check, show_copies, show_image, show_price
 from lc_jupyter.stopwatch import Stopwatch
 from lc_jupyter.terms import Options, Terms
 from lc_jupyter.units import short_job, show_bytes, show_credits, show_seconds
-from lc_node.api.calls import Check, GetImages, GetPrice, MissingBlobs, Submit
+from lc_node.api.calls import Check, GetImages, GetPrice, GetStatus, MissingBlobs, Submit
 from lc_node.api.client import Client, Refused
 from lc_node.api.schema import Digest, MicroCredits, ModelFormat, NanoLoss, Resources
 from lc_node.api.schema_images import ImageView
@@ -195,7 +195,7 @@ def _propose(
         request = replace(draft, image=choice)
         price = client.call(GetPrice(request=request))
         sent = send_image(client, image, live)
-        live.keep(_told(image, sent, price))
+        live.keep(_told(client, image, sent, price))
         _validate_price(price)
     watch.lap("sending")
     request = _checked(client, request, terms, live)
@@ -315,8 +315,11 @@ def _find_image(client: Client, text: str) -> ImageView:
     raise UserError(message)
 
 
-def _told(image: BuiltImage, sent: int, price: Price) -> Shown:
-    return stack(show_image(image, sent), show_price(price), paragraph(DISCLOSURE, "dim"))
+def _told(client: Client, image: BuiltImage, sent: int, price: Price) -> Shown:
+    parts = [show_image(image, sent)]
+    if image.total_bytes > LARGE_BYTES:
+        parts.append(show_copies(image.total_bytes, client.call(GetStatus()).peers))
+    return stack(*parts, show_price(price), paragraph(DISCLOSURE, "dim"))
 
 
 def _step(live: Live, text: str) -> None:

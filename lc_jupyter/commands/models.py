@@ -8,10 +8,11 @@ from IPython.core.magic_arguments import argument, magic_arguments
 
 from lc_jupyter.arguments import at_most, get_job_and_last, parse_line, validate_name
 from lc_jupyter.commands.family import JOB, Family, in_one_line
-from lc_jupyter.display import paragraph
+from lc_jupyter.display import paragraph, stack
 from lc_jupyter.errors import UserError
 from lc_jupyter.jobs import Job
 from lc_jupyter.live import tell
+from lc_jupyter.models import describe_loading
 from lc_jupyter.units import short_job, show_bytes
 from lc_node.api.paths import expand
 
@@ -58,7 +59,9 @@ class ModelMagics(Family):
         job = self._job(prefix)
         model = self._names[name] = job.result(trust=options.trust, timeout_seconds=0)
         text = f"{name} is the model that won job {short_job(job.id)}: a {type(model).__name__}."
-        tell(paragraph(text, "good"))
+        model_format = job.story().request.model_format
+        how = describe_loading(model_format, by_own_load=job.has_own_load)
+        tell(stack(paragraph(text, "good"), paragraph(how, "dim")))
 
     @magic_arguments()
     @argument(

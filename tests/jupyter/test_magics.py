@@ -1,5 +1,6 @@
 """The magics in a real IPython, in front of a real door: what is shown, and every slip in one line."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -221,6 +222,16 @@ def test_help_lists_the_options(notebook: Shell) -> None:
     magics = notebook.ipython.magics_manager.magics
 
     assert "--check-time" in str(magics["cell"]["lc_submit"].__doc__)
+
+
+def test_the_page_of_commands_names_every_command(notebook: Shell) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "NOTEBOOK.md").read_text(encoding="utf-8")
+    magics = notebook.ipython.magics_manager.magics
+    ours = {name for names in magics.values() for name in names if name.startswith("lc_")}
+
+    assert {
+        name for name in ours if not re.search(rf"^\| .*`%%?{name}\b", page, re.MULTILINE)
+    } == set()
 
 
 def test_the_extension_can_be_loaded_again(notebook: Shell, desk: Desk) -> None:

@@ -47,6 +47,7 @@ def test_a_model_is_pulled_into_a_variable(notebook: Shell, npz: Desk) -> None:
     ran = notebook.run("%lc_pull aaaa model")
 
     assert "model is the model that won job aaaaaaaaaaaa: a dict." in ran.out
+    assert "digest was checked, then it was loaded as npz, which runs no code" in ran.out
     assert notebook.run("assert model['line'].tolist() == [3, -1]").ok
 
 
@@ -188,7 +189,7 @@ def test_a_pickle_is_not_loaded_without_trust(notebook: Shell, pickled: Desk) ->
 
 def test_a_pickle_is_loaded_with_trust(notebook: Shell, pickled: Desk) -> None:
     assert pickled.home.exists()
-    assert notebook.run("%lc_pull aaaa model --trust").ok
+    assert "as a pickle, which runs" in notebook.run("%lc_pull aaaa model --trust").out
     assert notebook.names["model"] == {"answer": 42}
 
 
@@ -217,8 +218,19 @@ def test_a_model_of_the_jobs_own_format_is_loaded_by_its_own_load(
         "def load(path): return json.loads(pathlib.Path(path).read_text())\n"
     )
 
-    assert notebook.run("%lc_pull model").ok
+    assert "then your cell's own load read it" in notebook.run("%lc_pull model").out
     assert notebook.names["model"] == [1, 2]
+
+
+def test_of_bytes_whose_load_another_kernel_had_it_is_said_how_to_give_it(
+    notebook: Shell, settled: Desk, tmp_path: Path
+) -> None:
+    path = tmp_path / "winner"
+    path.write_bytes(b"[1, 2]")
+    settled.desk.serve_model(path, ModelFormat.RAW)
+
+    assert "job.result(load=load)" in notebook.run("%lc_pull aaaa model").out
+    assert notebook.names["model"] == b"[1, 2]"
 
 
 def test_in_another_kernel_the_jobs_own_load_is_given_in_python(

@@ -1,11 +1,13 @@
 """From a cell to a posted job: really packaged, sent through a real door, checked and posted."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 import lc_jupyter
 from lc_jupyter.errors import UserError
+from lc_jupyter.proposals import show_copies
 from lc_node.api import calls, schema_jobs
 from lc_node.api.schema_jobs import CheckProblem
 from tests.api.sample_service import JOB
@@ -206,6 +208,23 @@ def test_an_included_file_is_shown(notebook: Shell, desk: Desk, tmp_path: Path) 
     (tmp_path / "data.csv").write_text("1,2\n")
 
     assert "data.csv (4 B)" in submit(notebook, "--include data.csv").out
+
+
+def test_of_a_large_image_it_is_told_what_all_nodes_together_would_fetch(
+    notebook: Shell, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = submit(notebook, "--dry-run")
+    monkeypatch.setattr("lc_jupyter.submit.LARGE_BYTES", 1024)
+    large = submit(notebook, "--dry-run")
+    [size] = re.findall(r"layers, (\S+ \S+)", large.out)
+
+    assert desk.desk.posted == []
+    assert "would be asked" not in small.out
+    assert f"Every node that takes the job fetches {size}: from all 3 " in large.out
+
+
+def test_a_large_image_is_counted_for_each_node() -> None:
+    assert "from all 6 that are connected now 18.0 GiB" in show_copies(3 * 1024**3, 6).text
 
 
 def test_the_posted_job_is_the_one_that_is_meant_without_an_id(
