@@ -7,6 +7,8 @@ const HEIGHT = 200;
 const MARK = 6;
 /** Keeps the last label of the time axis whole. */
 const ROOM_AT_THE_RIGHT = 30;
+/** The labels of the time axis are whole seconds: in a shorter time some would be the same. */
+const SECONDS_SHOWN = 10;
 /** Readable on white and on black: ColorBrewer's Dark2 and Set2 between them. */
 const COLOURS = ["#1b9e77", "#d95f02", "#8d85d6", "#e7298a", "#66a61e", "#c79500", "#a6761d", "#3b8bd0"];
 
@@ -111,7 +113,10 @@ export class Chart {
       padding: [null, ROOM_AT_THE_RIGHT, null, null],
       legend: { show: false },
       cursor: { y: false },
-      scales: { y: { distr: this.#isLogarithmic ? 3 : 1 } },
+      scales: {
+        x: { range: (_, first, last) => [first, Math.max(last, first + SECONDS_SHOWN)] },
+        y: { distr: this.#isLogarithmic ? 3 : 1 },
+      },
       axes: [
         { ...axis, space: 80, values: (_, ticks) => ticks.map(showClock) },
         { ...axis, size: 64, values: (_, ticks) => ticks.map(showLoss) },

@@ -30,7 +30,9 @@ export class View {
   readonly #verdicts: HTMLElement;
   readonly #events = make("ol");
   readonly #actions = make("div", "lcw-actions");
-  readonly #latest = make("p", "lcw-latest");
+  /** What came of an action; the next event leaves it there. */
+  readonly #answer = make("p");
+  readonly #latest = make("p");
   readonly #clock: ReturnType<typeof setInterval>;
   readonly #theme: MutationObserver;
 
@@ -49,7 +51,8 @@ export class View {
       this.#chart.isLogarithmic = !this.#chart.isLogarithmic;
       this.#drawScale();
     });
-    this.#latest.setAttribute("role", "status");
+    announce(this.#answer, translate("Answer"));
+    announce(this.#latest, translate("Latest event"));
     this.element.className = "lcw";
     this.element.setAttribute("aria-label", `${translate("Job")} ${snapshot.head.title}`);
     const state = make("div", "lcw-state");
@@ -59,6 +62,7 @@ export class View {
       state,
       this.#outcome,
       this.#actions,
+      this.#answer,
       this.#empty,
       place,
       this.#scale,
@@ -81,8 +85,8 @@ export class View {
 
   /** Say what came of an action. */
   say(text: string, tone: Tone): void {
-    this.#latest.textContent = text;
-    this.#latest.className = `lcw-latest ${tone}`;
+    this.#answer.textContent = text;
+    this.#answer.className = tone;
   }
 
   close(): void {
@@ -140,8 +144,7 @@ export class View {
         return line;
       }),
     );
-    const latest = events.at(-1);
-    if (latest) this.say(latest.text, "");
+    this.#latest.textContent = events.at(-1)?.text ?? "";
   }
 
   #button(action: Action): HTMLElement {
@@ -175,6 +178,12 @@ function make(tag: string, className = "", text = ""): HTMLElement {
   element.className = className;
   element.textContent = text;
   return element;
+}
+
+/** Let what an element comes to say be read out. */
+function announce(element: HTMLElement, name: string): void {
+  element.setAttribute("role", "status");
+  element.setAttribute("aria-label", name);
 }
 
 function table(caption: string, columns: readonly string[]): HTMLElement {

@@ -146,7 +146,11 @@ class Extension {
     let page = this.#pages.find((open) => open.job === job);
     if (page === undefined) {
       page = new JobPage(job, title, this.#node.requests, trans);
-      // Notebook 7 shows one document a page: there it opens below it.
+      // Notebook 7 shows one document a page: there it opens below it, as high as it asks for.
+      if (labShell === null) {
+        page.addClass("lcp-below-a-notebook");
+        page.title.icon = undefined; // its tabs have no room for one
+      }
       app.shell.add(page, labShell ? "main" : "down");
       void this.#pages.add(page);
     }

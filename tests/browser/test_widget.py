@@ -17,6 +17,20 @@ pytestmark = pytest.mark.slow
 BIDS = (announced(FIRST, 5_000_000, 2_000), announced(SECOND, 4_000_000, 3_000))
 RANKED = (bid_of(SECOND, 4_000_000), bid_of(FIRST, 5_000_000, rank=2))
 
+_NOTE_TEXTS = """() => {
+  window.texts = [];
+  const { clearRect, fillText } = CanvasRenderingContext2D.prototype;
+  CanvasRenderingContext2D.prototype.clearRect = function (...area) {
+    window.texts = [];
+    return clearRect.apply(this, area);
+  };
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+    window.texts.push(text);
+    return fillText.call(this, text, ...place);
+  };
+}"""
+"""Keeps what is written into a chart."""
+
 
 def _snapshot(**fields: object) -> dict[str, Any]:
     return JobFeed(grown(*BIDS, bids=RANKED, **fields)).snapshot
@@ -37,7 +51,9 @@ async def test_a_story_is_shown_as_a_picture_and_as_a_table_that_can_be_read_out
         bids = page.get_by_role("table", name="Bids")
         await expect(bids.get_by_role("columnheader")).to_have_count(6)
         await expect(bids.get_by_role("row").nth(1)).to_contain_text("lc1secon…cond")
-        await expect(page.get_by_role("status")).to_have_text(f"{SECOND} announced")
+        await expect(page.get_by_role("status", name="Latest event")).to_have_text(
+            f"{SECOND} announced"
+        )
         assert await page.locator("canvas").count() == 1
 
 
@@ -53,7 +69,9 @@ async def test_a_new_bid_changes_the_picture_and_is_said() -> None:
             {"kind": "delta", "delta": feed.take(replace(story, events=(*story.events, better)))}
         )
 
-        await expect(window.page.get_by_role("status")).to_have_text(f"{FIRST} announced")
+        await expect(window.page.get_by_role("status", name="Latest event")).to_have_text(
+            f"{FIRST} announced"
+        )
         assert await _pixels(window) != before
 
 
@@ -80,7 +98,36 @@ async def test_buttons_ask_the_kernel_and_its_answer_is_said() -> None:
 
         asked = await page.evaluate("window.sent")
         assert asked == [{"do": "top_up", "amount": "2.5"}, {"do": "cancel", "amount": ""}]
-        await expect(page.get_by_role("status")).to_have_text("Cancelled.")
+        await expect(page.get_by_role("status", name="Answer")).to_have_text("Cancelled.")
+
+
+async def test_an_answer_stays_while_bids_arrive() -> None:
+    story = grown(*BIDS, bids=RANKED)
+    feed = JobFeed(story)
+    async with open_window() as window:
+        await window.mount(feed.snapshot)
+        await window.tell({"kind": "said", "text": "Not enough credits.", "tone": "bad"})
+        better = announced(FIRST, 1_000_000, 9_000)
+
+        await window.tell(
+            {"kind": "delta", "delta": feed.take(replace(story, events=(*story.events, better)))}
+        )
+
+        status = window.page.get_by_role("status")
+        await expect(status).to_have_text(["Not enough credits.", f"{FIRST} announced"])
+
+
+async def test_no_two_labels_of_the_time_axis_are_the_same_however_fast_bids_come() -> None:
+    hurried = (announced(FIRST, 5_000_000, 2_000), announced(SECOND, 4_000_000, 2_200))
+    async with open_window() as window:
+        await window.page.evaluate(_NOTE_TEXTS)
+        await window.mount(JobFeed(grown(*hurried, bids=RANKED)).snapshot)
+        await window.page.wait_for_function("window.texts.length > 0")
+
+        texts = await window.page.evaluate("window.texts")
+        clocks = [text for text in texts if text.count(":") == 2]
+        assert clocks
+        assert len(set(clocks)) == len(clocks)
 
 
 async def test_everything_that_can_be_done_is_reached_by_keyboard() -> None:

@@ -68,6 +68,7 @@ body[data-jp-theme-light="false"] :is(.lcp, .lcp-page) {
 }
 .lcp { min-width: 240px; padding: 8px 12px 24px; box-sizing: border-box; container-type: inline-size; }
 .lcp-page { padding: 12px 16px; box-sizing: border-box; }
+.lcp-below-a-notebook { min-height: min(420px, 50vh); }
 .lcp h2 { margin: 2px 0 8px; font-size: var(--jp-ui-font-size2); font-weight: 600; }
 .lcp p { margin: 4px 0; overflow-wrap: anywhere; }
 .lcp .good { color: var(--lcp-good); }
