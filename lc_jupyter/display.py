@@ -6,30 +6,30 @@ from html import escape
 from typing import Final
 
 _STYLE: Final = """<style>
-div.lc{font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.45;
+div.lc.lc{font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.45;
  max-width:960px;color:var(--jp-ui-font-color1,var(--vscode-foreground,inherit))}
-div.lc h4{margin:.2em 0 .3em;font-size:14px;font-weight:600;color:inherit;overflow-wrap:anywhere}
-div.lc p{margin:.25em 0;overflow-wrap:anywhere}
-div.lc pre{margin:.25em 0;max-height:24em;overflow:auto;font-size:12px;color:inherit;background:none}
-div.lc .lc-scroll{overflow-x:auto}
-div.lc table{border-collapse:collapse;margin:.3em 0 .7em;font-size:inherit;font-variant-numeric:tabular-nums}
-div.lc caption{text-align:left;font-weight:600;padding:.2em 0;color:inherit;caption-side:top}
-div.lc th,div.lc td{text-align:left;vertical-align:baseline;padding:.2em 1em .2em 0;border:0;
+div.lc.lc h4{margin:.2em 0 .3em;font-size:14px;font-weight:600;color:inherit;overflow-wrap:anywhere}
+div.lc.lc p{margin:.25em 0;overflow-wrap:anywhere}
+div.lc.lc pre{margin:.25em 0;max-height:24em;overflow:auto;font-size:12px;color:inherit;background:none}
+div.lc.lc .lc-scroll{overflow-x:auto}
+div.lc.lc table{border-collapse:collapse;margin:.3em 0 .7em;font-size:inherit;font-variant-numeric:tabular-nums}
+div.lc.lc caption{text-align:left;font-weight:600;padding:.2em 0;color:inherit;caption-side:top}
+div.lc.lc th,div.lc.lc td{text-align:left;vertical-align:baseline;padding:.2em 1em .2em 0;border:0;
  border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.35));white-space:nowrap;
  background:none;color:inherit}
-div.lc th{font-weight:600;color:var(--jp-ui-font-color2,inherit)}
-div.lc td.n,div.lc th.n{text-align:right}
-div.lc tbody tr:nth-child(n){background:none}
-div.lc td.w{white-space:normal;overflow-wrap:anywhere;min-width:6em}
-div.lc summary{cursor:pointer;color:var(--jp-ui-font-color2,inherit)}
-div.lc .good{color:var(--lc-good,var(--jp-success-color0,#2e7d32))}
-div.lc .bad{color:var(--lc-bad,var(--jp-error-color1,#d32f2f))}
-div.lc .dim{color:var(--jp-ui-font-color2,#777)}
-div.lc figure{margin:.5em 0 .7em;max-width:560px}
-div.lc svg{display:block;width:100%;height:110px;overflow:visible}
-div.lc .lc-ends{display:flex;justify-content:space-between;gap:1em;color:var(--jp-ui-font-color2,inherit)}
-@media (max-width:500px){div.lc{font-size:12px;padding-left:4px}div.lc table{font-size:11px}div.lc th,div.lc td{padding-right:.6em}}
-body[data-jp-theme-light="false"] div.lc{--lc-good:var(--jp-success-color2,#81c784);--lc-bad:var(--jp-error-color2,#e57373)}
+div.lc.lc th{font-weight:600;color:var(--jp-ui-font-color2,inherit)}
+div.lc.lc td.n,div.lc.lc th.n{text-align:right}
+div.lc.lc tbody tr:nth-child(n){background:none}
+div.lc.lc td.w{white-space:normal;overflow-wrap:anywhere;min-width:6em}
+div.lc.lc summary{cursor:pointer;color:var(--jp-ui-font-color2,inherit)}
+div.lc.lc .good{color:var(--lc-good,var(--jp-success-color0,#2e7d32))}
+div.lc.lc .bad{color:var(--lc-bad,var(--jp-error-color1,#d32f2f))}
+div.lc.lc .dim{color:var(--jp-ui-font-color2,#777)}
+div.lc.lc figure{margin:.5em 0 .7em;max-width:560px}
+div.lc.lc svg{display:block;width:100%;height:110px;overflow:visible}
+div.lc.lc .lc-ends{display:flex;justify-content:space-between;gap:1em;color:var(--jp-ui-font-color2,inherit)}
+@media (max-width:500px){div.lc.lc{font-size:12px;padding-left:4px}div.lc.lc table{font-size:11px}div.lc.lc th,div.lc.lc td{padding-right:.6em}}
+body[data-jp-theme-light="false"] div.lc.lc{--lc-good:var(--jp-success-color2,#81c784);--lc-bad:var(--jp-error-color2,#e57373)}
 </style>"""
 
 
