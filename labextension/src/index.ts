@@ -6,12 +6,13 @@ import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { IStateDB } from "@jupyterlab/statedb";
 import { IStatusBar } from "@jupyterlab/statusbar";
 import { ITranslator, nullTranslator, type TranslationBundle } from "@jupyterlab/translation";
+import { Signal } from "@lumino/signaling";
 import { icon } from "./icon.js";
 import { NodeModel } from "./node.js";
 import { JobPage } from "./page.js";
 import { Panel } from "./panel.js";
 import { DEFAULTS, type Preferences, read } from "./preferences.js";
-import { Requests } from "./requests.js";
+import { type Refusal, Requests } from "./requests.js";
 import type { JobSummary } from "./schema.js";
 import { SECTIONS } from "./sections/index.js";
 import { CreditsItem } from "./status.js";
@@ -66,6 +67,7 @@ class Extension {
   readonly #panel: Panel;
   readonly #pages = new WidgetTracker<JobPage>({ namespace: "learningchain-jobs" });
   readonly #credits: CreditsItem;
+  readonly #preferred = new Signal<this, void>(this);
   #preferences = DEFAULTS;
 
   constructor(around: Surroundings) {
@@ -76,7 +78,14 @@ class Extension {
     this.#addCommands();
     around.app.shell.add(this.#panel, "right", { rank: 600, type: "LearningChain" });
     around.restorer?.add(this.#panel, this.#panel.id);
-    around.statusBar?.registerStatusItem(ID, { item: this.#credits, align: "right", rank: 600 });
+    around.statusBar?.registerStatusItem(ID, {
+      item: this.#credits,
+      align: "right",
+      rank: 600,
+      // The bar shows and hides its items itself.
+      isActive: () => this.#preferences.statusBar,
+      activeStateChanged: this.#preferred,
+    });
     void around.restorer?.restore(this.#pages, {
       command: Command.job,
       args: ({ job, name }) => ({ job, title: name }),
@@ -87,7 +96,7 @@ class Extension {
 
   prefer(preferences: Preferences): void {
     this.#preferences = preferences;
-    this.#credits.setHidden(!preferences.statusBar);
+    this.#preferred.emit();
     this.#node.refresh();
   }
 
@@ -117,7 +126,10 @@ class Extension {
     );
     add(Command.submit, trans.__("Submit an Image"), () => this.#reveal("submit"));
     add(Command.policy, trans.__("Choose Which Jobs the Node Takes"), () => this.#reveal("policy"));
-    add(Command.refresh, trans.__("Ask the Node Anew"), () => this.#node.connect());
+    add(Command.refresh, trans.__("Ask the Node Anew"), () => {
+      this.#reveal();
+      return this.#node.connect();
+    });
   }
 
   #reveal(section = ""): void {
@@ -130,15 +142,26 @@ class Extension {
     const asked = await InputDialog.getText({ title: trans.__("Open a job"), label: trans.__("The beginning of its id") });
     const prefix = asked.value?.trim().toLowerCase();
     if (!prefix) return;
+    this.#reveal(); // whatever comes of it is said there
     try {
-      const jobs = await this.#node.requests.get<readonly JobSummary[]>("jobs", { prefix, jobs_max: "1" });
-      const found = jobs[0];
-      this.#reveal();
-      if (found) this.#openJob(found.job, found.title);
-      else this.#panel.say(trans.__("No job begins with “%1”.", prefix), "bad");
+      const found = await this.#find(prefix);
+      this.#openJob(found.job, found.title);
     } catch (error) {
-      this.#panel.say((error as Error).message, "bad");
+      const { fault, message } = error as Refusal;
+      // Whether there is a node at all, the panel says by itself.
+      if (fault === "refused" || fault === undefined) this.#panel.say(message, "bad");
+      else this.#node.refresh();
     }
+  }
+
+  /** @throws Error with a message for people: none is meant, or several are */
+  async #find(prefix: string): Promise<JobSummary> {
+    const { trans } = this.#around;
+    if (!/^[0-9a-f]{1,64}$/.test(prefix)) throw new Error(trans.__("“%1” is no id of a job: these have digits and the letters a to f.", prefix));
+    const [found, another] = await this.#node.requests.get<readonly JobSummary[]>("jobs", { prefix, jobs_max: "2" });
+    if (found === undefined) throw new Error(trans.__("No job begins with “%1”.", prefix));
+    if (another !== undefined) throw new Error(trans.__("Several jobs begin with “%1”: write more digits, or choose one below.", prefix));
+    return found;
   }
 
   #openJob(job: string, title: string): void {
