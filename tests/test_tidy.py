@@ -1,6 +1,7 @@
 """Properties of the source itself, after tigerbeetle's src/tidy.zig."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ BANNED_IN_PURE = {"hash", "id", "open", "print", "input", "eval", "exec"}
 INTEGERS_ONLY = ("chain", "consensus", "wire")
 SOURCES = sorted([*ROOT.glob("lc_node/**/*.py"), *ROOT.glob("lc_jupyter/**/*.py")])
 ALL = sorted([*SOURCES, *ROOT.glob("tests/**/*.py"), *ROOT.glob("bench/**/*.py")])
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 
 
 def names_used(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -71,3 +74,27 @@ def test_decisions_are_numbered_from_one_without_a_gap_and_name_their_number() -
     numbers = [int(path.name.partition("-")[0]) for path in records]
     assert numbers == list(range(1, len(records) + 1))
     assert [int(title.removeprefix("# ").partition(".")[0]) for title in titles] == numbers
+
+
+def _prose(page: Path) -> str:
+    return re.sub(
+        r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return what the headings of a page are called in addresses, as GitHub makes it of them."""
+    headings = re.findall(r"^#+ +(.+)$", _prose(page), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_pictures_pages_and_headings_that_a_page_points_to_are_there(page: Path) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", _prose(page))
+    inside = [link.partition("#") for link in links if "://" not in link]
+    targets = [((page.parent / path if path else page), anchor) for path, _, anchor in inside]
+
+    assert [str(path) for path, _ in targets if not path.exists()] == []
+    assert [
+        f"{path}#{anchor}" for path, anchor in targets if anchor and anchor not in _anchors(path)
+    ] == []
