@@ -61,6 +61,10 @@ demo: setup ## seven nodes on this machine train a notebook's job and ban a liar
 test: setup network registry browser pythons version-2 lint ## everything that must hold: lint, types, contracts, tests, coverage of the pure packages
 	@scripts/with-docker $(PYTEST) -n 3 --dist loadgroup -m "not soak" --cov --cov-report=term --durations=8 --session-timeout=4200
 
+.PHONY: pictures
+pictures: setup browser ## take the pictures of docs/ anew, in real browsers
+	@$(PYTEST) -q -p no:randomly tests/browser --shots docs/pictures
+
 .PHONY: lint
 lint: $(READY) ## style, types, import contracts, dead code, spelling
 	@$(BIN)/ruff format --check .

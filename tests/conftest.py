@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -30,6 +31,11 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, and in CI nothing may be"
     return report
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let pictures be kept: ``make pictures`` does so."""
+    parser.addoption("--shots", type=Path, help="the folder that pictures of pages are put into")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,10 +1,8 @@
 """The side panel in a real JupyterLab, of the owner of a node in a real graph that trains jobs."""
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from msgspec.structs import replace
@@ -27,8 +25,6 @@ ROLES: Final = (
     Role(name=OTHER, bonded=100, votes=True, trains=True),
 )
 EXPIRY_SECONDS: Final = 3600
-PICTURES: Final = os.environ.get("LC_PICTURES", "")
-"""A folder for pictures of what the tests see; empty: none are taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +103,3 @@ async def section(page: Page, name: str) -> Locator:
 def latest(page: Page) -> Locator:
     """Return where the panel says what came of something."""
     return panel(page).get_by_role("status")
-
-
-async def take_picture(page: Page, name: str) -> None:
-    """Keep a picture of what is seen, where that is wished."""
-    if PICTURES:
-        await page.screenshot(path=str(Path(PICTURES) / f"{name}.png"))

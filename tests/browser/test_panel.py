@@ -8,6 +8,7 @@ from playwright.async_api import Locator, expect
 
 from lc_node.api.calls import GetJob, GetPolicy, GetStatus, GetWallet, Submit
 from lc_node.api.schema import JobId, Phase
+from tests.browser.labs import NOTEBOOK
 from tests.browser.pages import Window
 from tests.browser.panels import (
     OWNER,
@@ -19,9 +20,14 @@ from tests.browser.panels import (
     playing,
     section,
 )
+from tests.browser.shots import Shots
 from tests.e2e.graphs import wait_for_job
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+_NARROW = 400
+_PICTURED = {"jobs", "machine", "policy", "submit"}
+"""Sections of which docs/JUPYTERLAB.md shows a picture."""
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +42,7 @@ async def window(scene: Scene) -> AsyncIterator[Window]:
         yield there
         # Whatever the tests did: no other machine was asked, and nothing was wrong in the page.
         assert [url for url in there.asked if scene.lab.host not in url] == []
-        assert [text for text in there.complaints if text.startswith("error")] == []
+        assert there.errors == []
 
 
 def _rows(found: Locator, table: str) -> Locator:
@@ -177,6 +183,36 @@ async def test_an_image_that_no_registry_has_is_refused_by_name_and_nothing_is_p
     # The browser notes the refusal, too.
     assert all("409" in text for text in window.complaints[before:])
     del window.complaints[before:]
+
+
+@pytest.mark.parametrize("name", ["node", "jobs", "credits", "machine", "policy", "submit"])
+@pytest.mark.parametrize("width", [1280, _NARROW])
+async def test_no_section_is_wider_than_the_panel(
+    window: Window, shots: Shots, name: str, width: int
+) -> None:
+    await window.page.set_viewport_size({"width": width, "height": 900})
+    found = await section(window.page, name)
+
+    assert await found.evaluate("(element) => element.scrollWidth - element.clientWidth") <= 0
+    if width > _NARROW and name in _PICTURED:
+        await shots.take(f"panel-{name}", found)
+
+
+async def test_the_panel_and_a_job_s_page_are_shown_by_notebook_7(
+    scene: Scene, window: Window, shots: Shots
+) -> None:
+    await window.page.set_viewport_size({"width": 1280, "height": 900})
+    await scene.lab.open(window.page, shown_by=NOTEBOOK)
+    await command(window.page, "learningchain:open")
+    jobs = await section(window.page, "jobs")
+    await jobs.get_by_role("button", name="Open job a line of mine").click()
+
+    job = window.page.get_by_role("region", name="Job a line of mine")
+    await expect(job.get_by_role("table", name="Bids").get_by_role("row")).to_have_count(2)
+    place = await window.page.locator(".lcp-page").bounding_box()
+    assert place is not None
+    assert place["height"] > 300
+    await shots.take("panel-notebook-7", window.page)
 
 
 def _phase(scene: Scene, job: JobId) -> Phase:
