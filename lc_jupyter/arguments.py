@@ -3,7 +3,7 @@
 import re
 import shlex
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from inspect import signature
 from keyword import iskeyword
 from typing import Any, Final
@@ -16,6 +16,7 @@ from lc_jupyter.settings import get_term
 from lc_jupyter.terms import did_you_mean
 
 _EXAMPLE: Final = "%%lc_submit --bounty 20 --expires 10m"
+_NEGATIVE: Final = re.compile(r"-\d")
 _OPTION: Final = re.compile(r"--?[A-Za-z][\w-]*")
 
 Magic = Callable[..., None]
@@ -29,7 +30,7 @@ def parse_line(magic: Magic, line: str) -> Namespace:
     """
     known = frozenset(_options_of(magic))
     try:
-        words = shlex.split(line)
+        words = list(_with_negatives(shlex.split(line), known))
         _validate_options(magic, words, known)
         options: Namespace = magic.parser.parse_args(words)  # type: ignore[attr-defined]  # set by magic_arguments
     except (UsageError, ValueError) as error:
@@ -100,6 +101,23 @@ def validate_name(name: str, example: str = "%lc_pull model") -> None:
     if not name.isidentifier() or iskeyword(name):
         message = f"{name!r} is no variable name; write for example {example}"
         raise UserError(message)
+
+
+def _with_negatives(words: Iterable[str], known: Collection[str]) -> Iterator[str]:
+    """Yield words, an option as one with a negative value behind it: argparse would take ``-5G`` for an option."""
+    option = ""
+    for word in words:
+        if option and _NEGATIVE.match(word):
+            yield f"{option}={word}"
+            option = ""
+            continue
+        if option:
+            yield option
+        option = word if word in known else ""
+        if not option:
+            yield word
+    if option:
+        yield option
 
 
 def _validate_options(magic: Magic, words: list[str], known: frozenset[str]) -> None:

@@ -59,7 +59,11 @@ def validate_format(name: str) -> None:
         raise UserError(message)
 
 
-def _validate_call(name: str, function: Function, *arguments: str) -> None:
+def _validate_call(name: str, function: object, *arguments: str) -> None:
+    if not callable(function):
+        kind, call = type(function).__name__, f"{name}({', '.join(arguments)})"
+        message = f"{name} is a {kind} and no function: define {call}, and give it without quotes."
+        raise UserError(message)
     try:
         signature = inspect.signature(function)
     except ValueError:

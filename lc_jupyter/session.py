@@ -219,7 +219,9 @@ class LearningChain:
         Raises:
             UserError: there is none, or more than one.
         """
-        return get_last_job(self._client) if prefix is None else find_job(self._client, prefix)
+        return (
+            get_last_job(self._client) if prefix is None else find_job(self._client, str(prefix))
+        )
 
     def status(self) -> Status:
         """Return the node at a glance."""

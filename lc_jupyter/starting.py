@@ -24,6 +24,7 @@ STOP_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.1
 _TAIL_BYTES: Final = 2_000
 _TAIL_LINES: Final = 12
+_ERROR: Final = "Error: "
 _RECORD: Final = "notebook-node.json"
 _NODE_MODULES: Final = ("aiohttp", "click", "docker", "ifaddr", "optuna", "rich", "zeroconf")
 """What the extra ``node`` installs; without it no node runs in this environment."""
@@ -161,9 +162,7 @@ def _wait_ready(plan: Plan, process: "subprocess.Popen[bytes]", beginning: int) 
     try:
         while not any(line.startswith(plan.is_ready) for line in _said(plan.log, beginning)):
             if process.poll() is not None:
-                tail = "\n".join(_said(plan.log, beginning)[-_TAIL_LINES:])
-                message = f"The node could not start; the end of {plan.log}:\n{tail}"
-                raise UserError(message)
+                raise UserError(_not_started(plan, _said(plan.log, beginning)))
             if time.monotonic() > end:
                 message = (
                     f"Process {process.pid} is not ready after {START_SECONDS:g} s, and goes on starting; "
@@ -174,6 +173,15 @@ def _wait_ready(plan: Plan, process: "subprocess.Popen[bytes]", beginning: int) 
     except KeyboardInterrupt:
         message = f"No longer waiting; process {process.pid} goes on starting. %lc_stop stops it."
         raise UserError(message) from None
+
+
+def _not_started(plan: Plan, said: Sequence[str]) -> str:
+    """Return why a process has ended: its own one line where it ends with that, else the end of its log."""
+    last = said[-1] if said else ""
+    if last.startswith(_ERROR):
+        return f"The node could not start: {last.removeprefix(_ERROR).rstrip('.')}. Its log: {plan.log}"
+    tail = "\n".join(said[-_TAIL_LINES:])
+    return f"The node could not start; the end of {plan.log}:\n{tail}"
 
 
 def _said(log: Path, beginning: int) -> list[str]:

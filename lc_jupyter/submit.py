@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -19,7 +19,15 @@ from lc_jupyter.proposals import LARGE_BYTES, show_check, show_copies, show_imag
 from lc_jupyter.stopwatch import Stopwatch
 from lc_jupyter.terms import Options, Terms
 from lc_jupyter.units import short_job, show_bytes, show_credits, show_seconds
-from lc_node.api.calls import Check, GetImages, GetPrice, GetStatus, MissingBlobs, Submit
+from lc_node.api.calls import (
+    Call,
+    Check,
+    GetImages,
+    GetPrice,
+    GetStatus,
+    MissingBlobs,
+    Submit,
+)
 from lc_node.api.client import Client, Refused
 from lc_node.api.schema import Digest, MicroCredits, ModelFormat, NanoLoss, Resources
 from lc_node.api.schema_images import ImageView
@@ -37,6 +45,8 @@ from lc_node.api.uploading import put_blob
 EVALUATE_SECONDS_MIN: Final = 10
 EVALUATE_SECONDS_UNCHECKED: Final = 60
 """Given to an evaluation that nobody has timed."""
+
+A = TypeVar("A")
 
 TOLERANCE_ABSOLUTE: Final = NanoLoss(1_000)
 DISCLOSURE: Final = (
@@ -120,14 +130,7 @@ def validate_terms(client: Client, terms: Terms, model_format: str) -> None:
         UserError: the balance does not suffice.
         ApiError: a rule refuses the terms, by name.
     """
-    try:
-        price = client.call(GetPrice(request=_request(terms, model_format)))
-    except Refused as refusal:
-        options = (name for words, name in _OPTIONS.items() if str(refusal).startswith(words))
-        option = next(options, "")
-        message = f"{refusal} ({option})" if option else str(refusal)
-        raise Refused(refusal.code, message, refusal.fields) from None
-    _validate_price(price)
+    _validate_price(_naming_options(client, GetPrice(request=_request(terms, model_format))))
 
 
 def propose(client: Client, snapshot: SnapshotRequest, terms: Terms, live: Live) -> Proposal:
@@ -212,7 +215,7 @@ def post(client: Client, proposal: Proposal, live: Live) -> Submitted:
     """
     _step(live, "Posting …")
     try:
-        submitted = client.call(Submit(request=proposal.request))
+        submitted = _naming_options(client, Submit(request=proposal.request))
     except KeyboardInterrupt:
         message = "Interrupted while it was being posted: %lc_jobs --mine shows if it was."
         raise UserError(message) from None
@@ -252,6 +255,17 @@ def _checked(client: Client, request: JobRequest, terms: Terms, live: Live) -> J
     _validate_check(report)
     measured = max(EVALUATE_SECONDS_MIN, report.evaluate_seconds)
     return replace(request, evaluate_seconds=given or measured)
+
+
+def _naming_options(client: Client, call: Call[A]) -> A:
+    """Ask the node; a refusal of a term names its option."""
+    try:
+        return client.call(call)
+    except Refused as refusal:
+        options = (name for words, name in _OPTIONS.items() if str(refusal).startswith(words))
+        option = next(options, "")
+        message = f"{refusal} ({option})" if option else str(refusal)
+        raise Refused(refusal.code, message, refusal.fields) from None
 
 
 def _validate_price(price: Price) -> None:

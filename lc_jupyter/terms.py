@@ -1,6 +1,6 @@
 """What a submitter decides: options as people write them, and the numbers that they mean."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -19,6 +19,7 @@ from lc_jupyter.units import (
 )
 
 TITLE_MAX: Final = 120
+_LISTS: Final = ("include", "exclude", "with_distributions", "allow_secrets")
 _CONTRACTS: Final = ("lc/1", "stdout/1")
 
 
@@ -106,13 +107,18 @@ def with_defaults(options: Options) -> Options:
     """Return options with those left out as they are set, by configuration or environment, or built in.
 
     Raises:
-        UserError: there is no such option, or the environment says something that cannot be meant.
+        UserError: there is no such option, one that lists things has no list, or the environment says something
+            that cannot be meant.
     """
     for name in options:
         if name not in DEFAULTS:
             message = f"There is no option {name}{did_you_mean(name, DEFAULTS)}"
             raise UserError(message)
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {
+        name: _listed(name, value) if name in _LISTS else value
+        for name, value in options.items()
+        if value is not None
+    }
     is_set = {name: get_term(name) for name in TERMS if name in DEFAULTS and name not in given}
     found = {name: text for name, text in is_set.items() if text}
     return Options(**{**DEFAULTS, **found, **given})  # type: ignore[typeddict-item]  # the names were checked
@@ -165,8 +171,23 @@ def did_you_mean(written: str, known: Collection[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _title(name: str) -> str:
-    if not name.strip() or len(name) > TITLE_MAX or not name.isprintable():
+def _listed(name: str, value: object) -> tuple[object, ...]:
+    """Return what an option lists; one text is a list of one, and not one of its letters."""
+    if isinstance(value, str | Path):
+        return (value,)
+    if not isinstance(value, Iterable):
+        message = f"{name}={value} is no list; write for example {name}=['NAME']"
+        raise UserError(message)
+    return tuple(value)
+
+
+def _title(name: object) -> str:
+    if (
+        not isinstance(name, str)
+        or not name.strip()
+        or len(name) > TITLE_MAX
+        or not name.isprintable()
+    ):
         message = (
             f"--name takes one line of 1 to {TITLE_MAX} characters, for example --name digits"
         )

@@ -34,7 +34,9 @@ class Malformed(UserError):
         """Name the option, what was written, what is wanted, and an example of it."""
         named = option if option.rstrip().endswith("=") else f"{option} "
         written = example if option.startswith("the ") else f"{named}{example}"
-        super().__init__(f"{named}{text} is no {what}; write for example {written}")
+        super().__init__(
+            f"{named}{text if text != '' else repr(text)} is no {what}; write for example {written}"
+        )
         self.option = option
 
 

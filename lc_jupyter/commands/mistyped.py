@@ -48,7 +48,11 @@ class MistypedCommands(ast.NodeTransformer):
     def _validate(self, typed: str) -> None:
         known = frozenset(self._names())
         if typed.lstrip("%") not in {name.lstrip("%") for name in known}:
-            suggestion = did_you_mean(typed, known) or "; Tab behind %lc_ lists all"
+            ours = [name for name in known if name.lstrip("%").startswith(_OURS)]
+            is_cut = typed.lstrip("%") == _OURS
+            suggestion = (
+                "" if is_cut else did_you_mean(typed, ours)
+            ) or "; Tab behind %lc_ lists all"
             message = f"There is no {typed}{suggestion}"
             raise MistypedCommand(message)
 

@@ -90,6 +90,16 @@ class FolderTaken(PackagingError):
         super().__init__(f"{folder} is no empty folder; name a new folder")
 
 
+class NoProgram(PackagingError):
+    """There is no program to post."""
+
+    def __init__(self, program: str, folder: str) -> None:
+        """Name the file, and from where it was looked for."""
+        super().__init__(
+            f"{program} is no file (seen from {folder}); name the program, such as train.py"
+        )
+
+
 class IncludeRefused(PackagingError):
     """A path given with --include cannot be part of the image."""
 

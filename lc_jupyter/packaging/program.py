@@ -7,7 +7,7 @@ from typing import Final
 from lc_jupyter.packaging.distribution_layers import distribution_layers
 from lc_jupyter.packaging.distributions import Catalogue, Installed
 from lc_jupyter.packaging.environment import Environment
-from lc_jupyter.packaging.errors import IncludeRefused, SecretFound
+from lc_jupyter.packaging.errors import IncludeRefused, NoProgram, SecretFound
 from lc_jupyter.packaging.files import LayerPlan, SourceFile, source_file
 from lc_jupyter.packaging.gathering import OURS
 from lc_jupyter.packaging.imports import imported_by_text
@@ -43,6 +43,8 @@ def plan_program(
     Raises:
         PackagingError: one subclass a cause; the message names the fix.
     """
+    if not program.is_file():
+        raise NoProgram(str(program), str(Path.cwd()))
     environment = environment or Environment.current()
     cache = cache or LayerCache.of_user()
     watch = Stopwatch()

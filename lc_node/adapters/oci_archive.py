@@ -119,7 +119,9 @@ def open_archive(path: Path) -> Iterator[Members]:
         try:
             members = _Archive(file)
         except Refused as error:
-            raise ImageRefused(f"{path} is not an image archive: {error}") from error
+            raise ImageRefused(
+                f"{path} is not an image archive ({error}): name one of `docker save`, or an OCI layout"
+            ) from error
         yield members
 
 
@@ -136,7 +138,10 @@ def read_images(members: Members, machine: str) -> tuple[ArchivedImage, ...]:
             return tuple(_of_docker(members))
     except MalformedImage as error:
         raise ImageRefused(str(error)) from error
-    message = "there is neither an index.json nor a manifest.json in it: no OCI layout, nor an archive of `docker save`"
+    message = (
+        "it is no image, for there is neither an index.json nor a manifest.json in it: "
+        "name an OCI layout, or an archive of `docker save`"
+    )
     raise ImageRefused(message)
 
 

@@ -14,7 +14,7 @@ from lc_node.cli.life import live
 from lc_node.cli.output import print_pairs, print_table
 from lc_node.ports.sandbox import SandboxUnavailable
 from lc_node.runtime.demo import Summary, find_notebook, run_demo
-from lc_node.runtime.devnet import DEMO, Devnet, prepare, running
+from lc_node.runtime.devnet import DEMO, Devnet, prepare, running, validate_stopped
 from lc_node.runtime.diagnosis import diagnose
 
 _PREFIX: Final = "lc-demo-"
@@ -62,6 +62,7 @@ def demo(json_path: Path | None) -> int:
 def devnet(folder: Path) -> None:
     """Run the demo's seven nodes until Ctrl-C, for trying things out in your own notebook."""
     _require_sandbox()
+    validate_stopped(folder.absolute())
     net = Devnet(prepare(folder.absolute(), DEMO))
     live(lambda: _run_until_stopped(net))
 

@@ -28,7 +28,7 @@ EXIT_CODES_TEXT: Final = (
     "here, 4 no node answers, 130 interrupted."
 )
 
-_PLAIN_WORD: Final = re.compile(r"[a-z]+[ ,:;']")
+_PLAIN_WORD: Final = re.compile(r"[a-z]+[ ,']")
 
 
 def explain(error: Exception) -> Exit:

@@ -1,18 +1,20 @@
 """A whole graph on this machine: homes, one genesis, and the nodes as processes."""
 
+import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
 from lc_node.api.calls import GetStatus
 from lc_node.api.client import ApiError, Client
+from lc_node.api.endpoint import ENDPOINT_FILE, find_endpoint
 from lc_node.chain.errors import LearningChainError
 from lc_node.chain.genesis import Genesis
 from lc_node.chain.params import CREDIT, DEVNET, ProtocolParams
@@ -31,6 +33,17 @@ _OFFER: Final = Resources(
     disk_bytes=ByteCount(8 * 1024**3),
     gpus=0,
 )
+
+
+class DevnetRuns(LearningChainError):
+    """The nodes of a folder run already."""
+
+    def __init__(self, home: Path) -> None:
+        """Name the home of one of them."""
+        super().__init__(
+            f"the nodes of {home.parent} run already: use them (LC_NODE={home}), stop them where they were started "
+            "(Ctrl-C), or name another --folder"
+        )
 
 
 class NodeDied(LearningChainError):
@@ -109,6 +122,19 @@ def prepare(
         place.home.use_genesis(genesis)
         place.home.config_path.write_text(_config_text(place, places), encoding="utf-8")
     return places
+
+
+def validate_stopped(folder: Path) -> None:
+    """Check that no node of a folder runs: its settings are about to be written anew.
+
+    Raises:
+        DevnetRuns: one does.
+    """
+    for announcement in sorted(folder.glob(f"*/{ENDPOINT_FILE}")):
+        home = announcement.parent
+        with suppress(ApiError):
+            find_endpoint(home, os.environ)
+            raise DevnetRuns(home)
 
 
 def free_ports(count: int) -> list[int]:

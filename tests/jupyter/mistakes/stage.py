@@ -95,6 +95,7 @@ def standing() -> Iterator[Stage]:
         place = devnet.place(OWNER.name)
         values = _jobs(owner, other) | {
             "home": str(place.home.path),
+            "graph": str(place.home.path.parent),
             "key": place.identity.transport_key,
             "port": str(place.port),
             "free": str(_free_port()),

@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from lc_jupyter.session import LearningChain
 from tests.jupyter.mistakes.page import PAGE, page_of
 from tests.jupyter.mistakes.stage import Stage, standing
 from tests.jupyter.mistakes.table import Mistake, filled, pattern_of, read_sections
@@ -87,8 +88,18 @@ def _made(mistake: Mistake, stage: Stage, notebook: Shell, folder: Path) -> tupl
         message = stage.command(doing, folder)
         return message, message
     ran = notebook.run(doing)
-    if ran.ok:
-        found = pattern_of(mistake.message, stage.values).search(ran.out)
-        return found[0] if found else ran.out, ran.out
-    said = ran.err or ran.out  # what is refused before a cell runs, a terminal is told on stdout
-    return said.strip().removeprefix("UsageError: "), ran.out + ran.err
+    _close(notebook)
+    if not ran.ok and ran.err:
+        return ran.err.strip().removeprefix("UsageError: "), ran.out + ran.err
+    # What functions raise, and what is refused before a cell runs, is told on stdout, among other things.
+    found = pattern_of(mistake.message, stage.values).search(ran.out)
+    return found[0] if found else ran.out, ran.out
+
+
+def _close(notebook: Shell) -> None:
+    """Close the connection that a cell has called ``lc``, as the end of its kernel would."""
+    match notebook.names.get("lc"):
+        case LearningChain() as connected:
+            connected.close()
+        case _:
+            pass
