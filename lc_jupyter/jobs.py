@@ -56,13 +56,17 @@ class Origin:
     """How long each step of posting took."""
 
 
+_ELSEWHERE: Final = Origin()
+"""Of a job that another kernel has posted, or another node."""
+
+
 class Job:
     """A job of the graph, by its id; ``await job`` waits without blocking the kernel."""
 
     def __init__(self, client: Client, job_id: JobId, origin: Origin | None = None) -> None:
         """Speak of job ``job_id`` with the node behind ``client``."""
         self._client = client
-        self._origin = origin or Origin()
+        self._origin = origin or _ELSEWHERE
         self.id = job_id
         self.seconds = dict(self._origin.seconds)
 
@@ -187,9 +191,9 @@ class Job:
         return model
 
     @property
-    def has_own_load(self) -> bool:
-        """Whether its cell, in this kernel, has said how its models are loaded."""
-        return self._origin.load is not None
+    def own_load(self) -> bool | None:
+        """Whether its cell has said how its models are loaded; None where another kernel posted it."""
+        return None if self._origin is _ELSEWHERE else self._origin.load is not None
 
     def predict(self, *data: object) -> object:
         """Let the winner's model predict in the sandbox of the own node: nothing of it is loaded here.

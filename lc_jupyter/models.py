@@ -112,18 +112,16 @@ def load_model(
         raise _unloadable(what, error) from error
 
 
-def describe_loading(model_format: ModelFormat, *, by_own_load: bool) -> str:
-    """Return how a model came into the kernel, and what was run for it, as a sentence."""
-    if by_own_load:
+def describe_loading(model_format: ModelFormat, *, own_load: bool | None) -> str:
+    """Return how a model came into the kernel, and what was run for it; ``own_load`` None: the job's cell is not known."""
+    if own_load:
         return "Its digest was checked, then your cell's own load read it."
     if model_format is ModelFormat.PICKLE:
         return "Its digest was checked, then it was loaded as a pickle, which runs what its author put into it."
-    if model_format is ModelFormat.RAW:
-        return (
-            "Its digest was checked; raw is its bytes as they are. If the job's cell had a load of its own and ran in "
-            "another kernel: job.result(load=load) in Python."
-        )
-    return f"Its digest was checked, then it was loaded as {model_format.value}, which runs no code of its author."
+    how = f"Its digest was checked, then it was loaded as {model_format.value}, which runs no code of its author."
+    if own_load is None and model_format is ModelFormat.RAW:
+        how += " If the job's cell has a load of its own: job.result(load=load) in Python."
+    return how
 
 
 def _unloadable(what: str, error: Exception) -> UserError:

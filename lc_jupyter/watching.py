@@ -1,5 +1,6 @@
 """Showing a job while it goes on: a widget where there is a browser, else pictures or lines in place."""
 
+import atexit
 import importlib.util
 import time
 from collections.abc import Callable
@@ -81,6 +82,7 @@ class WidgetView:
         return self
 
     def __exit__(self, *_: object) -> None:
+        atexit.unregister(self.__exit__)
         if self._widget is not None and self._handle is not None and self._story is not None:
             self._handle.update(  # type: ignore[no-untyped-call]  # IPython has no types for it
                 show_story(self._story, now_ms())
@@ -97,6 +99,7 @@ class WidgetView:
             self._handle = display(  # type: ignore[no-untyped-call]  # IPython has no types for it
                 self._widget, display_id=True
             )
+            atexit.register(self.__exit__)  # a widget shows nothing without its kernel
         else:
             self._widget.show(story)
 

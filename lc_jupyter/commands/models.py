@@ -60,7 +60,7 @@ class ModelMagics(Family):
         model = self._names[name] = job.result(trust=options.trust, timeout_seconds=0)
         text = f"{name} is the model that won job {short_job(job.id)}: a {type(model).__name__}."
         model_format = job.story().request.model_format
-        how = describe_loading(model_format, by_own_load=job.has_own_load)
+        how = describe_loading(model_format, own_load=job.own_load)
         tell(stack(paragraph(text, "good"), paragraph(how, "dim")))
 
     @magic_arguments()

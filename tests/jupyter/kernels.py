@@ -86,6 +86,16 @@ class Kernel:
         reply.name = answer["content"].get("ename", "")
         return reply
 
+    def end(self, name: str) -> str:
+        """Shut it down as a front end does, and return the HTML that stays of an output, by its display id."""
+        self._manager.shutdown_kernel(now=False)
+        while True:
+            message = self._client.get_iopub_msg(timeout=self._patience_seconds)
+            content = message["content"]
+            if content.get("transient", {}).get("display_id") == name:
+                html: str = content["data"]["text/html"]
+                return html
+
     def stop(self) -> None:
         """End the kernel."""
         self._client.stop_channels()

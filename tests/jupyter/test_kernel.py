@@ -9,8 +9,9 @@ import pytest
 
 from lc_node.api import schema
 from lc_node.api.schema import Phase
-from tests.jupyter.desk import Desk, story_of
+from tests.jupyter.desk import Desk, bid_of, story_of
 from tests.jupyter.kernels import PATIENCE_SECONDS, Kernel
+from tests.jupyter.test_feed import FIRST, announced, grown
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kernel")]
 
@@ -132,3 +133,17 @@ def test_an_interrupted_submission_posts_nothing(kernel: Kernel, desk: Desk) -> 
     assert reply.status == "error"
     assert "nothing was posted" in reply.text
     assert desk.desk.posted == []
+
+
+def test_a_kernel_that_ends_leaves_a_picture_where_it_watched_a_job(
+    desk: Desk, folder: Path, layers: Path
+) -> None:
+    desk.tell(grown(announced(FIRST, 5_000_000, 2_000), bids=(bid_of(FIRST, 5_000_000),)))
+    ending = Kernel(folder / "ending", desk.home, layers)
+    ending.run("%load_ext lc_jupyter")
+    [name] = ending.run("%lc_watch aaaa").shown
+    html = ending.end(name)
+    ending.stop()
+
+    assert "<svg" in html
+    assert "0.005000" in html
