@@ -1,6 +1,6 @@
 """The side panel in a real JupyterLab, of the owner of a node in a real graph that trains jobs."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -8,11 +8,12 @@ from typing import Final
 from msgspec.structs import replace
 from playwright.async_api import Locator, Page, expect
 
-from lc_node.api.calls import Submit
+from lc_node.api.calls import PushImage, StopRun, Submit
 from lc_node.api.client import Client
 from lc_node.api.schema import JobId
 from lc_node.api.schema_jobs import JobRequest
-from lc_node.runtime.devnet import Devnet, Role
+from lc_node.runtime.devnet import Devnet, Place, Role
+from tests.adapters.registries import running
 from tests.browser.labs import PATIENCE_MS, Lab
 from tests.browser.pages import Window, open_window
 from tests.e2e.graphs import living, patient_client, short_folder, wait_for_job
@@ -39,10 +40,19 @@ class Scene:
     line: JobRequest
     """A job whose image the owner's node has."""
 
+    reference: str
+    """The same image in a registry."""
+
     def request(self, title: str) -> JobRequest:
         """Return a job that nobody takes: it wants more memory than the other offers."""
         resources = replace(self.line.resources, memory_bytes=64 * 1024**3)
         return replace(self.line, title=title, resources=resources)
+
+    def let_the_other_stop(self) -> None:
+        """End the other's training of the owner's job: it is busy with it, and takes another one then."""
+        with patient_client(self.net, OTHER) as other:
+            other.call(StopRun(job=self.mine))
+            wait_for_job(other, self.mine, lambda story: story.activity is None, 60)
 
     def client(self) -> Client:
         """Connect to the owner's node."""
@@ -53,12 +63,15 @@ class Scene:
 def playing() -> Iterator[Scene]:
     """Run the scene; both jobs have bids."""
     with (
-        living(ROLES) as net,
         short_folder() as folder,
+        running(folder / "registry") as host,
+        living(ROLES, _listing(host)) as net,
         patient_client(net, OWNER) as owner,
         patient_client(net, OTHER) as other,
     ):
         line = send_light_image(owner, light_request(expiry_seconds=EXPIRY_SECONDS))
+        reference = f"{host}/jobs/line:1"
+        owner.call(PushImage(image=line.image.manifest, reference=reference))
         mine = owner.call(Submit(request=replace(line, title="a line of mine"))).job
         wait_for_job(owner, mine, lambda story: story.summary.bids > 0, 120)
         # By now the other has the image, too.
@@ -66,9 +79,24 @@ def playing() -> Iterator[Scene]:
         lab = Lab(folder, net.place(OWNER).home.path)
         try:
             wait_for_job(owner, foreign, lambda story: story.summary.bids > 0, 120)
-            yield Scene(net=net, lab=lab, mine=mine, foreign=foreign, line=line)
+            yield Scene(
+                net=net, lab=lab, mine=mine, foreign=foreign, line=line, reference=reference
+            )
         finally:
             lab.stop()
+
+
+def _listing(host: str) -> type[Devnet]:
+    """Return a kind of graph whose nodes may fetch images from a registry."""
+
+    class Listing(Devnet):
+        def __init__(self, places: Sequence[Place]) -> None:
+            super().__init__(places)
+            for place in self.places:
+                with place.home.config_path.open("a") as config:
+                    config.write(f'[images]\nregistries = ["http://{host}"]\n')
+
+    return Listing
 
 
 @asynccontextmanager

@@ -1,6 +1,8 @@
 """The side panel of JupyterLab, before a real node: what it shows, does, says, and does not ask for."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -8,6 +10,7 @@ from playwright.async_api import Locator, expect
 
 from lc_node.api.calls import GetJob, GetPolicy, GetStatus, GetWallet, Submit
 from lc_node.api.schema import JobId, Phase
+from tests.adapters.registries import needs_registry
 from tests.browser.labs import NOTEBOOK
 from tests.browser.pages import Window
 from tests.browser.panels import (
@@ -21,9 +24,9 @@ from tests.browser.panels import (
     section,
 )
 from tests.browser.shots import Shots
-from tests.e2e.graphs import wait_for_job
+from tests.e2e.graphs import unhurried, wait_for_job
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_registry, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 _NARROW = 400
 _PICTURED = {"jobs", "machine", "policy", "submit"}
@@ -185,6 +188,40 @@ async def test_an_image_that_no_registry_has_is_refused_by_name_and_nothing_is_p
     del window.complaints[before:]
 
 
+async def test_an_image_is_posted_watched_left_and_found_again_topped_up_and_its_model_pulled(
+    scene: Scene, window: Window, shots: Shots
+) -> None:
+    scene.let_the_other_stop()
+    page = window.page
+    await command(page, "learningchain:submit-image")
+    form = panel(page).get_by_role("form", name="Submit an image")
+    await form.get_by_label("Image", exact=True).fill(scene.reference)
+    await form.get_by_label("Name of the job").fill("from a registry")
+    await form.get_by_label("Bounty").fill("5")
+    await form.get_by_label("Bidding ends in").fill(f"{unhurried(30, most=60)}s")
+    await form.get_by_role("button", name="Post").click()
+
+    job = page.get_by_role("region", name="Job from a registry")
+    bids = job.get_by_role("table", name="Bids").get_by_role("row")
+    await expect(bids).to_have_count(2)
+    await scene.lab.open_empty(page)
+    # Its tab is still there, maybe behind another one.
+    await page.get_by_role("tab", name="from a registry").click()
+    await expect(bids).to_have_count(2)
+    await job.get_by_label("Credits to add").fill("1")
+    await job.get_by_role("button", name="Top up").click()
+    answer = job.get_by_role("status", name="Answer")
+    await expect(answer).to_have_text("Added 1 credits.")
+    for theme in ("Dark", "Light"):
+        await scene.lab.use_theme(page, theme)
+        await shots.take(f"panel-{theme.lower()}", page)
+    await job.get_by_role("button", name="Pull").click()
+
+    await expect(answer).to_contain_text("The model is in ")
+    path = (await answer.inner_text()).removeprefix("The model is in ").partition(";")[0]
+    assert len(_read_line(path)) == 2
+
+
 @pytest.mark.parametrize("name", ["node", "jobs", "credits", "machine", "policy", "submit"])
 @pytest.mark.parametrize("width", [1280, _NARROW])
 async def test_no_section_is_wider_than_the_panel(
@@ -196,6 +233,9 @@ async def test_no_section_is_wider_than_the_panel(
     assert await found.evaluate("(element) => element.scrollWidth - element.clientWidth") <= 0
     if width > _NARROW and name in _PICTURED:
         await shots.take(f"panel-{name}", found)
+    if width == _NARROW and name == "jobs":
+        await found.scroll_into_view_if_needed()
+        await shots.take("panel-narrow", window.page)
 
 
 async def test_the_panel_and_a_job_s_page_are_shown_by_notebook_7(
@@ -213,6 +253,12 @@ async def test_the_panel_and_a_job_s_page_are_shown_by_notebook_7(
     assert place is not None
     assert place["height"] > 300
     await shots.take("panel-notebook-7", window.page)
+
+
+def _read_line(path: str) -> list[float]:
+    """Return slope and base of a line, which is what the light job's models are."""
+    line: list[float] = json.loads(Path(path).read_bytes())
+    return line
 
 
 def _phase(scene: Scene, job: JobId) -> Phase:
