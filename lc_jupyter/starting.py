@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -39,6 +40,8 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
     process: int
     began: str
     """When, as the system counts it: another process may get the number later."""
+    again: str = "%lc_start"
+    """What starts it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,8 @@ class Plan:
     """Where the log lies."""
     is_ready: str
     """The beginning of the line that says so."""
+    again: str
+    """What starts it in a notebook."""
 
     @property
     def log(self) -> Path:
@@ -63,14 +68,20 @@ class Plan:
 def plan_node(home: Path, way: Sequence[str]) -> Plan:
     """Return how a node is started; ``way`` says which graph one without any comes to."""
     arguments = ("--home", str(home), "run", *way)
-    return Plan(arguments=arguments, home=home, folder=home, is_ready="ready")
+    again = f"%lc_start --home {shlex.quote(str(home))}"
+    return Plan(arguments=arguments, home=home, folder=home, is_ready="ready", again=again)
 
 
-def plan_devnet(folder: Path) -> Plan:
-    """Return how seven nodes are started that train, evaluate and lie for each other."""
-    arguments = ("devnet", "--folder", str(folder))
-    home = folder / "submitter"
-    return Plan(arguments=arguments, home=home, folder=folder, is_ready="Seven nodes run")
+def plan_devnet(beside: Path) -> Plan:
+    """Return how seven nodes are started that train, evaluate and lie for each other; their homes lie beside one."""
+    folder = beside.parent / f"{beside.name}-devnet"
+    return Plan(
+        arguments=("devnet", "--folder", str(folder)),
+        home=folder / "submitter",
+        folder=folder,
+        is_ready="Seven nodes run",
+        again=f"%lc_start --devnet --home {shlex.quote(str(beside))}",
+    )
 
 
 def start(plan: Plan, tell: Callable[[str], None]) -> int:
@@ -98,12 +109,12 @@ def start(plan: Plan, tell: Callable[[str], None]) -> int:
     try:
         _wait_ready(plan, process, beginning)
     finally:
-        _keep(plan.home, process.pid)
+        _keep(plan, process.pid)
     return process.pid
 
 
-def stop(home: Path) -> int:
-    """Stop the process that was started for a home, and return its number when it has ended.
+def stop(home: Path) -> Started:
+    """Stop the process that was started for a home, and return which it was when it has ended.
 
     Raises:
         UserError: there is none, or it was not started from a notebook.
@@ -124,7 +135,7 @@ def stop(home: Path) -> int:
             raise UserError(message)
         time.sleep(_POLL_SECONDS)
     (home / _RECORD).unlink(missing_ok=True)
-    return started.process
+    return started
 
 
 def _validate_free(home: Path) -> None:
@@ -192,12 +203,12 @@ def _said(log: Path, beginning: int) -> list[str]:
         return file.read().decode(errors="replace").splitlines()
 
 
-def _keep(home: Path, process: int) -> None:
+def _keep(plan: Plan, process: int) -> None:
     """Note who runs, if it still does."""
     began = _began(process)
-    if began and home.is_dir():
-        record = Started(process=process, began=began)
-        (home / _RECORD).write_bytes(msgspec.json.encode(record))
+    if began and plan.home.is_dir():
+        record = Started(process=process, began=began, again=plan.again)
+        (plan.home / _RECORD).write_bytes(msgspec.json.encode(record))
 
 
 def _kept(home: Path) -> Started | None:

@@ -87,7 +87,7 @@ class LifeMagics(Family):
             raise UserError(message)
         home = _home(options.home)
         if options.devnet:
-            plan = starting.plan_devnet(home.parent / f"{home.name}-devnet")
+            plan = starting.plan_devnet(home)
         else:
             way = (chosen[0], str(options.join or options.graph)) if chosen else ("--alone",)
             plan = starting.plan_node(home, way)
@@ -104,9 +104,9 @@ class LifeMagics(Family):
     def lc_stop(self, line: str) -> None:
         """Stop the node that ``%lc_start`` has started, also from another notebook."""
         home = _home(parse_line(self.lc_stop, line).home or self._connection.home)
-        process = starting.stop(home)
+        stopped = starting.stop(home)
         self._connection.close()
-        text = f"Stopped process {process}; %lc_start starts it again, with all that it had."
+        text = f"Stopped process {stopped.process}; {stopped.again} starts it again, with all that it had."
         tell(paragraph(text, "good"))
 
 

@@ -41,7 +41,7 @@ def test_a_node_is_started_refused_a_second_time_and_stopped_even_when_it_hangs(
     assert again.is_one_line
     assert f"A node runs already with home {home}; %lc_status shows it" in again.err
     assert "1,000 + 100 bonded" in status.out
-    assert f"Stopped process {process.process}" in stopped.out
+    assert f"Stopped process {process.process}; %lc_start --home {home} starts it" in stopped.out
     assert not starting._began(process.process)
     assert gone.is_one_line
     assert "(in a notebook: %lc_start)" in gone.err

@@ -101,7 +101,7 @@ def graph() -> Iterator[Graph]:
             yield started
         finally:
             stopped = _execute(_notebook("%lc_stop", _LIVING), started.submitter, folder)
-        assert "Stopped process" in stopped
+        assert f"%lc_start --devnet --home {folder / 'own'} starts it again" in stopped
         assert "living: []" in stopped
 
 
