@@ -82,12 +82,20 @@ class WidgetView:
         return self
 
     def __exit__(self, *_: object) -> None:
-        atexit.unregister(self.__exit__)
-        if self._widget is not None and self._handle is not None and self._story is not None:
+        atexit.unregister(self._leave_picture)
+        self._leave_picture()
+        if self._widget is not None:
+            self._widget.close()
+
+    def _leave_picture(self) -> None:
+        """Put a picture in the widget's place, which shows nothing without its kernel.
+
+        A kernel that ends closes no widget: its front end has forgotten them by then, and would say so in its console.
+        """
+        if self._handle is not None and self._story is not None:
             self._handle.update(  # type: ignore[no-untyped-call]  # IPython has no types for it
                 show_story(self._story, now_ms())
             )
-            self._widget.close()
 
     def show(self, story: JobStory) -> None:
         """Show a story as it stands."""
@@ -99,7 +107,7 @@ class WidgetView:
             self._handle = display(  # type: ignore[no-untyped-call]  # IPython has no types for it
                 self._widget, display_id=True
             )
-            atexit.register(self.__exit__)  # a widget shows nothing without its kernel
+            atexit.register(self._leave_picture)
         else:
             self._widget.show(story)
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty
@@ -10,6 +11,8 @@ from typing import Any
 from jupyter_client.manager import KernelManager
 
 PATIENCE_SECONDS = 30
+_REST_SECONDS = 1
+"""How long what a kernel has sent may be under way when it has ended."""
 
 
 @dataclass
@@ -86,15 +89,14 @@ class Kernel:
         reply.name = answer["content"].get("ename", "")
         return reply
 
-    def end(self, name: str) -> str:
-        """Shut it down as a front end does, and return the HTML that stays of an output, by its display id."""
+    def end(self) -> list[dict[str, Any]]:
+        """Shut it down as a front end does, and return all that it has sent meanwhile."""
         self._manager.shutdown_kernel(now=False)
-        while True:
-            message = self._client.get_iopub_msg(timeout=self._patience_seconds)
-            content = message["content"]
-            if content.get("transient", {}).get("display_id") == name:
-                html: str = content["data"]["text/html"]
-                return html
+        heard: list[dict[str, Any]] = []
+        with suppress(Empty):
+            while True:
+                heard.append(self._client.get_iopub_msg(timeout=_REST_SECONDS))
+        return heard
 
     def stop(self) -> None:
         """End the kernel."""

@@ -135,15 +135,17 @@ def test_an_interrupted_submission_posts_nothing(kernel: Kernel, desk: Desk) -> 
     assert desk.desk.posted == []
 
 
-def test_a_kernel_that_ends_leaves_a_picture_where_it_watched_a_job(
+def test_a_kernel_that_ends_leaves_a_picture_of_a_watched_job_and_closes_nothing_its_front_end_has_forgotten(
     desk: Desk, folder: Path, layers: Path
 ) -> None:
     desk.tell(grown(announced(FIRST, 5_000_000, 2_000), bids=(bid_of(FIRST, 5_000_000),)))
     ending = Kernel(folder / "ending", desk.home, layers)
     ending.run("%load_ext lc_jupyter")
-    [name] = ending.run("%lc_watch aaaa").shown
-    html = ending.end(name)
+    ending.run("%lc_watch aaaa")
+    heard = ending.end()
     ending.stop()
+    [left] = [one["content"] for one in heard if one["msg_type"] == "update_display_data"]
 
-    assert "<svg" in html
-    assert "0.005000" in html
+    assert "<svg" in left["data"]["text/html"]
+    assert "0.005000" in left["data"]["text/html"]
+    assert "comm_close" not in {one["msg_type"] for one in heard}
