@@ -122,13 +122,13 @@ class WorkConfig(Section):
     """Jobs whose trials may take longer are not taken."""
     jobs_at_once: Annotated[int, msgspec.Meta(ge=1, le=JOBS_AT_ONCE_MAX)] = 1
     """How many jobs are trained at the same time."""
-    image_bytes_max: _Positive = 20_000_000_000
+    image_bytes_max: _Positive = 20 * 2**30
     """Jobs with a larger image are not taken."""
     millicpus: _Natural = 0
     """Processor time for all jobs together, 1000 = one core; 0: all of this machine's cores."""
     memory_bytes: _Natural = 0
     """Memory for all trainings together, and once more for evaluations; 0: three eighths of this machine's."""
-    disk_bytes: _Positive = 20_000_000_000
+    disk_bytes: _Positive = 20 * 2**30
     """Disk for the outputs of all running jobs together."""
     gpus: _Natural = 0
     """GPUs for all jobs together."""
@@ -227,7 +227,7 @@ class DaskConfig(Section):
 
     cache: str = ""
     """A folder on the workers where images stay over their restarts; empty: each worker's own, which goes with it."""
-    cache_bytes_max: _Positive = 20_000_000_000
+    cache_bytes_max: _Positive = 20 * 2**30
     """Images in each worker's folder; unpacked they take about twice as much beside them."""
     tls_ca_file: str = ""
     """With the two below: the certificates of a cluster that encrypts; empty: as Dask's own configuration says."""

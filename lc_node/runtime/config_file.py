@@ -43,13 +43,13 @@ DEFAULT_CONFIG_TEXT: Final = """\
 # How many jobs are trained at the same time.
 #: jobs_at_once = 1
 # Jobs with a larger image are not taken.
-#: image_bytes_max = 20_000_000_000
+#: image_bytes_max = 21_474_836_480
 # Processor time for all jobs together, 1000 = one core; 0: all cores of this machine.
 #: millicpus = 0
 # Memory for all trainings together, and once more for evaluations; 0: three eighths of this machine's.
 #: memory_bytes = 0
 # Disk for the outputs of all running jobs together.
-#: disk_bytes = 20_000_000_000
+#: disk_bytes = 21_474_836_480
 # GPUs for all jobs together.
 #: gpus = 0
 # Which, by what `nvidia-smi -L` calls them, or by index: ["GPU-...", "1"]; empty: any.
@@ -104,7 +104,7 @@ DEFAULT_CONFIG_TEXT: Final = """\
 # A folder on the workers where images stay over their restarts; empty: each worker's own, which goes with it.
 #: cache = ""
 # Images in each worker's folder; unpacked they take about twice as much beside them.
-#: cache_bytes_max = 20_000_000_000
+#: cache_bytes_max = 21_474_836_480
 # The certificates of a cluster that encrypts; empty: as Dask's own configuration says.
 #: tls_ca_file = ""
 #: tls_cert = ""
