@@ -88,7 +88,7 @@ bench: setup ## measure the targets; prints a ratio each and writes bench/result
 	@scripts/with-docker $(BIN)/python -m bench
 
 .PHONY: soak
-soak: setup network ## the long tests: kills at many moments, many seeds
+soak: setup network registry browser ## the long tests: kills at many moments, many seeds
 	@$(PYTEST) -m soak -p no:randomly -x
 
 .PHONY: fuzz

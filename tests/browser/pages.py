@@ -15,6 +15,8 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 
+_TOO_EARLY = ("(reading 'schema')", "Command 'filebrowser:open-path' not registered")
+
 _MOUNT = """async ([code, snapshot]) => {
   const hearers = new Set();
   window.sent = [];
@@ -43,9 +45,9 @@ class Window:
 
     @property
     def errors(self) -> list[str]:
-        """What was wrong in the page, but for what Notebook 7 alone has to do with."""
+        """What was wrong in the page, but for what Jupyter alone has to do with."""
         errors = [said for said in self.complaints if said.startswith("error")]
-        return [said for said in errors if not _is_of_notebook(said)]
+        return [said for said in errors if not (_is_of_debugger(said) or _is_of_notebook(said))]
 
     async def mount(self, snapshot: Mapping[str, Any]) -> None:
         """Show the widget with a story."""
@@ -56,15 +58,23 @@ class Window:
         await self.page.evaluate("(message) => window.tell(message)", message)
 
 
-def _is_of_notebook(error: str) -> bool:
-    """Tell whether this is Notebook 7 that looks for the shortcuts of settings it has not read yet.
+def _is_of_debugger(error: str) -> bool:
+    """Tell whether this is Jupyter's debugger, whose question to a kernel was open when that was restarted.
 
-    It does so now and then without any extension as well; all of the stack is in its own bundle.
+    So it is now and then without any extension as well.
+    """
+    return error.startswith("error: Could not restore the debugger state: Canceled future")
+
+
+def _is_of_notebook(error: str) -> bool:
+    """Tell whether this is Notebook 7 that needs settings or a command before it has got them.
+
+    All of the stack is in its own bundle; of settings it says so now and then without any extension as well.
     """
     first, *rest = error.splitlines()
     places = [line for line in rest if "http" in line]
     in_notebook = all("/static/notebook/notebook_core." in place for place in places)
-    return "(reading 'schema')" in first and bool(places) and in_notebook
+    return any(one in first for one in _TOO_EARLY) and bool(places) and in_notebook
 
 
 def find_browser() -> str:

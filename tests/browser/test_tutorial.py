@@ -106,3 +106,8 @@ async def test_the_end_is_shown_without_a_kernel_a_script_or_a_network(
 async def test_no_other_machine_is_asked(reader: Reader) -> None:
     assert reader.window.asked
     assert [url for url in reader.window.asked if reader.lab.host not in url] == []
+
+
+@in_both
+async def test_the_console_has_no_error(reader: Reader) -> None:
+    assert reader.window.errors == []
