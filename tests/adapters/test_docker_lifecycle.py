@@ -138,7 +138,7 @@ async def test_an_engine_that_was_tidied_up_gets_the_image_again(
 ) -> None:
     """``docker image prune`` removes images without a name."""
     root = folder / "rootfs"
-    shutil.copytree(workshop.rootfs, root, copy_function=os.link)
+    shutil.copytree(workshop.rootfs, root, symlinks=True, copy_function=os.link)
     (root / uuid.uuid4().hex).symlink_to("opt")  # an image of ours that no other test uses
     own = replace(workshop, rootfs=root)
     async with own.start(WAIT_FOR_EVER):
@@ -242,7 +242,7 @@ async def test_an_image_with_links_and_settings_of_its_own_looks_as_it_was_made(
     workshop: Workshop, folder: Path
 ) -> None:
     root = folder / "rootfs"
-    shutil.copytree(workshop.rootfs, root, copy_function=os.link)
+    shutil.copytree(workshop.rootfs, root, symlinks=True, copy_function=os.link)
     (root / "etc").mkdir()
     (root / "etc" / "settings").write_text("mine")
     (root / "etc" / "resolv.conf").symlink_to("/run/elsewhere")

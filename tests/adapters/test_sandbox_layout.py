@@ -1,6 +1,7 @@
 """A run that has nothing but /tmp: its inputs, its outputs, and where it starts."""
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,16 +102,16 @@ async def test_the_folders_of_the_other_layout_hold_nothing_and_take_nothing(
 
 @pytest.fixture(scope="session")  # made before a test becomes a plain user
 def rootfs_with_folders(rootfs: Path) -> Path:
-    """A root file system with a working folder, and with some that are none."""
-    (rootfs / "opt/app").mkdir(exist_ok=True)
-    (rootfs / "opt/.app").mkdir(exist_ok=True)
-    (rootfs / "opt/closed").mkdir(exist_ok=True)
-    (rootfs / "opt/closed").chmod(0o700)
-    (rootfs / "opt/file").touch()
-    for name, target in (("host", "/"), ("link", "app")):
-        if not (rootfs / "opt" / name).is_symlink():
-            (rootfs / "opt" / name).symlink_to(target)
-    return rootfs
+    """A root file system with a working folder, and with some that are none; others may copy theirs without them."""
+    root = rootfs.with_name("rootfs-with-folders")
+    shutil.copytree(rootfs, root, symlinks=True, copy_function=os.link)
+    for name in ("app", ".app", "closed"):
+        (root / "opt" / name).mkdir()
+    (root / "opt/closed").chmod(0o700)
+    (root / "opt/file").touch()
+    (root / "opt/host").symlink_to("/")
+    (root / "opt/link").symlink_to("app")
+    return root
 
 
 @pytest.mark.parametrize(
@@ -135,8 +136,8 @@ async def test_a_job_starts_in_its_working_folder_if_the_image_has_it(
     rootfs_with_folders: Path, workshop: Workshop, wanted: str, found: str
 ) -> None:
     argv = (PYTHON, "-I", "-S", "-c", "import os; print(os.getcwd())")
-    assert (rootfs_with_folders / "opt/app").is_dir()
-    async with workshop.start_argv(argv, LIMITS, {}, working_folder=wanted) as run:
+    furnished = replace(workshop, rootfs=rootfs_with_folders)
+    async with furnished.start_argv(argv, LIMITS, {}, working_folder=wanted) as run:
         lines = await all_lines(run)
 
     assert [os.fsdecode(line) for line in lines] == [found]
