@@ -238,7 +238,7 @@ def test_without_the_sandbox_of_the_homes_settings_nothing_is_run_and_the_remedy
     words = ["train"] if "run" in command else []
 
     assert run(["--home", home, *command, str(shell_image(tmp_path)), *words]) == Exit.NO_SANDBOX
-    assert f"Docker: no engine at unix://{tmp_path}/none" in capsys.readouterr().err
+    assert f"docker: no engine at unix://{tmp_path}/none" in capsys.readouterr().err
 
 
 def test_a_check_names_the_sandbox_as_the_problem_after_what_is_fine(
