@@ -48,6 +48,15 @@ async def window(scene: Scene) -> AsyncIterator[Window]:
         assert there.errors == []
 
 
+@pytest_asyncio.fixture(autouse=True, loop_scope="module")
+async def _wide_and_in_lab(scene: Scene, window: Window) -> None:
+    """Begin where every test does, wherever the one before has left the window."""
+    await window.page.set_viewport_size({"width": 1280, "height": 900})
+    if not window.page.url.startswith(f"{scene.lab.url}lab"):
+        await scene.lab.open_empty(window.page)
+        await command(window.page, "learningchain:open")
+
+
 def _rows(found: Locator, table: str) -> Locator:
     """Return the rows of a table that begin with a heading of their own."""
     return found.get_by_role("table", name=table).get_by_role("rowheader")
@@ -102,10 +111,10 @@ async def test_jobs_are_filtered_by_whose_they_are_phase_and_name(
     await expect(_rows(jobs, "Jobs")).to_have_text(["a line of others"])
     await jobs.get_by_label("Find").fill(scene.mine[:6])
     await expect(_rows(jobs, "Jobs")).to_have_text(["a line of mine"])
-    await jobs.get_by_label("Find").fill("")
     await jobs.get_by_label("Phase").select_option("settled")
     await expect(jobs.get_by_text("No job fits the filters.")).to_be_visible()
     await jobs.get_by_label("Phase").select_option("all")
+    await jobs.get_by_label("Find").fill("")
 
 
 async def test_a_job_s_page_shows_its_chart_and_tops_it_up(scene: Scene, window: Window) -> None:
@@ -205,8 +214,9 @@ async def test_an_image_is_posted_watched_left_and_found_again_topped_up_and_its
     bids = job.get_by_role("table", name="Bids").get_by_role("row")
     await expect(bids).to_have_count(2)
     await scene.lab.open_empty(page)
-    # Its tab is still there, maybe behind another one.
-    await page.get_by_role("tab", name="from a registry").click()
+    await command(page, "learningchain:open")
+    jobs = await section(page, "jobs")
+    await jobs.get_by_role("button", name="Open job from a registry").click()
     await expect(bids).to_have_count(2)
     await job.get_by_label("Credits to add").fill("1")
     await job.get_by_role("button", name="Top up").click()
