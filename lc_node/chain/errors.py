@@ -8,18 +8,25 @@ def in_credits(micro: int) -> str:
 
 
 def in_time(seconds: int) -> str:
-    """Return seconds as people say them, in the largest unit of which there are two: ``15 s``, ``30 days``."""
+    """Return seconds as people say them, in the largest unit of which they are some: ``15 s``, ``90 min``, ``30 days``.
+
+    Nothing is rounded: a limit that is said can be chosen.
+    """
     for unit, name in ((86_400, "days"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * unit:
+        if seconds >= 2 * unit and seconds % unit == 0:
             return f"{seconds // unit} {name}"
     return f"{seconds} s"
 
 
 def in_bytes(size: int) -> str:
-    """Return a size as people say it, in the largest unit of which there is one: ``1 B``, ``23.5 GiB``."""
+    """Return a size as people say it, in the largest unit of which there is one: ``1 B``, ``23.5 GiB``.
+
+    It is never said as more than it is: what a limit is said to be can be chosen.
+    """
     for power, unit in ((4, "TiB"), (3, "GiB"), (2, "MiB"), (1, "KiB")):
         if size >= 1024**power:
-            return f"{size / 1024**power:.1f} {unit}"
+            whole, tenths = divmod(10 * size // 1024**power, 10)
+            return f"{whole}.{tenths} {unit}"
     return f"{size} B"
 
 

@@ -14,9 +14,11 @@ from lc_node.chain.errors import in_bytes, in_cpus, in_time
         (7_200, "2 h"),
         (172_800, "2 days"),
         (77_760_000, "900 days"),
+        (150, "150 s"),
+        (5_400, "90 min"),
     ],
 )
-def test_a_time_is_said_in_the_largest_unit_of_which_there_are_two(
+def test_a_time_is_said_in_the_largest_unit_of_which_it_is_a_whole_number_above_one(
     seconds: int, text: str
 ) -> None:
     assert in_time(seconds) == text
@@ -30,9 +32,12 @@ def test_a_time_is_said_in_the_largest_unit_of_which_there_are_two(
         (3 * 1024**2, "3.0 MiB"),
         (25_276_502_016, "23.5 GiB"),
         (900 * 1024**4, "900.0 TiB"),
+        (8 * 1024**3 - 1, "7.9 GiB"),
     ],
 )
-def test_a_size_is_said_in_the_largest_unit_of_which_there_is_one(size: int, text: str) -> None:
+def test_a_size_is_said_in_the_largest_unit_of_which_there_is_one_and_never_as_more_than_it_is(
+    size: int, text: str
+) -> None:
     assert in_bytes(size) == text
 
 
