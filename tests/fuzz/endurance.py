@@ -1,7 +1,7 @@
 """Fuzzing that takes longer than one sitting: who has had how much of a processor, and whose turn it is."""
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -45,7 +45,11 @@ def next_target(names: Sequence[str], spent: dict[str, Spent], total: int) -> st
 
 
 def fuzz_until(
-    total: int, names: Sequence[str], jobs: int, path: Path = FILE
+    total: int,
+    names: Sequence[str],
+    jobs: int,
+    path: Path = FILE,
+    turn: Callable[[int, str], Report] = fuzz_for,
 ) -> Generator[tuple[Report, Spent], None, None]:
     """Give each target turns until it has had so many seconds of a processor; a broken promise ends its turns.
 
@@ -59,7 +63,7 @@ def fuzz_until(
                 if name is None:
                     break
                 open_names.remove(name)
-                running[pool.submit(fuzz_for, TURN_SECONDS, name)] = name
+                running[pool.submit(turn, TURN_SECONDS, name)] = name
             if not running:
                 return
             for ended in wait(running, return_when=FIRST_COMPLETED).done:

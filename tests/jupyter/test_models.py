@@ -42,6 +42,14 @@ def pickled(settled: Desk, tmp_path: Path) -> Desk:
     return settled
 
 
+@pytest.fixture
+def raw(settled: Desk, tmp_path: Path) -> Desk:
+    path = tmp_path / "winner"
+    path.write_bytes(b"[1, 2]")
+    settled.desk.serve_model(path, ModelFormat.RAW)
+    return settled
+
+
 def test_a_model_is_pulled_into_a_variable(notebook: Shell, npz: Desk) -> None:
     assert npz.home.exists()
     ran = notebook.run("%lc_pull aaaa model")
@@ -203,12 +211,8 @@ def test_a_broken_pickle_is_one_line(notebook: Shell, settled: Desk, tmp_path: P
     assert "cannot be read as pickle" in ran.err
 
 
-def test_a_model_of_the_jobs_own_format_is_loaded_by_its_own_load(
-    notebook: Shell, settled: Desk, tmp_path: Path
-) -> None:
-    path = tmp_path / "winner"
-    path.write_bytes(b"[1, 2]")
-    settled.desk.serve_model(path, ModelFormat.RAW)
+@pytest.mark.usefixtures("raw")
+def test_a_model_of_the_jobs_own_format_is_loaded_by_its_own_load(notebook: Shell) -> None:
     notebook.run(
         "%%lc_submit --bounty 5 --expires 10m\n"
         "import json, pathlib\n"
@@ -222,12 +226,8 @@ def test_a_model_of_the_jobs_own_format_is_loaded_by_its_own_load(
     assert notebook.names["model"] == [1, 2]
 
 
-def test_of_bytes_whose_load_another_kernel_had_it_is_said_how_to_give_it(
-    notebook: Shell, settled: Desk, tmp_path: Path
-) -> None:
-    path = tmp_path / "winner"
-    path.write_bytes(b"[1, 2]")
-    settled.desk.serve_model(path, ModelFormat.RAW)
+@pytest.mark.usefixtures("raw")
+def test_of_bytes_whose_load_another_kernel_had_it_is_said_how_to_give_it(notebook: Shell) -> None:
 
     assert "job.result(load=load)" in notebook.run("%lc_pull aaaa model").out
     assert notebook.names["model"] == b"[1, 2]"
