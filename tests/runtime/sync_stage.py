@@ -199,3 +199,21 @@ def instead(answer: Callable[[bytes], Awaitable[bytes | None]]) -> Lie:
         return answerer
 
     return lie
+
+
+def once(is_time: Callable[[], Awaitable[object]], topic: Topic) -> Mapping[Topic, Lie]:
+    """Return honest answers, of which the first to a topic waits for something."""
+
+    def lie(honest: Answerer) -> Answerer:
+        answered = 0
+
+        async def answerer(peer: PublicKey, question: bytes) -> bytes | None:
+            nonlocal answered
+            answered += 1
+            if answered == 1:
+                await is_time()
+            return await honest(peer, question)
+
+        return answerer
+
+    return {topic: lie}

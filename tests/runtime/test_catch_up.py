@@ -45,6 +45,7 @@ from tests.runtime.sync_stage import (
     grown_chain,
     instead,
     networked,
+    once,
     server,
 )
 
@@ -133,7 +134,8 @@ def offers_only(honest: Answerer) -> Answerer:
 async def test_a_newcomer_takes_the_state_and_not_the_blocks(
     chain: SignedChain, newcomer: Newcomer, tmp_path: Path
 ) -> None:
-    async with among(tmp_path, chain, newcomer, HONEST, HONEST) as (_, _, servers):
+    both = once(asyncio.Barrier(2).wait, Topic.BUCKETS)
+    async with among(tmp_path, chain, newcomer, both, both):
         await until(lambda: newcomer.went_on == 1)
 
     ledger = newcomer.ledger
@@ -143,7 +145,6 @@ async def test_a_newcomer_takes_the_state_and_not_the_blocks(
         1,
         None,
     )
-    assert {Topic.BUCKETS in one.asked for one in servers} == {True}
 
 
 async def test_what_was_fetched_is_forgotten_once_it_is_adopted(
@@ -198,7 +199,11 @@ SNAPSHOT_LIES: Mapping[str, Mapping[Topic, Lie]] = {
 async def test_a_liar_is_blamed_and_the_state_comes_from_others(
     lies: Mapping[Topic, Lie], chain: SignedChain, newcomer: Newcomer, tmp_path: Path
 ) -> None:
-    async with among(tmp_path, chain, newcomer, lies, HONEST) as (network, _, _):
+    is_blamed = asyncio.Event()
+    honest = once(is_blamed.wait, Topic.BUCKETS)
+    async with among(tmp_path, chain, newcomer, lies, honest) as (network, _, _):
+        await until(lambda: liars(network) == {OTHERS[0].key})
+        is_blamed.set()
         await until(lambda: is_there(newcomer, chain))
 
         assert liars(network) == {OTHERS[0].key}
@@ -300,14 +305,14 @@ async def test_where_no_state_can_be_had_blocks_are_fetched_in_the_end(
 async def test_an_archive_executes_every_block(
     chain: SignedChain, newcomer: Newcomer, tmp_path: Path
 ) -> None:
-    async with among(tmp_path, chain, newcomer, HONEST, HONEST, terms=BY_BLOCKS) as (_, _, two):
+    both = once(asyncio.Barrier(2).wait, Topic.BLOCKS)
+    async with among(tmp_path, chain, newcomer, both, both, terms=BY_BLOCKS):
         await until(lambda: newcomer.went_on == 1)
 
     ledger = newcomer.ledger
     assert (ledger.tip, ledger.state.root()) == (chain.ledger.tip, chain.ledger.state.root())
     assert newcomer.adopted == []
     assert ledger.finalized_block(Height(7)) == chain.ledger.finalized_block(Height(7))
-    assert {Topic.BLOCKS in one.asked for one in two} == {True}
 
 
 async def test_blocks_survive_a_power_cut_before_anything_is_signed_on_top_of_them(
@@ -334,7 +339,11 @@ BLOCK_LIES: Mapping[str, Mapping[Topic, Lie]] = {
 async def test_a_liar_is_blamed_and_blocks_come_from_others(
     lies: Mapping[Topic, Lie], chain: SignedChain, newcomer: Newcomer, tmp_path: Path
 ) -> None:
-    async with among(tmp_path, chain, newcomer, lies, HONEST, terms=BY_BLOCKS) as (network, _, _):
+    is_blamed = asyncio.Event()
+    honest = once(is_blamed.wait, Topic.BLOCKS)
+    async with among(tmp_path, chain, newcomer, lies, honest, terms=BY_BLOCKS) as (network, _, _):
+        await until(lambda: liars(network) == {OTHERS[0].key})
+        is_blamed.set()
         await until(lambda: is_there(newcomer, chain))
 
         assert liars(network) == {OTHERS[0].key}
