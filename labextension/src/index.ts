@@ -82,6 +82,8 @@ class Extension {
       item: this.#credits,
       align: "right",
       rank: 600,
+      // Stays in a narrow window, too: others leave it, and come back only when the layout changes.
+      priority: 1,
       // The bar shows and hides its items itself.
       isActive: () => this.#preferences.statusBar,
       activeStateChanged: this.#preferred,

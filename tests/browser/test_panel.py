@@ -83,6 +83,17 @@ async def test_the_status_bar_shows_the_own_credits_and_opens_the_panel(
     await expect(panel(window.page)).to_be_visible()
 
 
+async def test_the_credits_stay_in_the_status_bar_of_a_narrow_window(window: Window) -> None:
+    await window.page.set_viewport_size({"width": _NARROW, "height": 900})
+    # The bar looks at its window's width when the layout changes.
+    await command(window.page, "application:toggle-right-area")
+    await expect(panel(window.page)).to_be_hidden()
+    await command(window.page, "learningchain:open")
+    await expect(panel(window.page)).to_be_visible()
+
+    await expect(window.page.get_by_role("button", name="LearningChain:")).to_be_visible()
+
+
 async def test_what_changed_the_credits_is_drawn_summed_and_listed(
     scene: Scene, window: Window
 ) -> None:
