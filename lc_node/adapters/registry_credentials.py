@@ -1,7 +1,6 @@
 """Credentials for registries, from a file as ``docker login`` writes it; they are never shown."""
 
 import base64
-import binascii
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
@@ -89,7 +88,9 @@ def _of(path: Path, host: str, entry: _Entry) -> Credentials:
         raise BadCredentials(path, f"what it has for {host} {why}, which is not read")
     try:
         text = base64.b64decode(entry.auth, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except (
+        ValueError
+    ):  # of which binascii.Error is one, but not all: a letter beyond ASCII is another
         raise BadCredentials(path, f"its auth for {host} is not base64") from None
     user, colon, password = text.partition(":")
     if not colon:

@@ -72,6 +72,7 @@ def test_without_an_entry_or_a_file_there_are_none(tmp_path: Path) -> None:
         ({"auths": {"ghcr.io": {}}}, "by another program"),
         ({"auths": {"ghcr.io": {"identitytoken": SECRET}}}, "a token of its own kind"),
         ({"auths": {"ghcr.io": {"auth": f"*{SECRET}"}}}, "not base64"),
+        ({"auths": {"ghcr.io": {"auth": f"ü{SECRET}"}}}, "not base64"),
         (
             {"auths": {"ghcr.io": {"auth": base64.b64encode(SECRET.encode()).decode()}}},
             "not user:password",
