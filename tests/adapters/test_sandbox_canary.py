@@ -3,6 +3,8 @@
 import os
 import struct
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ from lc_node.adapters import (
     process_tree,
 )
 from lc_node.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from lc_node.adapters.docker_sandbox import MEMORY_MS
 from lc_node.adapters.sandbox_canary import Canary
-from lc_node.ports.sandbox import Enforced, Limits, SandboxUnavailable
+from lc_node.chain.types import MillisSpan
+from lc_node.ports.sandbox import Enforced, Limits, Run, RunRequest, SandboxUnavailable
 
 Patch = pytest.MonkeyPatch
 ALLOW_ALL = struct.pack("=HBBI", 6, 0, 0, 0x7FFF0000)
@@ -238,3 +242,25 @@ def skip_writing(patch: Patch, *names: str) -> None:
             made(path, value)
 
     patch.setattr(cgroups, "_write", write)
+
+
+@pytest.mark.parametrize("deed", ["i", "w"])
+async def test_a_deed_that_had_no_time_on_a_busy_machine_is_tried_again(
+    owner: str, deed: str
+) -> None:
+    sandbox = BubblewrapSandbox(owner, probe_seconds_max=60)
+    await sandbox.probe()
+    hurried = list[str]()
+
+    def hurry(request: RunRequest) -> AbstractAsyncContextManager[Run]:
+        """Take the time away that the first run of a deed has."""
+        words = " ".join(request.argv[1:])
+        if request.argv[1] != deed or words in hurried:
+            return sandbox.open(request)
+        hurried.append(words)
+        return sandbox.open(replace(request, limits=replace(request.limits, wall=MillisSpan(1))))
+
+    held = await Canary(hurry, has_cgroups=os.geteuid() == 0, memory_ms=MEMORY_MS).enforced()
+
+    assert {Enforced.INODES, Enforced.PIDS, Enforced.SECCOMP, Enforced.DISK} <= held
+    assert hurried
