@@ -10,13 +10,16 @@ from random import Random
 from lc_node.adapters.blobs import DirectoryBlobStore
 from lc_node.adapters.system_clock import SystemClock
 from lc_node.adapters.zmq_transport import ZmqTransport
-from lc_node.chain.types import Height, MillisSpan, PublicKey
+from lc_node.chain.crypto import sha256
+from lc_node.chain.types import Height, Millis, MillisSpan, PublicKey
 from lc_node.ports.transport import Connection, PeerAddress
 from lc_node.runtime.book_store import HomeBookStore
 from lc_node.runtime.discovery import Discovery, Neighbourhood
 from lc_node.runtime.hints import Origin
 from lc_node.runtime.network import Network
 from lc_node.runtime.own_record import Doorway, OwnRecord
+from lc_node.wire.address_book import AddressBook
+from lc_node.wire.book_file import Kept
 from lc_node.wire.topics import Topic
 from tests.peer_nodes import CHAIN, STORE_BYTES, Recorder, Who, transport
 
@@ -88,7 +91,7 @@ async def finder(  # noqa: PLR0913  # one argument a circumstance
     chain, clock = chain or ToldChain(), SystemClock()
     home = folder / who.key.hex()[:8]
     home.mkdir(exist_ok=True)
-    store = HomeBookStore(home / "peers.bin", CHAIN)
+    store = _book_store(home / "peers.bin", who)
     heard = Answering()
     async with transport(who, port=port) as below, asyncio.TaskGroup() as tasks:
         network = Network(
@@ -130,3 +133,15 @@ async def finder(  # noqa: PLR0913  # one argument a circumstance
         finally:
             for task in running:
                 task.cancel()
+
+
+def _book_store(path: Path, who: Who) -> HomeBookStore:
+    """Return where a node remembers others, by a secret that is the same in every run.
+
+    By a drawn one two of few nodes share a place of the book now and then, which has room for one of them.
+    """
+    store = HomeBookStore(path, CHAIN)
+    if not path.exists():
+        empty = AddressBook(sha256(b"a secret of " + who.key))
+        store.write(Kept(book=empty, anchors=(), sequence=Millis(0)))()
+    return store
