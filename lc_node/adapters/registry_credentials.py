@@ -88,9 +88,7 @@ def _of(path: Path, host: str, entry: _Entry) -> Credentials:
         raise BadCredentials(path, f"what it has for {host} {why}, which is not read")
     try:
         text = base64.b64decode(entry.auth, validate=True).decode()
-    except (
-        ValueError
-    ):  # of which binascii.Error is one, but not all: a letter beyond ASCII is another
+    except ValueError:  # binascii.Error is one; what a letter beyond ASCII raises is not
         raise BadCredentials(path, f"its auth for {host} is not base64") from None
     user, colon, password = text.partition(":")
     if not colon:

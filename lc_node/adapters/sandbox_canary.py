@@ -73,6 +73,7 @@ _LIMITS: Final = Limits(
 )
 _MEMORY_WALL: Final = MillisSpan(12_000)
 _AGAIN_WALL: Final = MillisSpan(20_000)
+"""Three and five times the first; with that it ends before the sandbox gives the self-test up, after 30 s."""
 _ENDLESS: Final = "w"
 """A deed that goes on until it is refused: it gets no more time than the first."""
 _SPIN_MS: Final = 500

@@ -228,7 +228,6 @@ def test_a_model_of_the_jobs_own_format_is_loaded_by_its_own_load(notebook: Shel
 
 @pytest.mark.usefixtures("raw")
 def test_of_bytes_whose_load_another_kernel_had_it_is_said_how_to_give_it(notebook: Shell) -> None:
-
     assert "job.result(load=load)" in notebook.run("%lc_pull aaaa model").out
     assert notebook.names["model"] == b"[1, 2]"
 

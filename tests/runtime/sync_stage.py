@@ -23,6 +23,7 @@ from lc_node.runtime.ledger import Ledger
 from lc_node.runtime.network import Network
 from lc_node.runtime.shelf import Shelf
 from lc_node.runtime.witness import Witness
+from lc_node.wire.messages import Keepalive, encode_message
 from lc_node.wire.topics import Topic
 from tests.peer_nodes import STORE_BYTES, Recorder, Who, people, transport, until
 
@@ -37,6 +38,7 @@ HONEST: Mapping[Topic, Lie] = {}
 HEIGHT = 45
 EPOCH_HEIGHTS = 10
 SELF, *OTHERS = people(4)
+ALIVE = encode_message(Keepalive())
 
 
 def grown_chain(path: Path) -> SignedChain:
@@ -164,6 +166,9 @@ async def among(
         )
         told = [chain.ledger.height] * len(servers)
         await until(lambda: [one.height for one in network.peers()] == told)
+        # Heights come over one of two channels, answers over the other.
+        asked = OTHERS[: len(servers)]
+        await until(lambda: all(network.send_frame(who.key, ALIVE) for who in asked))
         catch_up = newcomer.catch_up(seen(network), terms)
         async with asyncio.TaskGroup() as group:
             task = group.create_task(catch_up.run())

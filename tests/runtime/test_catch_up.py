@@ -135,7 +135,7 @@ async def test_a_newcomer_takes_the_state_and_not_the_blocks(
     chain: SignedChain, newcomer: Newcomer, tmp_path: Path
 ) -> None:
     both = once(asyncio.Barrier(2).wait, Topic.BUCKETS)
-    async with among(tmp_path, chain, newcomer, both, both):
+    async with among(tmp_path, chain, newcomer, both, both) as (_, _, servers):
         await until(lambda: newcomer.went_on == 1)
 
     ledger = newcomer.ledger
@@ -145,6 +145,7 @@ async def test_a_newcomer_takes_the_state_and_not_the_blocks(
         1,
         None,
     )
+    assert {Topic.BUCKETS in one.asked for one in servers} == {True}
 
 
 async def test_what_was_fetched_is_forgotten_once_it_is_adopted(
@@ -306,13 +307,14 @@ async def test_an_archive_executes_every_block(
     chain: SignedChain, newcomer: Newcomer, tmp_path: Path
 ) -> None:
     both = once(asyncio.Barrier(2).wait, Topic.BLOCKS)
-    async with among(tmp_path, chain, newcomer, both, both, terms=BY_BLOCKS):
+    async with among(tmp_path, chain, newcomer, both, both, terms=BY_BLOCKS) as (_, _, two):
         await until(lambda: newcomer.went_on == 1)
 
     ledger = newcomer.ledger
     assert (ledger.tip, ledger.state.root()) == (chain.ledger.tip, chain.ledger.state.root())
     assert newcomer.adopted == []
     assert ledger.finalized_block(Height(7)) == chain.ledger.finalized_block(Height(7))
+    assert {Topic.BLOCKS in one.asked for one in two} == {True}
 
 
 async def test_blocks_survive_a_power_cut_before_anything_is_signed_on_top_of_them(
