@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+from lc_node.adapters.data_connections import DataConnections
 from lc_node.adapters.inbox import Inbox
 from lc_node.adapters.zmq_link import Link
 from lc_node.adapters.zmq_links import Links
@@ -13,7 +14,15 @@ from lc_node.chain.types import ByteCount, Millis, PublicKey
 from lc_node.ports.clock import Clock
 from lc_node.ports.transport import Channel, Inbound, Refusal
 from lc_node.wire.endpoints import Reach, group_of, reach_of
-from lc_node.wire.limits import FAILURES_MAX, GUESTS_MAX, INBOX, PEERS_MAX, PEERS_PER_NETWORK_MAX
+from lc_node.wire.kinds import Kind
+from lc_node.wire.limits import (
+    CHUNK_HEADER_BYTES,
+    FAILURES_MAX,
+    GUESTS_MAX,
+    INBOX,
+    PEERS_MAX,
+    PEERS_PER_NETWORK_MAX,
+)
 from lc_node.wire.messages import Frame
 from lc_node.wire.session import Admits, Identity, Outcome, Policy, Role, State, admits_everyone
 
@@ -40,6 +49,7 @@ class Switchboard:
         self.clock: Final = clock
         self.links: Final = Links(identity.node_key)
         self.inboxes: Final = {channel: Inbox[Inbound](INBOX[channel]) for channel in Channel}
+        self.data: Final = DataConnections(clock, partial(self._deliver, Channel.BULK))
         self.failures: Final[dict[PublicKey, Failure]] = {}
         self.changed: Final = asyncio.Event()
         self.policy: Final = Policy(
@@ -64,8 +74,24 @@ class Switchboard:
             self._moved(link)
         if outcome.deliver and link.place is not None:
             peer, channel = link.place
-            inbound = Inbound(peer=peer, channel=channel, frame=frame)
-            self.inboxes[channel].put(peer, inbound, len(frame))
+            if not self.data.hear(peer, link.host, link.role, frame, link.send):
+                self._deliver(channel, peer, frame)
+                self._note_chunk(peer, link, frame)
+
+    def send(self, peer: PublicKey, channel: Channel, frame: bytes | bytearray) -> bool:
+        """Queue a frame for a peer; False if there is nobody, or no room."""
+        link = self.links.route(peer, channel)
+        if link is None:
+            return False
+        if _is_chunk(frame):
+            data = self.data.of(peer)
+            if data is not None:
+                return data.send(frame)
+            self._note_chunk(peer, link, frame)
+        is_sent = link.send(frame)
+        if link.is_gone:
+            self.drop(link)
+        return is_sent
 
     def perform(self, link: Link, outcome: Outcome) -> None:
         """Send what a session answers."""
@@ -81,6 +107,8 @@ class Switchboard:
         """Forget a link whose connection is over."""
         if self.links.remove(link):
             self.changed.set()
+            if link.place is not None and not self.links.of(link.place[0]):
+                self.data.forget(link.place[0])
         link.end()
 
     def fail(self, peer: PublicKey, refusal: Refusal) -> None:
@@ -119,6 +147,15 @@ class Switchboard:
     def welcome(self, peers: AbstractSet[PublicKey]) -> None:
         """Let these always find room."""
         self._welcome = frozenset(peers)
+
+    def _deliver(self, channel: Channel, peer: PublicKey, frame: Frame) -> None:
+        inbound = Inbound(peer=peer, channel=channel, frame=frame)
+        self.inboxes[channel].put(peer, inbound, len(frame))
+
+    def _note_chunk(self, peer: PublicKey, link: Link, frame: Frame | bytearray) -> None:
+        """A chunk has gone over a session: more may follow, so it gets a connection for them."""
+        if link.role is Role.DIALER and _is_chunk(frame):
+            self.data.want(peer, link.send)
 
     def _moved(self, link: Link) -> None:
         """A session was established, or ended."""
@@ -178,3 +215,7 @@ class Switchboard:
     def _strangers(self) -> list[PublicKey]:
         peers = self.links.peers()
         return [one for one in peers if one not in self._dialed and one not in self._welcome]
+
+
+def _is_chunk(frame: Frame | bytearray) -> bool:
+    return len(frame) > CHUNK_HEADER_BYTES and frame[0] == Kind.CHUNK

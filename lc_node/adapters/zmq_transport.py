@@ -9,9 +9,11 @@ from typing import Final
 import zmq
 import zmq.asyncio
 
+from lc_node.adapters.data_connection import DataConnection
 from lc_node.adapters.names import Names
 from lc_node.adapters.zmq_dialer import Dialer
 from lc_node.adapters.zmq_dialing import Dialing, Kept
+from lc_node.adapters.zmq_link import Link
 from lc_node.adapters.zmq_listener import Listener
 from lc_node.adapters.zmq_sockets import TransportKeys, admit_everyone, open_gate, open_listener
 from lc_node.adapters.zmq_switchboard import Switchboard
@@ -34,11 +36,11 @@ _ADMISSION_SECONDS: Final = 30.0
 class CannotListen(LearningChainError):
     """The address to listen on is in use, or is not this machine's."""
 
-    def __init__(self, host: str, port: int, why: str) -> None:
-        """Name the address."""
+    def __init__(self, host: str, port: int, why: str, setting: str = "port") -> None:
+        """Name the address, and the setting that changes it."""
         super().__init__(
             f"cannot listen for peers on {host}:{port} ({why}); is another node running there? "
-            "Set another `listen` address in config.toml"
+            f"Set another `{setting}` under [network] in config.toml"
         )
         self.host = host
         self.port = port
@@ -56,6 +58,8 @@ class TransportSettings:
     host: str = "*"
     port: int | None = None
     """Where to listen; 0 lets the system choose, None only dials out."""
+    data_port: int = 0
+    """Where to take data connections, if we listen; 0 lets the system choose."""
     tickets: tuple[Ticket, ...] = ()
     """By what a private graph lets us in."""
     admits: Admits = admits_everyone
@@ -114,6 +118,11 @@ class ZmqTransport:
             raise CannotListen(host, port, str(error)) from error
         self._sockets.append(listener)
         self._port = int(listener.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
+        try:
+            self._switchboard.data.open(host, self._settings.data_port)
+        except OSError as error:
+            self.close()
+            raise CannotListen(host, self._settings.data_port, str(error), "data_port") from error
 
     async def run(self) -> None:
         """Connect to the peers that are dialed and serve those who connect, until cancelled."""
@@ -127,6 +136,7 @@ class ZmqTransport:
                     tasks.create_task(listener.sweep())
                     tasks.create_task(listener.keep_door())
                 tasks.create_task(self._keep_private())
+                tasks.create_task(self._switchboard.data.run())
                 self._dialing.start(tasks)
                 # Also with nobody to dial yet: the group lives as long as we do.
                 await asyncio.get_running_loop().create_future()
@@ -140,17 +150,12 @@ class ZmqTransport:
             socket.close(linger=0)
         self._sockets.clear()
         self._names.close()
+        self._switchboard.data.close()
         self._context.destroy(linger=0)
 
     def send(self, peer: PublicKey, channel: Channel, frame: bytes | bytearray) -> bool:
         """Queue a frame; False if the peer is unknown or its queue is full."""
-        link = self._switchboard.links.route(peer, channel)
-        if link is None:
-            return False
-        is_sent = link.send(frame)
-        if link.is_gone:
-            self._switchboard.drop(link)
-        return is_sent
+        return self._switchboard.send(peer, channel, frame)
 
     async def receive(self, channel: Channel) -> Inbound:
         """Return the next frame on a channel."""
@@ -192,6 +197,16 @@ class ZmqTransport:
         keys = sorted({*self.peers, *self._dialing})
         return tuple(self._connection(key) for key in keys)
 
+    @property
+    def data_connections(self) -> int:
+        """How many peers' chunks travel over a connection of their own, for the metrics."""
+        return len(self._switchboard.data)
+
+    @property
+    def data_port(self) -> int:
+        """The port on which these are taken, 0 if we only dial out."""
+        return self._switchboard.data.port
+
     def queued(self) -> dict[Channel, int]:
         """Return how many received frames wait on each channel, for the metrics."""
         return {channel: len(box) for channel, box in self._switchboard.inboxes.items()}
@@ -221,6 +236,8 @@ class ZmqTransport:
         links = self._switchboard.links.of(peer)
         failure = self._switchboard.failures.get(peer)
         dialed = self._dialing.address(peer)
+        data = self._switchboard.data.of(peer)
+        carriers: list[Link | DataConnection] = [*links, *([data] if data else [])]
         return Connection(
             peer=peer,
             address=f"{dialed.host}:{dialed.port}" if dialed else link.host if link else "",
@@ -231,6 +248,6 @@ class ZmqTransport:
             host=link.host if link else "",
             refusal=failure.refusal if failure and link is None else None,
             since=link.since if link else failure.at if failure else Millis(0),
-            bytes_in=ByteCount(sum(one.bytes_in for one in links)),
-            bytes_out=ByteCount(sum(one.bytes_out for one in links)),
+            bytes_in=ByteCount(sum(one.bytes_in for one in carriers)),
+            bytes_out=ByteCount(sum(one.bytes_out for one in carriers)),
         )

@@ -135,25 +135,27 @@ class BlobService:
         self, questions: Sequence[GetChunk]
     ) -> Sequence[bytes | bytearray | Absence]:
         places = [self._place(question) for question in questions]
+        # Here, since memory that threads allocate goes back to the system each time.
+        frames = [bytearray(CHUNK_HEADER_BYTES + CHUNK_BYTES) for _ in questions]
         return await asyncio.to_thread(
-            lambda: [self._frame(*one) for one in zip(places, questions, strict=True)]
+            lambda: [self._frame(*one) for one in zip(places, questions, frames, strict=True)]
         )
 
     def _place(self, question: GetChunk) -> Path | Chunk | None:
         return self._store.path_of(question.digest) or self._piece(question)
 
     def _frame(
-        self, place: Path | Chunk | None, question: GetChunk
+        self, place: Path | Chunk | None, question: GetChunk, into: bytearray
     ) -> bytes | bytearray | Absence:
         """Return a chunk's frame; in a thread, so that of ours it asks the store alone."""
         if place is None:
             return Absence.NOT_HERE
         if isinstance(place, Chunk):
             return encode_message(place)
-        frame = _chunk_frame(place, question)
+        frame = _chunk_frame(place, question, into)
         if frame is Absence.NOT_HERE:  # unless the blob was completed meanwhile
             whole = self._store.path_of(question.digest)
-            return frame if whole in {None, place} else self._frame(whole, question)
+            return frame if whole in {None, place} else self._frame(whole, question, into)
         return frame
 
     async def _list(self, digest: Digest, path: Path) -> Blob | Absence:
@@ -186,12 +188,11 @@ def _described(digest: Digest, path: Path) -> Blob | Absence:
     return Blob(digest=digest, size=ByteCount(size), chunk_digests=tuple(digests))
 
 
-def _chunk_frame(path: Path, question: GetChunk) -> bytearray | Absence:
+def _chunk_frame(path: Path, question: GetChunk, frame: bytearray) -> bytearray | Absence:
     """Return the frame with a chunk, read straight into its place; not here if there is no such chunk."""
     # No blob has it, and a file system may not even seek that far.
     if question.index >= CHUNKS_MAX:
         return Absence.NOT_HERE
-    frame = bytearray(CHUNK_HEADER_BYTES + CHUNK_BYTES)
     frame[:CHUNK_HEADER_BYTES] = chunk_header(question.digest, question.index)
     try:
         with path.open("rb", buffering=0) as file:

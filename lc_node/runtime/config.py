@@ -91,6 +91,8 @@ class NetworkConfig(Section):
     """false: dial the listed peers only, and tell nobody of other nodes."""
     advertise: Annotated[tuple[str, ...], msgspec.Meta(max_length=ENDPOINTS_MAX)] = ()
     """Where others reach this node, if it is not at this machine's own addresses and port."""
+    data_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
+    """The port for data connections, by which images and models travel faster; 0 lets the system choose."""
     upload_bytes_per_second: Annotated[int, msgspec.Meta(ge=0, le=2**40)] = 0
     """What all peers together are sent of images and models; 0: as much as they ask for."""
     peers: tuple[PeerEntry, ...] = ()

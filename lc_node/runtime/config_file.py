@@ -21,6 +21,9 @@ DEFAULT_CONFIG_TEXT: Final = """\
 # Where others reach this node, if that is not at this machine's own addresses and port, as behind a NAT
 # that forwards a port: ["192.0.2.7:4040"], ["node.example"]; at most four.
 #: advertise = []
+# The port for data connections, by which images and models travel faster than beside the rest; 0 lets the system
+# choose. Where a firewall admits `port` alone they do travel beside the rest: give it a second one here.
+#: data_port = 0
 # What all peers together are sent of images and models, on the average; 0: as much as they ask for.
 #: upload_bytes_per_second = 0
 

@@ -39,6 +39,7 @@ def entrance_of(  # one argument a source
         peers=[*(peer.resolved() for peer in network.peers), *named],
         host=network.host,
         port=network.port if network.listen else None,
+        data_port=network.data_port,
         tickets=tickets_of(line, keystore),
         admits=admission.admits,
     )

@@ -126,6 +126,11 @@ NETWORK: Final = (
         read=_bytes,
     ),
     Metric(
+        name="lc_data_connections",
+        meaning="Connections over which images and models travel beside the rest.",
+        read=plain(lambda node: node.transport.data_connections),
+    ),
+    Metric(
         name="lc_network_frames_total",
         meaning="Frames of peers that were within the limits, by kind.",
         kind=Kind.COUNTER,

@@ -49,3 +49,7 @@ class Kind(IntEnum):
     """Asks not to be pushed to for a while: enough others do."""
     PART = 18
     """Says which chunks of a blob the sender can hand on, though it is still fetching it itself."""
+    GET_DATA_PORT = 19
+    """Asks where a data connection for chunks can be made."""
+    DATA_PORT = 20
+    """Says where, and the secret that encrypts it."""

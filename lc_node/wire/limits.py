@@ -21,6 +21,14 @@ PART_CHUNKS_MAX: Final = 64
 """Chunks that a part names one by one; as many wait in memory at most."""
 CHUNKS_MAX: Final = 24 * KIB
 """Chunks of the largest blob: 24 GiB."""
+DATA_SECRET_BYTES: Final = 32
+"""What the keys of a data connection are derived from."""
+DATA_CONNECTIONS_MAX: Final = 64
+"""Data connections at a time; to further peers chunks travel over their sessions."""
+DATA_GREETING_MAX: Final = MillisSpan(5_000)
+"""How long a data connection may take to be made and to say what it is."""
+DATA_IDLE_MAX: Final = MillisSpan(60_000)
+"""After so long without a chunk it ends; and so long after one has failed none is tried with that peer."""
 FRAME_BYTES_MAX: Final = MIB + 4 * KIB
 """Larger frames end the connection in the transport, before they are in memory."""
 WINDOW: Final = MillisSpan(10_000)
@@ -109,6 +117,8 @@ LIMITS: Final[Mapping[Kind, Limit]] = MappingProxyType(
         Kind.WANT: _limit(Channel.BULK, 8 + 34 * WANT_MAX, 200, MIB),
         Kind.PRUNE: _limit(Channel.BULK, 8, 20, KIB),
         Kind.PART: _limit(Channel.BULK, KIB, 20_000, 4 * MIB),
+        Kind.GET_DATA_PORT: _limit(Channel.BULK, 8, 20, KIB),
+        Kind.DATA_PORT: _limit(Channel.BULK, 64, 20, 2 * KIB),
     }
 )
 

@@ -16,6 +16,7 @@ from lc_node.wire.limits import (
     ANNOUNCE_MAX,
     CHUNK_HEADER_BYTES,
     CHUNKS_MAX,
+    DATA_SECRET_BYTES,
     LIMITS,
     PART_CHUNKS_MAX,
     TOGETHER_MAX,
@@ -30,6 +31,10 @@ Frame: TypeAlias = bytes | memoryview
 _U32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 Tickets = Annotated[tuple[Ticket, ...], msgspec.Meta(max_length=1)]
 """By what a node is let into a private graph, if it needs that."""
+DataSecret = Annotated[
+    bytes, msgspec.Meta(min_length=DATA_SECRET_BYTES, max_length=DATA_SECRET_BYTES)
+]
+"""What the keys of one data connection come of (``wire.data_frames``)."""
 ChunkDigests = Annotated[tuple[Digest, ...], msgspec.Meta(max_length=CHUNKS_MAX)]
 
 
@@ -183,6 +188,17 @@ class Chunk(Record):
     data: memoryview
 
 
+class GetDataPort(Record):
+    """Asks for a data connection: whoever has dialed asks."""
+
+
+class DataPort(Record):
+    """Where the sender takes the connection that was asked for, at the host where it was dialed."""
+
+    port: Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+    secret: DataSecret
+
+
 class Announce(Record):
     """Names transactions that the sender has, by ``wire.gossip.message_id``."""
 
@@ -218,6 +234,8 @@ Message: TypeAlias = (
     | Announce
     | Want
     | Prune
+    | GetDataPort
+    | DataPort
 )
 
 RECORDS: Final[Mapping[Kind, type[Record]]] = MappingProxyType(
@@ -240,6 +258,8 @@ RECORDS: Final[Mapping[Kind, type[Record]]] = MappingProxyType(
         Kind.WANT: Want,
         Kind.PRUNE: Prune,
         Kind.PART: Part,
+        Kind.GET_DATA_PORT: GetDataPort,
+        Kind.DATA_PORT: DataPort,
     }
 )
 _KINDS: Final = {record: kind for kind, record in RECORDS.items()}

@@ -37,6 +37,8 @@ from lc_node.consensus.checkpoint import CHECKPOINT_DECODER, trusted_from
 from lc_node.wire.book_file import load_book
 from lc_node.wire.endpoints import group_of, is_host, is_told_in_earnest, reach_of
 from lc_node.wire.join_line import read_join_line, write_join_line
+from lc_node.wire.data_frames import HEAD_BYTES, OPENED_MAX, Opener, data_keys
+from lc_node.wire.limits import DATA_SECRET_BYTES
 from lc_node.wire.messages import decode_message
 from lc_node.wire.records import RECORD_DECODER, fault_of
 from lc_node.wire.session import Identity, Policy, Role, Session, identity_of
@@ -52,6 +54,7 @@ CALLS: Final[tuple[Any, ...]] = get_args(AnyCall)
 NOW: Final = Millis(1_700_000_000_000)
 OURS: Final = SeededSigner(1)
 THEIRS: Final = Who(SeededSigner(2))
+DATA_SECRET: Final = bytes(DATA_SECRET_BYTES)
 
 
 def greet(data: bytes) -> None:
@@ -227,3 +230,17 @@ def _policy() -> Policy:
 
 def _is_forbidden(peer: PublicKey) -> bool:
     return peer[0] == 0
+
+
+def open_data_frames(data: bytes) -> object:
+    """Open what the other end of a data connection may send, up to the first frame that is not whole."""
+    opener, opened = Opener(data_keys(DATA_SECRET, Role.LISTENER).receiving), bytearray(OPENED_MAX)
+    rest, count = memoryview(data), 0
+    while len(rest) >= HEAD_BYTES:
+        head = bytes(rest[:HEAD_BYTES])
+        length = opener.length(head)
+        if len(rest) < HEAD_BYTES + length:
+            break
+        opener.open(head, rest[HEAD_BYTES:][:length], opened)
+        rest, count = rest[HEAD_BYTES + length :], count + 1
+    return count

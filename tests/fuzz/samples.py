@@ -23,6 +23,7 @@ from lc_node.runtime.home import Identity
 from lc_node.runtime.policy_file import policy_of
 from lc_node.wire.address_book import AddressBook
 from lc_node.wire.book_file import Kept, dump_book
+from lc_node.wire.data_frames import Sealer, data_keys
 from lc_node.wire.endpoints import Endpoint, Host, Port
 from lc_node.wire.join_line import JoinLine, write_join_line
 from lc_node.wire.kinds import Channel, Kind
@@ -38,11 +39,11 @@ from lc_node.wire.messages import (
     encode_message,
 )
 from lc_node.wire.records import RECORD_DECODER, NodeRecord, SignedRecord, sign_record
-from lc_node.wire.session import identity_of
+from lc_node.wire.session import Role, identity_of
 from tests.adapters.archives import END, folder, gzip, hard_link, member, pax, symlink
 from tests.chain.actors import ANNA, BERT, genesis, signed
 from tests.chain.market import SPEC
-from tests.fuzz.conduct import CALLS, NOW, THEIRS
+from tests.fuzz.conduct import CALLS, DATA_SECRET, NOW, THEIRS
 from tests.fuzz.values import value_of
 from tests.peer_nodes import CHAIN
 
@@ -77,6 +78,14 @@ def message(kind: Kind, random: Random) -> Any:
     if kind is Kind.CHUNK and not drawn.data:
         return msgspec.structs.replace(drawn, data=b"x")
     return drawn
+
+
+def data_frames() -> Sequence[bytes]:
+    """Return what a data connection's dialer may send."""
+    chunk = encode_message(message(Kind.CHUNK, _seeded(0)))
+    sealer = Sealer(data_keys(DATA_SECRET, Role.DIALER).sending)
+    sealed = [bytes(sealer.seal(chunk)) for _ in range(3)]
+    return [sealed[0], b"".join(sealed)]
 
 
 def transactions() -> Sequence[bytes]:

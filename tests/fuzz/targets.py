@@ -39,6 +39,7 @@ from tests.fuzz.conduct import (
     CALLS,
     greet,
     hear_multicast,
+    open_data_frames,
     read_address,
     read_answer,
     read_book,
@@ -129,6 +130,9 @@ _OURS: Final[Mapping[str, Target]] = {
     ),
     "multicast": Target(check=named(hear_multicast, ()), samples=samples.multicasts),
     "session": Target(check=named(greet, ()), samples=samples.conversations),
+    "data-frames": Target(
+        check=named(open_data_frames, MalformedBytes), samples=samples.data_frames
+    ),
     "genesis-part": _record(TellGenesis, GENESIS_PART_DECODER),
     "standing": _record(Standing, STANDING_DECODER),
     # What the owner's programs send, and what they are answered.

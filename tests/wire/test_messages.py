@@ -13,6 +13,7 @@ from lc_node.wire.limits import (
     ANNOUNCE_MAX,
     CHUNK_BYTES,
     CHUNKS_MAX,
+    DATA_SECRET_BYTES,
     FRAME_BYTES_MAX,
     LIMITS,
     PART_CHUNKS_MAX,
@@ -26,8 +27,10 @@ from lc_node.wire.messages import (
     Blob,
     Chunk,
     ConsensusFrame,
+    DataPort,
     GetBlob,
     GetChunk,
+    GetDataPort,
     Hello,
     Keepalive,
     Message,
@@ -95,6 +98,8 @@ ONE_OF_EACH: tuple[Message, ...] = (
         below=2**32 - 1,
         others=tuple(range(2**32 - PART_CHUNKS_MAX, 2**32)),
     ),
+    GetDataPort(),
+    DataPort(port=65_535, secret=bytes(DATA_SECRET_BYTES)),
 )
 
 

@@ -1,0 +1,151 @@
+"""One data connection: a socket with a thread for each direction, beside the event loop."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Final
+
+from lc_node.chain.errors import MalformedBytes
+from lc_node.chain.types import ByteCount
+from lc_node.wire.data_frames import HEAD_BYTES, OPENED_MAX, SEALED_MAX, DataKeys, Opener, Sealer
+from lc_node.wire.limits import SENDING_BYTES
+from lc_node.wire.messages import Frame
+
+_log = logging.getLogger(__name__)
+
+_STUCK_MS: Final = 10_000
+"""A connection over which nothing gets for so long is given up (RFC 5482)."""
+_UNTAKEN_MAX: Final = 4
+"""Frames that wait for the event loop; then the peer is made to wait, by TCP."""
+
+
+class _Over(Exception):
+    """The connection has ended."""
+
+
+class DataConnection:
+    """Carries frames both ways until either end closes it; what was on its way then is lost."""
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        keys: DataKeys,
+        on_frame: Callable[[Frame], None],
+        on_end: Callable[["DataConnection"], None],
+    ) -> None:
+        """Take over a connected socket; both are called in the running event loop, ``on_end`` once."""
+        connection.settimeout(None)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STUCK_MS)
+        self._socket = connection
+        self._on_frame = on_frame
+        self._on_end = on_end
+        self._loop: Final = asyncio.get_running_loop()
+        self._outbox: Final = SimpleQueue[bytes | bytearray | None]()
+        self._lock: Final = threading.Lock()
+        self._buffers: Final = SimpleQueue[bytearray]()
+        """For the next frames; made by the loop, since memory that threads allocate goes back to the system each time."""
+        for _ in range(_UNTAKEN_MAX):
+            self._buffers.put(bytearray(OPENED_MAX))
+        self._waiting = 0
+        """Bytes in the outbox."""
+        self._is_closed = False
+        self._working = 2
+        """Threads that have not ended."""
+        self.bytes_in = ByteCount(0)
+        self.bytes_out = ByteCount(0)
+        works = (
+            lambda: self._read(Opener(keys.receiving)),
+            lambda: self._write(Sealer(keys.sending)),
+        )
+        self._threads: Final = [
+            threading.Thread(target=self._work, args=(work,), name="data", daemon=True)
+            for work in works
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def send(self, frame: bytes | bytearray) -> bool:
+        """Queue a frame without waiting; False if there is no room."""
+        with self._lock:
+            if self._is_closed or self._waiting + len(frame) > SENDING_BYTES:
+                return False
+            self._waiting += len(frame)
+        self._outbox.put(frame)
+        self.bytes_out = ByteCount(self.bytes_out + len(frame))
+        return True
+
+    def close(self) -> None:
+        """End it; its threads end soon after."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+        # Wakes whoever reads or writes; the file descriptor is kept until both have gone.
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._outbox.put(None)
+        self._buffers.put(bytearray())
+
+    async def closed(self) -> None:
+        """Close, and return when its threads have ended."""
+        self.close()
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+        self._socket.close()
+
+    def _work(self, work: Callable[[], None]) -> None:
+        """Work in a thread; when either ends, both do."""
+        try:
+            work()
+        except (OSError, _Over):
+            pass
+        except MalformedBytes as error:
+            _log.debug("a data connection is closed: %s", error)
+        finally:
+            self.close()
+            with contextlib.suppress(RuntimeError):  # the loop is closed already
+                self._loop.call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        self._working -= 1
+        if self._working:
+            self._on_end(self)
+        else:
+            self._socket.close()
+
+    def _read(self, opener: Opener) -> None:
+        head, buffer = memoryview(bytearray(HEAD_BYTES)), memoryview(bytearray(SEALED_MAX))
+        while True:
+            self._fill(head)
+            sealed = buffer[: opener.length(bytes(head))]
+            self._fill(sealed)
+            into = self._buffers.get()
+            if self._is_closed:
+                return
+            frame = opener.open(bytes(head), sealed, into)
+            self._loop.call_soon_threadsafe(self._take, frame)
+
+    def _take(self, frame: Frame) -> None:
+        if not self._is_closed:
+            self._buffers.put(bytearray(OPENED_MAX))
+            self.bytes_in = ByteCount(self.bytes_in + len(frame))
+            self._on_frame(frame)
+
+    def _fill(self, buffer: memoryview) -> None:
+        filled = 0
+        while filled < len(buffer):
+            count = self._socket.recv_into(buffer[filled:], 0, socket.MSG_WAITALL)
+            if not count:
+                raise _Over
+            filled += count
+
+    def _write(self, sealer: Sealer) -> None:
+        while (frame := self._outbox.get()) is not None:
+            self._socket.sendall(sealer.seal(frame))
+            with self._lock:
+                self._waiting -= len(frame)

@@ -1,0 +1,116 @@
+"""How chunks travel on a data connection: frames of AES-256-GCM (NIST SP 800-38D) under keys of its own.
+
+A frame is its length (4 bytes, big endian; authenticated with it), the encrypted bytes and their tag. The
+nonce is the frame's number on the connection in this direction, so that none can be left out, repeated or
+moved unnoticed. The keys come of a secret that one end has told the other in their session (HKDF, RFC 5869).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from lc_node.chain.errors import MalformedBytes
+from lc_node.wire.kinds import Kind
+from lc_node.wire.limits import LIMITS
+from lc_node.wire.session import Role
+
+HEAD_BYTES: Final = 4
+TOKEN_BYTES: Final = 16
+"""What the dialer says first, in the clear, so that the listener knows whose connection it is."""
+OPENED_MAX: Final = LIMITS[Kind.CHUNK].bytes_max
+"""The longest frame."""
+
+_TAG_BYTES: Final = 16
+SEALED_MAX: Final = OPENED_MAX + _TAG_BYTES
+"""The longest frame, encrypted, with its tag."""
+_KEY_BYTES: Final = 32
+_NONCE_BYTES: Final = 12
+_INFO: Final = b"lc/data/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataKeys:
+    """What one end of a data connection needs."""
+
+    token: bytes
+    sending: bytes
+    receiving: bytes
+
+    def __repr__(self) -> str:
+        """Show nothing: a repr ends up in logs."""
+        return "DataKeys()"
+
+
+def data_keys(secret: bytes, role: Role) -> DataKeys:
+    """Return an end's keys; the two ends' are the same with the directions changed."""
+    length = TOKEN_BYTES + 2 * _KEY_BYTES
+    stream = HKDF(algorithm=SHA256(), length=length, salt=None, info=_INFO).derive(secret)
+    token, keys = stream[:TOKEN_BYTES], stream[TOKEN_BYTES:]
+    of_dialer, of_listener = keys[:_KEY_BYTES], keys[_KEY_BYTES:]
+    is_dialer = role is Role.DIALER
+    return DataKeys(
+        token=token,
+        sending=of_dialer if is_dialer else of_listener,
+        receiving=of_listener if is_dialer else of_dialer,
+    )
+
+
+class Sealer:
+    """Encrypts the frames of one direction, in their order."""
+
+    def __init__(self, key: bytes) -> None:
+        """Begin with the first frame."""
+        self._cipher = AESGCM(key)
+        self._number = 0
+        self._buffer: Final = memoryview(bytearray(HEAD_BYTES + SEALED_MAX))
+
+    def seal(self, frame: bytes | bytearray) -> memoryview:
+        """Return what is sent for a frame; it holds until the next one."""
+        length = len(frame) + _TAG_BYTES
+        head, sealed = self._buffer[:HEAD_BYTES], self._buffer[HEAD_BYTES : HEAD_BYTES + length]
+        head[:] = length.to_bytes(HEAD_BYTES, "big")
+        self._cipher.encrypt_into(_nonce(self._number), frame, bytes(head), sealed)
+        self._number += 1
+        return self._buffer[: HEAD_BYTES + length]
+
+
+class Opener:
+    """Decrypts the frames of one direction, in their order."""
+
+    def __init__(self, key: bytes) -> None:
+        """Begin with the first frame."""
+        self._cipher = AESGCM(key)
+        self._number = 0
+
+    def length(self, head: bytes) -> int:
+        """Return how many bytes belong to the frame that begins so.
+
+        Raises:
+            MalformedBytes: no frame is as long, or as short.
+        """
+        length = int.from_bytes(head, "big")
+        if not _TAG_BYTES < length <= SEALED_MAX:
+            raise MalformedBytes("data frame", f"a length of {length} bytes")
+        return length
+
+    def open(self, head: bytes, sealed: memoryview, into: bytearray) -> memoryview:
+        """Return the frame, decrypted into the beginning of a buffer of ``OPENED_MAX`` bytes.
+
+        Raises:
+            MalformedBytes: it is not the one that was sent as the next.
+        """
+        frame = memoryview(into)[: len(sealed) - _TAG_BYTES]
+        try:
+            self._cipher.decrypt_into(_nonce(self._number), sealed, head, frame)
+        except InvalidTag:
+            raise MalformedBytes("data frame", "it was changed on its way") from None
+        self._number += 1
+        return frame
+
+
+def _nonce(number: int) -> bytes:
+    return number.to_bytes(_NONCE_BYTES, "big")
