@@ -23,6 +23,10 @@ _UNTAKEN_MAX: Final = 4
 """Frames that wait for the event loop; then the peer is made to wait, by TCP."""
 
 
+_SMALL_BYTES: Final = OPENED_MAX // 2
+"""A shorter frame is copied: it would hold a whole buffer for as long as it waits."""
+
+
 class _Over(Exception):
     """The connection has ended."""
 
@@ -37,37 +41,51 @@ class DataConnection:
         on_frame: Callable[[Frame], None],
         on_end: Callable[["DataConnection"], None],
     ) -> None:
-        """Take over a connected socket; both are called in the running event loop, ``on_end`` once."""
-        connection.settimeout(None)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STUCK_MS)
+        """Take over a connected socket.
+
+        Both callbacks run in the running event loop, ``on_end`` when it carries nothing more, and again when
+        ``is_over``.
+
+        Raises:
+            OSError, RuntimeError: the socket cannot be used, or no thread be started; it is closed then.
+        """
         self._socket = connection
         self._on_frame = on_frame
         self._on_end = on_end
         self._loop: Final = asyncio.get_running_loop()
         self._outbox: Final = SimpleQueue[bytes | bytearray | None]()
         self._lock: Final = threading.Lock()
-        self._buffers: Final = SimpleQueue[bytearray]()
-        """For the next frames; made by the loop, since memory that threads allocate goes back to the system each time."""
+        self._buffers: Final = SimpleQueue[bytearray | None]()
+        """For the next frames; None is one that is still to be made.
+
+        All but the first are made by the loop, since memory that threads allocate goes back to the system each time.
+        """
         for _ in range(_UNTAKEN_MAX):
-            self._buffers.put(bytearray(OPENED_MAX))
+            self._buffers.put(None)
         self._waiting = 0
         """Bytes in the outbox."""
         self._is_closed = False
-        self._working = 2
+        self._threads: Final[list[threading.Thread]] = []
+        self._working = 0
         """Threads that have not ended."""
         self.bytes_in = ByteCount(0)
         self.bytes_out = ByteCount(0)
-        works = (
-            lambda: self._read(Opener(keys.receiving)),
-            lambda: self._write(Sealer(keys.sending)),
-        )
-        self._threads: Final = [
-            threading.Thread(target=self._work, args=(work,), name="data", daemon=True)
-            for work in works
-        ]
-        for thread in self._threads:
-            thread.start()
+        try:
+            connection.settimeout(None)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STUCK_MS)
+            self._start(lambda: self._read(Opener(keys.receiving)))
+            self._start(lambda: self._write(Sealer(keys.sending)))
+        except (OSError, RuntimeError):
+            self.close()
+            if not self._threads:
+                connection.close()
+            raise
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it is left."""
+        return self._working == 0
 
     def send(self, frame: bytes | bytearray) -> bool:
         """Queue a frame without waiting; False if there is no room."""
@@ -89,14 +107,20 @@ class DataConnection:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._outbox.put(None)
-        self._buffers.put(bytearray())
+        self._buffers.put(None)
 
     async def closed(self) -> None:
-        """Close, and return when its threads have ended."""
+        """Close, and return when nothing of it is left."""
         self.close()
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
         self._socket.close()
+
+    def _start(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=self._work, args=(work,), name="data", daemon=True)
+        thread.start()
+        self._threads.append(thread)
+        self._working += 1
 
     def _work(self, work: Callable[[], None]) -> None:
         """Work in a thread; when either ends, both do."""
@@ -108,31 +132,42 @@ class DataConnection:
             _log.debug("a data connection is closed: %s", error)
         finally:
             self.close()
-            with contextlib.suppress(RuntimeError):  # the loop is closed already
-                self._loop.call_soon_threadsafe(self._end)
+            with contextlib.suppress(_Over):
+                self._call(self._end)
+
+    def _call(self, told: Callable[..., None], *about: object) -> None:
+        """Call something in the event loop."""
+        try:
+            self._loop.call_soon_threadsafe(told, *about)
+        except RuntimeError:  # it is closed already
+            raise _Over from None
 
     def _end(self) -> None:
         self._working -= 1
-        if self._working:
-            self._on_end(self)
-        else:
+        if not self._working:
             self._socket.close()
+        self._on_end(self)
 
     def _read(self, opener: Opener) -> None:
-        head, buffer = memoryview(bytearray(HEAD_BYTES)), memoryview(bytearray(SEALED_MAX))
+        head, buffer = memoryview(bytearray(HEAD_BYTES)), memoryview(b"")
         while True:
             self._fill(head)
-            sealed = buffer[: opener.length(bytes(head))]
-            self._fill(sealed)
-            into = self._buffers.get()
+            length = opener.length(bytes(head))
+            if not buffer:
+                buffer = memoryview(bytearray(SEALED_MAX))
+            self._fill(buffer[:length])
+            into = self._buffers.get() or bytearray(OPENED_MAX)
             if self._is_closed:
                 return
-            frame = opener.open(bytes(head), sealed, into)
-            self._loop.call_soon_threadsafe(self._take, frame)
+            frame = opener.open(bytes(head), buffer[:length], into)
+            if len(frame) < _SMALL_BYTES:
+                self._call(self._take, bytes(frame), into)
+            else:
+                self._call(self._take, frame, None)
 
-    def _take(self, frame: Frame) -> None:
+    def _take(self, frame: Frame, spare: bytearray | None) -> None:
         if not self._is_closed:
-            self._buffers.put(bytearray(OPENED_MAX))
+            self._buffers.put(spare or bytearray(OPENED_MAX))
             self.bytes_in = ByteCount(self.bytes_in + len(frame))
             self._on_frame(frame)
 

@@ -5,23 +5,25 @@ and a secret, and dials that; until then, and wherever it cannot be made, chunks
 """
 
 import asyncio
+import hmac
 import logging
 import secrets
 import socket
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from typing import Final
 
 from lc_node.adapters.data_connection import DataConnection
 from lc_node.chain.errors import MalformedBytes
 from lc_node.chain.types import Millis, PublicKey
 from lc_node.ports.clock import Clock
-from lc_node.wire.data_frames import TOKEN_BYTES, data_keys
+from lc_node.wire.data_frames import TOKEN_BYTES, DataKeys, data_keys
 from lc_node.wire.kinds import Kind
 from lc_node.wire.limits import (
     DATA_CONNECTIONS_MAX,
     DATA_GREETING_MAX,
     DATA_IDLE_MAX,
+    DATA_OFFER_MAX,
     DATA_SECRET_BYTES,
 )
 from lc_node.wire.messages import (
@@ -41,21 +43,27 @@ _LOOK_SECONDS: Final = 5.0
 _OFFERS_APART: Final = 1_000
 """Milliseconds between two answers to one peer."""
 _GREETERS_MAX: Final = 32
-"""Connections to our port that have not said yet whose they are; further ones are closed at once."""
+"""Connections to our port that have not said yet whose they are; for a further one the oldest is closed."""
 
 Deliver = Callable[[PublicKey, Frame], None]
 """Takes a frame that came in from a peer."""
-Tell = Callable[[bytes], object]
-"""Sends a peer a frame in its session."""
+Tell = Callable[[bytes], bool]
+"""Sends a peer a frame in its session; False if it was dropped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Offer:
     """What a peer was told."""
 
-    token: bytes
-    secret: bytes
+    keys: DataKeys
     at: Millis
+
+
+@dataclass(slots=True)
+class _Question:
+    """What a peer was asked in its session."""
+
+    is_open: bool = True
 
 
 @dataclass(slots=True)
@@ -64,64 +72,40 @@ class _Use:
 
     connection: DataConnection
     role: Role
-    bytes: int
     at: Millis
+    bytes: int = 0
+
+
+@dataclass(slots=True)
+class _Port:
+    """Where connections are taken."""
+
+    listener: socket.socket
+    greeters: dict[asyncio.Task[None], None] = field(default_factory=dict)
+    """Those that have not said whose they are, the oldest first."""
 
 
 class DataConnections:
     """Makes, finds and ends them; ``run`` until cancelled."""
 
-    def __init__(self, clock: Clock, deliver: Deliver) -> None:
-        """Begin without any, and without a port."""
+    def __init__(
+        self,
+        clock: Clock,
+        deliver: Deliver,
+        on_lost: Callable[[PublicKey], object] = lambda _peer: None,
+    ) -> None:
+        """Begin without any, and without a port; ``on_lost`` hears of each that we have not ended ourselves."""
         self._clock = clock
         self._deliver = deliver
-        self._listener: socket.socket | None = None
+        self._on_lost = on_lost
+        self._port: _Port | None = None
         self._uses: dict[PublicKey, _Use] = {}
         self._offers: dict[PublicKey, _Offer] = {}
-        self._asked: set[PublicKey] = set()
-        """Whom we have asked for a port, in this session."""
-        self._dialing: set[PublicKey] = set()
+        self._questions: dict[PublicKey, _Question] = {}
+        """One a session: what has failed in it would fail again."""
         self._tasks: asyncio.TaskGroup | None = None
-        self._greeters = 0
-        self._ending: set[DataConnection] = set()
-
-    def open(self, host: str, port: int) -> None:
-        """Listen; port 0 lets the system choose.
-
-        Raises:
-            OSError: the address is in use or not ours.
-        """
-        if host == "*":
-            self._listener = (
-                socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
-                if socket.has_dualstack_ipv6()
-                else socket.create_server(("", port))
-            )
-        else:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            self._listener = socket.create_server((host, port), family=family)
-        self._listener.settimeout(0)
-
-    async def run(self) -> None:
-        """Take connections, and end those that are idle, until cancelled."""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                self._tasks = tasks
-                tasks.create_task(self._sweep())
-                if self._listener is not None:
-                    tasks.create_task(self._accept(self._listener))
-        finally:
-            self._tasks = None
-            for peer in tuple(self._uses):
-                self._drop(peer)
-            for connection in tuple(self._ending):
-                await connection.closed()
-            self.close()
-
-    def close(self) -> None:
-        """Let go of the port, also if ``run`` never ran."""
-        if self._listener is not None:
-            self._listener.close()
+        self._all: set[DataConnection] = set()
+        """Those that are not over yet, too."""
 
     def __len__(self) -> int:
         return len(self._uses)
@@ -129,7 +113,40 @@ class DataConnections:
     @property
     def port(self) -> int:
         """Where we listen, 0 if we do not."""
-        return 0 if self._listener is None else int(self._listener.getsockname()[1])
+        return 0 if self._port is None else int(self._port.listener.getsockname()[1])
+
+    def open(self, host: str, port: int) -> None:
+        """Listen; port 0 lets the system choose.
+
+        Raises:
+            OSError: the address is in use or not ours.
+        """
+        is_dual = host == "*" and socket.has_dualstack_ipv6()
+        family = socket.AF_INET6 if is_dual or ":" in host else socket.AF_INET
+        place = ("" if host == "*" else host, port)
+        listener = socket.create_server(place, family=family, dualstack_ipv6=is_dual)
+        listener.settimeout(0)
+        self._port = _Port(listener)
+
+    async def run(self) -> None:
+        """Take connections, and end those that are idle, until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                tasks.create_task(self._sweep())
+                if self._port is not None:
+                    tasks.create_task(self._accept(self._port))
+        finally:
+            self._tasks = None
+            self._uses.clear()
+            for connection in tuple(self._all):
+                await connection.closed()
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the port, also if ``run`` never ran."""
+        if self._port is not None:
+            self._port.listener.close()
 
     def of(self, peer: PublicKey) -> DataConnection | None:
         """Return the connection to a peer, if there is one."""
@@ -137,116 +154,143 @@ class DataConnections:
         return use.connection if use else None
 
     def want(self, peer: PublicKey, tell: Tell) -> None:
-        """Ask a peer whose session we have dialed for one, once a session: what failed there would fail again."""
-        if peer not in self._asked and len(self._uses) < DATA_CONNECTIONS_MAX:
-            self._asked.add(peer)
-            tell(encode_message(GetDataPort()))
+        """Ask a peer whose session we have dialed for one, unless it was asked in this session."""
+        if peer in self._questions or not self._has_room(peer):
+            return
+        self._questions[peer] = _Question()
+        if not tell(encode_message(GetDataPort())):
+            del self._questions[peer]
 
-    def hear(self, peer: PublicKey, host: str, role: Role, frame: Frame, tell: Tell) -> bool:
-        """Take what a peer says of data connections in a session of ours; False if it speaks of other things.
+    def hear(self, peer: PublicKey, host: str, role: Role, frame: Frame, tell: Tell) -> None:
+        """Take what a peer says in a session of ours, of data connections or of anything else.
 
-        ``host`` is where the peer is, ``role`` who has dialed the session.
+        ``host`` is where the peer is, ``role`` our end of the session.
         """
         if not frame or frame[0] not in {Kind.GET_DATA_PORT, Kind.DATA_PORT}:
-            return False
+            return
         try:
             kind_of(frame)
             message = decode_message(frame)
         except MalformedBytes:
-            return False  # counted against it above
+            return  # counted against it above
         if isinstance(message, GetDataPort) and role is Role.LISTENER:
             self._offer(peer, tell)
-        elif isinstance(message, DataPort) and role is Role.DIALER and self._tasks is not None:
-            is_due = peer in self._asked and peer not in {*self._uses, *self._dialing}
-            if is_due:
-                self._dialing.add(peer)
-                self._tasks.create_task(self._dial(peer, host, message))
-        return True
+        elif isinstance(message, DataPort) and role is Role.DIALER:
+            question = self._questions.get(peer)
+            if question is not None and question.is_open:
+                question.is_open = False
+                self._start(self._dial(peer, host, message, question))
 
     def forget(self, peer: PublicKey) -> None:
         """End what there is with a peer: its session has ended."""
-        self._asked.discard(peer)
+        self._questions.pop(peer, None)
         self._offers.pop(peer, None)
         self._drop(peer)
+
+    def tidy(self) -> None:
+        """Forget old offers, and end what is idle: its dialer first, so that none is ended while the other end sends."""
+        now = self._clock.now()
+        for peer in [one for one, made in self._offers.items() if now - made.at > DATA_OFFER_MAX]:
+            del self._offers[peer]
+        for peer, use in tuple(self._uses.items()):
+            carried = use.connection.bytes_in + use.connection.bytes_out
+            patience = DATA_IDLE_MAX if use.role is Role.DIALER else 3 * DATA_IDLE_MAX
+            if carried != use.bytes:
+                use.bytes, use.at = carried, now
+            elif now - use.at > patience:
+                self._questions.pop(peer, None)
+                self._drop(peer)
+
+    def _has_room(self, peer: PublicKey) -> bool:
+        return peer not in self._uses and len(self._all) < DATA_CONNECTIONS_MAX
 
     def _offer(self, peer: PublicKey, tell: Tell) -> None:
         older, now = self._offers.get(peer), self._clock.now()
         is_hasty = older is not None and now - older.at < _OFFERS_APART
-        if self._listener is None or is_hasty or len(self._uses) >= DATA_CONNECTIONS_MAX:
+        if self._port is None or is_hasty or not self._has_room(peer):
             return
         secret = secrets.token_bytes(DATA_SECRET_BYTES)
-        token = data_keys(secret, Role.LISTENER).token
-        self._offers[peer] = _Offer(token=token, secret=secret, at=now)
+        self._offers[peer] = _Offer(keys=data_keys(secret, Role.LISTENER), at=now)
         tell(encode_message(DataPort(port=self.port, secret=secret)))
 
-    async def _dial(self, peer: PublicKey, host: str, told: DataPort) -> None:
-        token = data_keys(told.secret, Role.DIALER).token
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        connection = socket.socket(family, socket.SOCK_STREAM)
-        connection.settimeout(0)
-        loop = asyncio.get_running_loop()
+    async def _dial(self, peer: PublicKey, host: str, told: DataPort, question: _Question) -> None:
+        keys = data_keys(told.secret, Role.DIALER)
         try:
             async with asyncio.timeout(_GREETING_SECONDS):
-                await loop.sock_connect(connection, (host, told.port))
-                await loop.sock_sendall(connection, token)
+                connection = await _dialed(host, told.port, keys)
         except (OSError, TimeoutError) as error:
             _log.debug("no data connection to %s:%d: %s", host, told.port, error)
-            connection.close()
             return
-        except BaseException:
-            connection.close()
-            raise
-        finally:
-            self._dialing.discard(peer)
-        if peer in self._asked:
-            self._use(peer, connection, told.secret, Role.DIALER)
+        if self._questions.get(peer) is question:
+            self._use(peer, connection, keys, Role.DIALER)
         else:  # the session has ended meanwhile
             connection.close()
 
-    async def _accept(self, listener: socket.socket) -> None:
+    async def _accept(self, port: _Port) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                connection, _ = await loop.sock_accept(listener)
+                connection, _ = await loop.sock_accept(port.listener)
             except OSError as error:  # as when no file descriptor is left
                 _log.debug("no data connection was taken: %s", error)
                 await asyncio.sleep(1.0)
                 continue
-            if self._tasks is None or self._greeters >= _GREETERS_MAX:
+            task = self._start(self._greet(connection))
+            if task is None:
                 connection.close()
-                continue
-            self._greeters += 1
-            self._tasks.create_task(self._greet(connection))
+                return
+            port.greeters[task] = None
+            task.add_done_callback(lambda over: port.greeters.pop(over, None))
+            if len(port.greeters) > _GREETERS_MAX:
+                next(iter(port.greeters)).cancel()
+            await asyncio.sleep(0)
 
     async def _greet(self, connection: socket.socket) -> None:
-        """Find out whose connection it is."""
-        connection.settimeout(0)
+        """Find out whose connection it is, and use it."""
         try:
+            connection.settimeout(0)
             async with asyncio.timeout(_GREETING_SECONDS):
-                token = await _heard(connection, TOKEN_BYTES)
+                peer = await self._greeted(connection)
         except (OSError, TimeoutError):
-            token = b""
+            peer = None
         except BaseException:
             connection.close()
             raise
-        finally:
-            self._greeters -= 1
-        peer = next((peer for peer, one in self._offers.items() if one.token == token), None)
-        if peer is None:
+        offer = None if peer is None else self._offers.pop(peer, None)
+        if peer is None or offer is None:
             connection.close()
         else:
-            self._use(peer, connection, self._offers.pop(peer).secret, Role.LISTENER)
+            self._use(peer, connection, offer.keys, Role.LISTENER)
 
-    def _use(self, peer: PublicKey, made: socket.socket, secret: bytes, role: Role) -> None:
+    async def _greeted(self, connection: socket.socket) -> PublicKey | None:
+        """Return who has dialed, once it has shown that it knows the secret; None if nobody who was told one."""
+        token = await _heard(connection)
+        peer = next((one for one, made in self._offers.items() if made.keys.token == token), None)
+        if peer is None:
+            return None
+        keys = self._offers[peer].keys
+        await asyncio.get_running_loop().sock_sendall(connection, keys.answer)
+        is_it = hmac.compare_digest(await _heard(connection), keys.confirmation)
+        offer = self._offers.get(peer)
+        return peer if is_it and offer is not None and offer.keys is keys else None
+
+    def _use(self, peer: PublicKey, made: socket.socket, keys: DataKeys, role: Role) -> None:
         """Carry a peer's chunks by a connection from now on."""
-        self._drop(peer)
-        connection = DataConnection(
-            made,
-            data_keys(secret, role),
-            on_frame=lambda frame: self._take(peer, frame),
-            on_end=lambda ended: self._ended(peer, ended),
-        )
-        self._uses[peer] = _Use(connection, role, 0, self._clock.now())
+        if not self._has_room(peer):
+            made.close()
+            return
+        try:
+            connection = DataConnection(
+                made,
+                keys,
+                on_frame=lambda frame: self._take(peer, frame),
+                on_end=lambda ended: self._ended(peer, ended),
+            )
+        except (OSError, RuntimeError) as error:
+            _log.debug("a data connection cannot be used: %s", error)
+            return
+        self._all.add(connection)
+        self._uses[peer] = _Use(connection, role, self._clock.now())
 
     def _take(self, peer: PublicKey, frame: Frame) -> None:
         """Hand on a chunk; whoever sends anything else here is hung up on."""
@@ -256,41 +300,62 @@ class DataConnections:
             self._drop(peer)
 
     def _ended(self, peer: PublicKey, ended: DataConnection) -> None:
+        if ended.is_over:
+            self._all.discard(ended)
         use = self._uses.get(peer)
         if use is not None and use.connection is ended:
             del self._uses[peer]
-        self._ending.discard(ended)
+            self._on_lost(peer)
 
     def _drop(self, peer: PublicKey) -> None:
         use = self._uses.pop(peer, None)
         if use is not None:
-            self._ending.add(use.connection)
             use.connection.close()
+
+    def _start(self, work: Coroutine[object, object, None]) -> asyncio.Task[None] | None:
+        """Begin some work, unless everything is about to end."""
+        try:
+            if self._tasks is not None:
+                return self._tasks.create_task(work)
+        except RuntimeError:  # the group is shutting down
+            pass
+        work.close()
+        return None
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             self.tidy()
 
-    def tidy(self) -> None:
-        """Forget old offers, and end what is idle: its dialer does, so that none is ended while the other end sends."""
-        now = self._clock.now()
-        for peer in [
-            one for one, made in self._offers.items() if now - made.at > DATA_GREETING_MAX
-        ]:
-            del self._offers[peer]
-        for peer, use in tuple(self._uses.items()):
-            carried = use.connection.bytes_in + use.connection.bytes_out
-            if carried != use.bytes:
-                use.bytes, use.at = carried, now
-            elif use.role is Role.DIALER and now - use.at > DATA_IDLE_MAX:
-                self._asked.discard(peer)
-                self._drop(peer)
+
+async def _dialed(host: str, port: int, keys: DataKeys) -> socket.socket:
+    """Return a connection to who knows the same keys.
+
+    Raises:
+        OSError: nobody is there, or somebody else.
+    """
+    loop = asyncio.get_running_loop()
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(0)
+        await loop.sock_connect(connection, (host, port))
+        await loop.sock_sendall(connection, keys.token)
+        if not hmac.compare_digest(await _heard(connection), keys.answer):
+            raise ConnectionError("another answer than the peer's")  # noqa: TRY301  # one way out
+        await loop.sock_sendall(connection, keys.confirmation)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
-async def _heard(connection: socket.socket, length: int) -> bytes:
-    """Return the first bytes that come; fewer if there are no more."""
+async def _heard(connection: socket.socket) -> bytes:
+    """Return the next word that comes; less if there is no more."""
     said, loop = b"", asyncio.get_running_loop()
-    while len(said) < length and (more := await loop.sock_recv(connection, length - len(said))):
+    while len(said) < TOKEN_BYTES:
+        more = await loop.sock_recv(connection, TOKEN_BYTES - len(said))
+        if not more:
+            break
         said += more
     return said

@@ -23,8 +23,10 @@ from lc_node.wire.limits import (
     PEERS_MAX,
     PEERS_PER_NETWORK_MAX,
 )
-from lc_node.wire.messages import Frame
+from lc_node.wire.messages import DataLost, Frame, encode_message
 from lc_node.wire.session import Admits, Identity, Outcome, Policy, Role, State, admits_everyone
+
+_LOST: Final = encode_message(DataLost())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,9 @@ class Switchboard:
         self.clock: Final = clock
         self.links: Final = Links(identity.node_key)
         self.inboxes: Final = {channel: Inbox[Inbound](INBOX[channel]) for channel in Channel}
-        self.data: Final = DataConnections(clock, partial(self._deliver, Channel.BULK))
+        self.data: Final = DataConnections(
+            clock, partial(self._deliver, Channel.BULK), on_lost=self._tell_lost
+        )
         self.failures: Final[dict[PublicKey, Failure]] = {}
         self.changed: Final = asyncio.Event()
         self.policy: Final = Policy(
@@ -74,8 +78,9 @@ class Switchboard:
             self._moved(link)
         if outcome.deliver and link.place is not None:
             peer, channel = link.place
-            if not self.data.hear(peer, link.host, link.role, frame, link.send):
-                self._deliver(channel, peer, frame)
+            self._deliver(channel, peer, frame)
+            if channel is Channel.BULK:
+                self.data.hear(peer, link.host, link.role, frame, link.send)
                 self._note_chunk(peer, link, frame)
 
     def send(self, peer: PublicKey, channel: Channel, frame: bytes | bytearray) -> bool:
@@ -107,8 +112,9 @@ class Switchboard:
         """Forget a link whose connection is over."""
         if self.links.remove(link):
             self.changed.set()
-            if link.place is not None and not self.links.of(link.place[0]):
-                self.data.forget(link.place[0])
+            peer = link.session.peer
+            if peer is not None and self.links.route(peer, Channel.BULK) is None:
+                self.data.forget(peer)
         link.end()
 
     def fail(self, peer: PublicKey, refusal: Refusal) -> None:
@@ -153,9 +159,17 @@ class Switchboard:
         self.inboxes[channel].put(peer, inbound, len(frame))
 
     def _note_chunk(self, peer: PublicKey, link: Link, frame: Frame | bytearray) -> None:
-        """A chunk has gone over a session: more may follow, so it gets a connection for them."""
-        if link.role is Role.DIALER and _is_chunk(frame):
+        """A chunk has gone over a session: more may follow, so it gets a connection for them.
+
+        Of two links the one that both ends use, so that they do not make one each.
+        """
+        is_ours = link.role is Role.DIALER and link is self.links.route(peer, Channel.BULK)
+        if is_ours and _is_chunk(frame):
             self.data.want(peer, link.send)
+
+    def _tell_lost(self, peer: PublicKey) -> None:
+        """A data connection has ended: what we have sent over it the peer may wait for."""
+        self.send(peer, Channel.BULK, _LOST)
 
     def _moved(self, link: Link) -> None:
         """A session was established, or ended."""
@@ -163,6 +177,7 @@ class Switchboard:
             self.drop(link)
             return
         link.since = self.clock.now()
+        self._leave_older(link)
         for superfluous in self.links.add(link):
             if superfluous.role is Role.LISTENER:
                 # Silently: nobody reads there any more, or it is told once it speaks again.
@@ -172,6 +187,13 @@ class Switchboard:
             self.failures.pop(link.place[0], None)
         link.greeted.set()
         self.changed.set()
+
+    def _leave_older(self, link: Link) -> None:
+        """A peer that dials again has lost its data connection with its older session, whether we know it or not."""
+        if link.place is not None and link.place[1] is Channel.BULK:
+            route = self.links.route(*link.place)
+            if route is None or route.role is link.role:
+                self.data.forget(link.place[0])
 
     def _has_room(self, peer: PublicKey, channel: Channel) -> bool:
         """Return whether a peer may stay: strangers fill the room that is theirs, and no other."""

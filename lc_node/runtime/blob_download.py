@@ -1,17 +1,25 @@
 """One blob on its way in: who has it, which chunks come from whom, and the file that they make."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import count, takewhile
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
-from lc_node.chain.errors import LearningChainError
 from lc_node.chain.types import ByteCount, Digest, Millis, MillisSpan, PublicKey
 from lc_node.oci.chunks import CHUNK_BYTES, chunk_digest, chunk_root
 from lc_node.ports.clock import Clock
 from lc_node.ports.stores import BlobCorrupt, BlobStore, Naming, PartialBlob
+from lc_node.runtime.blob_news import (
+    BlobUnavailable,
+    Interrupted,
+    Joined,
+    Left,
+    News,
+    Progress,
+    Wanted,
+    Word,
+)
 from lc_node.runtime.blob_service import Peers
 from lc_node.runtime.blob_sharing import Sharing, holding_of
 from lc_node.wire.blobs import PAUSE, Arrival, BlobPlan
@@ -26,44 +34,6 @@ _PARTS_PATIENCE: Final = MillisSpan(20_000)
 """How long to wait for others who fetch the same blob when nobody is left who has all of it."""
 _ROUNDS_MAX: Final = 8  # each false description costs one
 
-Progress: TypeAlias = Callable[[ByteCount, ByteCount], None]
-"""Called with the bytes that are here and the bytes in all."""
-
-
-class BlobUnavailable(LearningChainError):
-    """No peer served a blob; what has come of it is kept for a later attempt."""
-
-    def __init__(self, digest: Digest, why: str) -> None:
-        """Say which blob, and what was tried."""
-        super().__init__(f"blob {digest.hex()} cannot be fetched: {why}")
-        self.digest = digest
-        self.why = why
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What is to be fetched."""
-
-    digest: Digest
-    naming: Naming
-    size_max: ByteCount
-    sources: tuple[PublicKey, ...] | None
-    """Whom to ask; None asks every peer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """A peer has connected."""
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """A peer's connection has ended."""
-
-
-Word: TypeAlias = Blob | Part | NoBlob | Joined | Left
-News: TypeAlias = Word | Chunk
-
 
 class _FalseDescription(Exception):
     """The blob's description, which all chunks agreed with, was wrong: start again without it."""
@@ -73,9 +43,16 @@ class Download:
     """Feed it news with ``hear``; ``run`` returns when the blob is here."""
 
     def __init__(
-        self, wanted: Wanted, store: BlobStore, peers: Peers, clock: Clock, progress: Progress
+        self,
+        wanted: Wanted,
+        store: BlobStore,
+        peers: Peers,
+        clock: Clock,
+        progress: Progress,
+        *,
+        is_again: bool = False,
     ) -> None:
-        """Prepare to fetch."""
+        """Prepare to fetch; ``is_again`` if that was tried lately, so that late chunks are nobody's fault."""
         self._wanted = wanted
         self._store = store
         self._peers = peers
@@ -96,6 +73,7 @@ class Download:
         self._held: dict[int, Chunk] = {}
         self._path: Path | None = None
         self._sharing: Final = Sharing(wanted.digest, peers)
+        self._is_again = is_again
         self._progressed = clock.now()
         self._why = "no connected peer has it"
 
@@ -171,6 +149,7 @@ class Download:
             return await self._fetch(description)
         finally:
             self._followed = self._path = None
+            self._is_again = True
             # A chunk that is still queued must not enter the next plan.
             self._plan = self._no_plan()
             self._held.clear()
@@ -264,6 +243,8 @@ class Download:
             self._take_part(peer, news)
         elif isinstance(news, Joined):
             self._inquire(peer)
+        elif isinstance(news, Interrupted):
+            self._plan.busy(peer, self._clock.now())
         elif isinstance(news, NoBlob) and news.absence is Absence.BUSY:
             self._wait_for(peer)
         else:
@@ -340,7 +321,7 @@ class Download:
         if self._followed is None:  # between two descriptions, late chunks are nobody's fault
             return False
         arrival = self._plan.arrived(peer, index)
-        if arrival is Arrival.UNSOLICITED:
+        if arrival is Arrival.UNSOLICITED and not self._is_again:
             self._peers.offend(peer, Offence.UNSOLICITED)
         return arrival is Arrival.NEW
 

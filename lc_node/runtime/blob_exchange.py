@@ -11,9 +11,10 @@ from lc_node.chain.types import ByteCount, Digest, PublicKey
 from lc_node.ports.clock import Clock
 from lc_node.ports.stores import BlobStore, Naming
 from lc_node.runtime.blob_allowance import UNLIMITED, Allowance
-from lc_node.runtime.blob_download import (
+from lc_node.runtime.blob_download import Download
+from lc_node.runtime.blob_news import (
     BlobUnavailable,
-    Download,
+    Interrupted,
     Joined,
     Left,
     Progress,
@@ -81,6 +82,11 @@ class BlobExchange:
         for download in self._downloads():
             download.hear(peer, Joined())
 
+    def interrupted(self, peer: PublicKey) -> None:
+        """What a peer has sent of late may be lost: it is asked for again."""
+        for download in self._downloads():
+            download.hear(peer, Interrupted())
+
     def left(self, peer: PublicKey) -> None:
         """A peer's connection has ended: others are asked for what it owed."""
         for download in self._downloads():
@@ -112,7 +118,10 @@ class BlobExchange:
                 path = self._store.path_of(digest)
                 if path is not None:
                     return path
-                turn.download = Download(wanted, self._store, self._peers, self._clock, progress)
+                is_again = digest in self._finished
+                turn.download = Download(
+                    wanted, self._store, self._peers, self._clock, progress, is_again=is_again
+                )
                 try:
                     return await turn.download.run()
                 finally:

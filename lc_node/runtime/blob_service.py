@@ -136,7 +136,10 @@ class BlobService:
     ) -> Sequence[bytes | bytearray | Absence]:
         places = [self._place(question) for question in questions]
         # Here, since memory that threads allocate goes back to the system each time.
-        frames = [bytearray(CHUNK_HEADER_BYTES + CHUNK_BYTES) for _ in questions]
+        frames = [
+            bytearray(CHUNK_HEADER_BYTES + CHUNK_BYTES) if isinstance(place, Path) else bytearray()
+            for place in places
+        ]
         return await asyncio.to_thread(
             lambda: [self._frame(*one) for one in zip(places, questions, frames, strict=True)]
         )

@@ -27,8 +27,11 @@ from lc_node.wire.messages import (
     Blob,
     Chunk,
     ConsensusFrame,
+    DataLost,
+    DataPort,
     GetBlob,
     GetChunk,
+    GetDataPort,
     Message,
     NoBlob,
     Part,
@@ -291,6 +294,11 @@ class Network:
         except MalformedBytes:
             self.offend(inbound.peer, Offence.MALFORMED)
 
+    def _hear_of_data(self, peer: PublicKey, word: GetDataPort | DataPort | DataLost) -> None:
+        """Hear of a data connection: how one is made is the transport's, and comes here to be counted only."""
+        if isinstance(word, DataLost):
+            self._blobs.interrupted(peer)
+
     def _hear(self, peer: PublicKey, message: Message, handlers: Handlers) -> None:
         if isinstance(message, ConsensusFrame):
             self._judge(peer, handlers.on_consensus(peer, message.payload))
@@ -298,6 +306,8 @@ class Network:
             self._blobs.heard(peer, message)
         elif isinstance(message, GetBlob | GetChunk):
             self._blobs.asked(peer, message)
+        elif isinstance(message, GetDataPort | DataPort | DataLost):
+            self._hear_of_data(peer, message)
         elif isinstance(message, Transactions | Announce | Want | Prune):
             self._hear_gossip(peer, message, handlers)
         elif isinstance(message, Request):

@@ -64,7 +64,6 @@ class _Source:
     holding: Holding | None
     """None: all of it."""
     asked: dict[int, Millis] = field(default_factory=dict)
-    ever: set[int] = field(default_factory=set)
     paused_until: Millis = _EPOCH
     timeouts: int = 0
     grown: Millis = _EPOCH
@@ -95,6 +94,8 @@ class BlobPlan:
         self._here: set[int] = set()
         self._sources: dict[PublicKey, _Source] = {}
         self._gone: set[PublicKey] = set()
+        self._ever: dict[PublicKey, set[int]] = {}
+        """What each was ever asked for, also if it has left since."""
 
     @property
     def position(self) -> int:
@@ -160,7 +161,7 @@ class BlobPlan:
     def arrived(self, peer: PublicKey, index: int) -> Arrival:
         """Note that a chunk came in; if it is NEW, it is to be ``judged``."""
         source = self._sources.get(peer)
-        if source is None or index not in source.ever:
+        if source is None or index not in self._ever.get(peer, ()):
             return Arrival.SPARE if peer in self._gone else Arrival.UNSOLICITED
         source.asked.pop(index, None)
         source.timeouts = 0
@@ -246,7 +247,7 @@ class BlobPlan:
     def _ask(self, peer: PublicKey, index: int, now: Millis) -> Ask:
         source = self._sources[peer]
         source.asked[index] = now
-        source.ever.add(index)
+        self._ever.setdefault(peer, set()).add(index)
         return Ask(peer=peer, index=index)
 
     def _second_opinions(self, now: Millis) -> tuple[Ask, ...]:

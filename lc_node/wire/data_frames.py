@@ -6,6 +6,7 @@ moved unnoticed. The keys come of a secret that one end has told the other in th
 """
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -20,7 +21,7 @@ from lc_node.wire.session import Role
 
 HEAD_BYTES: Final = 4
 TOKEN_BYTES: Final = 16
-"""What the dialer says first, in the clear, so that the listener knows whose connection it is."""
+"""Of each of the three words by which the two ends know each other."""
 OPENED_MAX: Final = LIMITS[Kind.CHUNK].bytes_max
 """The longest frame."""
 
@@ -37,6 +38,11 @@ class DataKeys:
     """What one end of a data connection needs."""
 
     token: bytes
+    """What the dialer says first, in the clear, so that the listener knows whose connection it is."""
+    answer: bytes
+    """What the listener says then, so that the dialer knows that it has reached whom it means."""
+    confirmation: bytes
+    """What the dialer says at last: who has overheard the token does not know it."""
     sending: bytes
     receiving: bytes
 
@@ -47,13 +53,17 @@ class DataKeys:
 
 def data_keys(secret: bytes, role: Role) -> DataKeys:
     """Return an end's keys; the two ends' are the same with the directions changed."""
-    length = TOKEN_BYTES + 2 * _KEY_BYTES
-    stream = HKDF(algorithm=SHA256(), length=length, salt=None, info=_INFO).derive(secret)
-    token, keys = stream[:TOKEN_BYTES], stream[TOKEN_BYTES:]
-    of_dialer, of_listener = keys[:_KEY_BYTES], keys[_KEY_BYTES:]
+    lengths = (TOKEN_BYTES, TOKEN_BYTES, TOKEN_BYTES, _KEY_BYTES, _KEY_BYTES)
+    derived = HKDF(algorithm=SHA256(), length=sum(lengths), salt=None, info=_INFO).derive(secret)
+    ends = tuple(accumulate(lengths))
+    token, answer, confirmation, of_dialer, of_listener = (
+        derived[end - length : end] for length, end in zip(lengths, ends, strict=True)
+    )
     is_dialer = role is Role.DIALER
     return DataKeys(
         token=token,
+        answer=answer,
+        confirmation=confirmation,
         sending=of_dialer if is_dialer else of_listener,
         receiving=of_listener if is_dialer else of_dialer,
     )
@@ -66,10 +76,12 @@ class Sealer:
         """Begin with the first frame."""
         self._cipher = AESGCM(key)
         self._number = 0
-        self._buffer: Final = memoryview(bytearray(HEAD_BYTES + SEALED_MAX))
+        self._buffer = memoryview(b"")
 
     def seal(self, frame: bytes | bytearray) -> memoryview:
         """Return what is sent for a frame; it holds until the next one."""
+        if not self._buffer:
+            self._buffer = memoryview(bytearray(HEAD_BYTES + SEALED_MAX))
         length = len(frame) + _TAG_BYTES
         head, sealed = self._buffer[:HEAD_BYTES], self._buffer[HEAD_BYTES : HEAD_BYTES + length]
         head[:] = length.to_bytes(HEAD_BYTES, "big")

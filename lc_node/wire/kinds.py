@@ -53,3 +53,5 @@ class Kind(IntEnum):
     """Asks where a data connection for chunks can be made."""
     DATA_PORT = 20
     """Says where, and the secret that encrypts it."""
+    DATA_LOST = 21
+    """Says that the data connection has ended, with what was on its way."""

@@ -27,8 +27,10 @@ DATA_CONNECTIONS_MAX: Final = 64
 """Data connections at a time; to further peers chunks travel over their sessions."""
 DATA_GREETING_MAX: Final = MillisSpan(5_000)
 """How long a data connection may take to be made and to say what it is."""
+DATA_OFFER_MAX: Final = MillisSpan(60_000)
+"""How long it may be until it is made: what tells of it waits behind chunks on a slow line."""
 DATA_IDLE_MAX: Final = MillisSpan(60_000)
-"""After so long without a chunk it ends; and so long after one has failed none is tried with that peer."""
+"""After so long without a chunk its dialer ends it, after three times as long the other end."""
 FRAME_BYTES_MAX: Final = MIB + 4 * KIB
 """Larger frames end the connection in the transport, before they are in memory."""
 WINDOW: Final = MillisSpan(10_000)
@@ -119,6 +121,7 @@ LIMITS: Final[Mapping[Kind, Limit]] = MappingProxyType(
         Kind.PART: _limit(Channel.BULK, KIB, 20_000, 4 * MIB),
         Kind.GET_DATA_PORT: _limit(Channel.BULK, 8, 20, KIB),
         Kind.DATA_PORT: _limit(Channel.BULK, 64, 20, 2 * KIB),
+        Kind.DATA_LOST: _limit(Channel.BULK, 8, 20, KIB),
     }
 )
 

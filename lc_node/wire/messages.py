@@ -23,7 +23,7 @@ from lc_node.wire.limits import (
     WANT_MAX,
 )
 
-PROTOCOL_VERSION: Final = 2
+PROTOCOL_VERSION: Final = 3
 
 Frame: TypeAlias = bytes | memoryview
 """A frame as it came in; a large one is a view of the transport's memory, which the view keeps."""
@@ -198,6 +198,14 @@ class DataPort(Record):
     port: Annotated[int, msgspec.Meta(ge=1, le=65_535)]
     secret: DataSecret
 
+    def __repr__(self) -> str:
+        """Leave the secret out: a repr ends up in logs."""
+        return f"DataPort(port={self.port})"
+
+
+class DataLost(Record):
+    """The data connection has ended: chunks that were asked for and have not come will not come over it."""
+
 
 class Announce(Record):
     """Names transactions that the sender has, by ``wire.gossip.message_id``."""
@@ -236,6 +244,7 @@ Message: TypeAlias = (
     | Prune
     | GetDataPort
     | DataPort
+    | DataLost
 )
 
 RECORDS: Final[Mapping[Kind, type[Record]]] = MappingProxyType(
@@ -260,6 +269,7 @@ RECORDS: Final[Mapping[Kind, type[Record]]] = MappingProxyType(
         Kind.PART: Part,
         Kind.GET_DATA_PORT: GetDataPort,
         Kind.DATA_PORT: DataPort,
+        Kind.DATA_LOST: DataLost,
     }
 )
 _KINDS: Final = {record: kind for kind, record in RECORDS.items()}

@@ -1,126 +1,40 @@
 """Data connections over real sockets: made by a word in a session, ended with it, and never trusted alone."""
 
-import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 import pytest
 
+from lc_node.adapters import data_connections
 from lc_node.adapters.data_connections import DataConnections
-from lc_node.adapters.system_clock import SystemClock
-from lc_node.chain.types import Digest, Millis, PublicKey
+from lc_node.adapters.zmq_transport import ZmqTransport
 from lc_node.ports.transport import Channel
-from lc_node.wire.data_frames import HEAD_BYTES, TOKEN_BYTES, Sealer, data_keys
-from lc_node.wire.limits import DATA_IDLE_MAX, MIB, SENDING_BYTES
+from lc_node.wire.data_frames import HEAD_BYTES, TOKEN_BYTES, Sealer
+from lc_node.wire.kinds import Kind
+from lc_node.wire.limits import DATA_IDLE_MAX, DATA_OFFER_MAX, MIB, SENDING_BYTES
 from lc_node.wire.messages import (
-    Chunk,
     DataPort,
     GetDataPort,
     Keepalive,
-    decode_message,
     encode_message,
 )
 from lc_node.wire.session import Role
+from tests.adapters.data_ends import (
+    ANNA,
+    BERT,
+    CHUNK,
+    HOST,
+    Hands,
+    ask,
+    await_dials,
+    both,
+    chunk,
+    dialed,
+    end,
+    hello,
+    keys_of,
+    told,
+)
 from tests.peer_nodes import people, transport, until
-
-HOST = "127.0.0.1"
-ANNA, BERT = (who.key for who in people(2))
-
-
-def chunk(index: int, length: int = 1000) -> bytes:
-    data = memoryview(bytes([index % 256]) * length)
-    return encode_message(Chunk(digest=Digest(bytes(32)), index=index, data=data))
-
-
-CHUNK = chunk(7)
-
-
-class Hands(SystemClock):
-    """A clock that is set by hand."""
-
-    at = 0
-
-    def now(self) -> Millis:
-        return Millis(self.at)
-
-
-@dataclass
-class End:
-    """One end: its data connections, and what it has heard."""
-
-    data: DataConnections
-    clock: Hands
-    heard: list[tuple[PublicKey, bytes]] = field(default_factory=list)
-    said: list[bytes] = field(default_factory=list)
-    """In the session."""
-
-
-@asynccontextmanager
-async def end(port: int | None = None) -> AsyncIterator[End]:
-    """Run one end, which listens if a port is given."""
-    clock = Hands()
-    heard: list[tuple[PublicKey, bytes]] = []
-    data = DataConnections(clock, lambda peer, frame: heard.append((peer, bytes(frame))))
-    if port is not None:
-        data.open(HOST, port)
-    async with asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(data.run())
-        await asyncio.sleep(0)
-        try:
-            yield End(data, clock, heard)
-        finally:
-            running.cancel()
-
-
-@asynccontextmanager
-async def both() -> AsyncIterator[tuple[End, End]]:
-    """Run Anna, who has dialed Bert's session, and Bert; there is a data connection."""
-    async with end() as anna, end(0) as bert:
-        ask(anna, bert)
-        await until(lambda: len(anna.data) == len(bert.data) == 1)
-        yield anna, bert
-
-
-def ask(anna: End, bert: End) -> None:
-    """Let Anna ask Bert for a data connection, and hear his answer."""
-
-    def to_bert(frame: bytes) -> None:
-        assert bert.data.hear(ANNA, HOST, Role.LISTENER, frame, to_anna)
-
-    def to_anna(frame: bytes) -> None:
-        assert anna.data.hear(BERT, HOST, Role.DIALER, frame, bert.said.append)
-
-    anna.data.want(BERT, to_bert)
-
-
-def told(bert: End) -> DataPort:
-    """Return what Bert tells whoever asks him."""
-    said: list[bytes] = []
-    bert.data.hear(ANNA, HOST, Role.LISTENER, encode_message(GetDataPort()), said.append)
-    (word,) = (decode_message(frame) for frame in said)
-    assert isinstance(word, DataPort)
-    return word
-
-
-@asynccontextmanager
-async def dialed(word: DataPort, said: bytes) -> AsyncIterator[Callable[[], Awaitable[bytes]]]:
-    """Connect to a data port and say something; what is given waits until the other end hangs up."""
-    reader, writer = await asyncio.open_connection(HOST, word.port)
-
-    async def last_words() -> bytes:
-        try:
-            return await reader.read()
-        except ConnectionResetError:  # hung up with something unread
-            return b""
-
-    writer.write(said)
-    await writer.drain()
-    try:
-        yield last_words
-    finally:
-        writer.close()
 
 
 async def test_chunks_go_both_ways() -> None:
@@ -148,26 +62,31 @@ async def test_a_queue_that_is_full_takes_no_more() -> None:
     assert False in taken
 
 
-async def test_what_is_said_of_other_things_is_left_to_others() -> None:
-    async with end() as anna:
-        for frame in (
-            encode_message(Keepalive()),
-            b"",
-            encode_message(DataPort(port=1, secret=bytes(32)))[:-1],
-        ):
-            assert not anna.data.hear(BERT, HOST, Role.DIALER, frame, anna.said.append)
+async def test_what_is_said_of_other_things_is_not_looked_at() -> None:
+    async with end(0) as bert:
+        for frame in (encode_message(Keepalive()), b"", encode_message(GetDataPort()) + b"x"):
+            bert.data.hear(ANNA, HOST, Role.LISTENER, frame, bert.says)
+
+    assert bert.asked == []
 
 
 async def test_a_peer_is_asked_once_a_session() -> None:
     async with end() as anna:
-        asked: list[bytes] = []
-        anna.data.want(BERT, asked.append)
-        anna.data.want(BERT, asked.append)
-        assert len(asked) == 1
+        anna.data.want(BERT, anna.says)
+        anna.data.want(BERT, anna.says)
+        assert len(anna.asked) == 1
         anna.data.forget(BERT)
-        anna.data.want(BERT, asked.append)
+        anna.data.want(BERT, anna.says)
 
-    assert len(asked) == 2
+    assert len(anna.asked) == 2
+
+
+async def test_a_question_that_was_dropped_is_asked_again() -> None:
+    async with end() as anna:
+        anna.data.want(BERT, lambda _frame: False)
+        anna.data.want(BERT, anna.says)
+
+    assert len(anna.asked) == 1
 
 
 async def test_who_does_not_listen_offers_nothing() -> None:
@@ -178,31 +97,60 @@ async def test_who_does_not_listen_offers_nothing() -> None:
 
 
 async def test_a_port_that_was_not_asked_for_is_not_dialed() -> None:
-    async with end() as anna, end(0) as bert:
-        frame = encode_message(told(bert))
-        assert anna.data.hear(BERT, HOST, Role.DIALER, frame, anna.said.append)
-        async with dialed(told_later(bert), b"x" * TOKEN_BYTES) as hung_up:
-            assert await hung_up() == b""  # and by then Anna would have been there
+    async with end() as anna, await_dials() as dials:
+        word = DataPort(port=dials.port, secret=bytes(32))
+        anna.data.hear(BERT, HOST, Role.DIALER, encode_message(word), anna.says)
+        anna.data.want(BERT, anna.says)
+        anna.data.hear(BERT, HOST, Role.DIALER, encode_message(word), anna.says)
+        await until(lambda: len(dials.tokens) > 0)
+
+    assert dials.tokens == [keys_of(word).token]
+
+
+async def test_a_port_is_dialed_once_however_often_it_is_told() -> None:
+    async with end() as anna, await_dials() as dials:
+        anna.data.want(BERT, anna.says)
+        for secret in (bytes(32), b"x" * 32):
+            word = encode_message(DataPort(port=dials.port, secret=secret))
+            anna.data.hear(BERT, HOST, Role.DIALER, word, anna.says)
+        await until(lambda: len(dials.tokens) > 0)
+        await until(lambda: dials.over == 1)
+
+    assert len(dials.tokens) == 1
+
+
+async def test_who_does_not_know_the_secret_is_not_taken_for_the_peer() -> None:
+    async with end() as anna, await_dials() as dials:
+        anna.data.want(BERT, anna.says)
+        word = encode_message(DataPort(port=dials.port, secret=bytes(32)))
+        anna.data.hear(BERT, HOST, Role.DIALER, word, anna.says)
+        await until(lambda: dials.over == 1)
+
+        assert len(anna.data) == 0
+
+
+async def test_a_port_where_nobody_is_costs_nothing() -> None:
+    async with end() as anna:
+        with socket.create_server((HOST, 0)) as closed:
+            port = closed.getsockname()[1]
+        anna.data.want(BERT, anna.says)
+        word = encode_message(DataPort(port=port, secret=bytes(32)))
+        anna.data.hear(BERT, HOST, Role.DIALER, word, anna.says)
+        async with end(0) as bert:
+            ask(anna, bert)  # in the same session there is no other attempt
 
     assert len(anna.data) == len(bert.data) == 0
-
-
-def told_later(bert: End) -> DataPort:
-    """Return what Bert tells, a little later."""
-    bert.clock.at += 2_000
-    return told(bert)
 
 
 async def test_who_asks_too_often_is_not_answered() -> None:
     async with end(0) as bert:
         told(bert)
-        said: list[bytes] = []
-        bert.data.hear(ANNA, HOST, Role.LISTENER, encode_message(GetDataPort()), said.append)
+        bert.data.hear(ANNA, HOST, Role.LISTENER, encode_message(GetDataPort()), bert.says)
 
-    assert said == []
+    assert len(bert.asked) == 1
 
 
-@pytest.mark.parametrize("said", [b"x" * TOKEN_BYTES, b"GET / HTTP/1.1\r\n\r\n"])
+@pytest.mark.parametrize("said", [b"x" * TOKEN_BYTES, b"GET / HTTP/1.1\r\n\r\n", b"short"])
 async def test_a_stranger_is_hung_up_on(said: bytes) -> None:
     async with end(0) as bert:
         async with dialed(told(bert), said) as hung_up:
@@ -211,51 +159,64 @@ async def test_a_stranger_is_hung_up_on(said: bytes) -> None:
         assert len(bert.data) == 0
 
 
+async def test_who_has_overheard_the_token_gets_no_further_and_the_peer_does() -> None:
+    async with end(0) as bert:
+        word = told(bert)
+        keys = keys_of(word)
+        async with dialed(word, keys.token + b"x" * TOKEN_BYTES) as hung_up:
+            assert await hung_up() == keys.answer
+        assert len(bert.data) == 0
+        async with dialed(word, hello(word)):
+            await until(lambda: len(bert.data) == 1)
+
+
 async def test_a_secret_serves_one_connection() -> None:
-    async with both() as (_anna, bert):
-        word = told_later(bert)
-        keys = data_keys(word.secret, Role.DIALER)
-        async with dialed(word, keys.token):
-            first = bert.data.of(ANNA)
-            await until(lambda: bert.data.of(ANNA) is not first)
-            async with dialed(word, keys.token) as hung_up:
+    async with end(0) as bert:
+        word = told(bert)
+        async with dialed(word, hello(word)):
+            await until(lambda: len(bert.data) == 1)
+            async with dialed(word, hello(word)) as hung_up:
                 assert await hung_up() == b""
 
 
 async def test_an_old_offer_is_forgotten() -> None:
     async with end(0) as bert:
         word = told(bert)
-        bert.clock.at += 60_000
+        bert.clock.at += DATA_OFFER_MAX + 1
         bert.data.tidy()
-        async with dialed(word, data_keys(word.secret, Role.DIALER).token) as hung_up:
+        async with dialed(word, hello(word)) as hung_up:
             assert await hung_up() == b""
 
 
-async def test_a_crowd_that_says_nothing_is_not_let_in() -> None:
+async def test_a_crowd_that_says_nothing_does_not_keep_the_peer_out() -> None:
     async with end(0) as bert:
         word = told(bert)
-        silent = [socket.create_connection((HOST, word.port)) for _ in range(32)]
-        async with dialed(word, data_keys(word.secret, Role.DIALER).token) as hung_up:
-            assert await hung_up() == b""
-        for one in silent:
-            one.close()
+        async with dialed(word, b"") as oldest_hung_up:
+            silent = [socket.create_connection((HOST, word.port)) for _ in range(32)]
+            assert await oldest_hung_up() == b""
+            async with dialed(word, hello(word)):
+                await until(lambda: len(bert.data) == 1)
+            for one in silent:
+                one.close()
 
-        assert len(bert.data) == 0
+
+async def test_there_are_no_more_than_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_connections, "DATA_CONNECTIONS_MAX", 1)
+    async with both() as (_anna, bert):
+        bert.data.hear(BERT, HOST, Role.LISTENER, encode_message(GetDataPort()), bert.says)
+
+    assert bert.asked == []
 
 
 @pytest.mark.parametrize("what", ["another kind", "damaged"])
 async def test_who_sends_what_is_no_chunk_is_hung_up_on(what: str) -> None:
     async with end(0) as bert:
         word = told(bert)
-        keys = data_keys(word.secret, Role.DIALER)
-        sent = bytearray(
-            Sealer(keys.sending).seal(
-                encode_message(Keepalive()) if what == "another kind" else CHUNK
-            )
-        )
+        frame = encode_message(Keepalive()) if what == "another kind" else CHUNK
+        sent = bytearray(Sealer(keys_of(word).sending).seal(frame))
         sent[HEAD_BYTES] ^= what == "damaged"
-        async with dialed(word, keys.token + bytes(sent)) as hung_up:
-            assert await hung_up() == b""
+        async with dialed(word, hello(word) + bytes(sent)) as hung_up:
+            assert await hung_up() == keys_of(word).answer
         await until(lambda: len(bert.data) == 0)
 
     assert bert.heard == []
@@ -266,6 +227,7 @@ async def test_when_one_end_closes_the_other_does() -> None:
         anna.data.forget(BERT)
 
         await until(lambda: len(bert.data) == 0)
+        assert (anna.lost, bert.lost) == ([], [ANNA])
 
 
 async def test_its_dialer_ends_what_is_idle() -> None:
@@ -278,6 +240,25 @@ async def test_its_dialer_ends_what_is_idle() -> None:
 
         await until(lambda: len(bert.data) == 0)
         assert len(anna.data) == 0
+
+
+async def test_the_other_end_ends_it_when_it_is_idle_for_longer() -> None:
+    async with both() as (_anna, bert):
+        bert.clock.at += 3 * DATA_IDLE_MAX + 1
+        bert.data.tidy()
+
+        assert len(bert.data) == 0
+
+
+async def test_after_it_was_idle_there_is_another_one() -> None:
+    async with both() as (anna, bert):
+        anna.clock.at += DATA_IDLE_MAX + 1
+        anna.data.tidy()
+        await until(lambda: len(bert.data) == 0)
+        bert.clock.at += 2_000
+        ask(anna, bert)
+
+        await until(lambda: len(anna.data) == len(bert.data) == 1)
 
 
 async def test_what_carries_chunks_is_not_idle() -> None:
@@ -301,23 +282,40 @@ async def test_after_a_chunk_in_a_session_the_next_travel_beside_it() -> None:
     first, second = people(2)
     async with transport(first) as one, transport(second, peers=[first.at(one.port)]) as two:
         await until(lambda: one.peers == (second.key,) and two.peers == (first.key,))
-        assert one.send(second.key, Channel.BULK, CHUNK)
+        await until(lambda: one.send(second.key, Channel.BULK, CHUNK))
         await until(lambda: one.data_connections == two.data_connections == 1)
         assert one.send(second.key, Channel.BULK, chunk(8))
         assert two.send(first.key, Channel.BULK, chunk(9))
 
-        came = [bytes((await two.receive(Channel.BULK)).frame) for _ in range(2)]
-        assert came == [CHUNK, chunk(8)]
-        inbound = await one.receive(Channel.BULK)
-        assert (inbound.peer, bytes(inbound.frame)) == (second.key, chunk(9))
+        assert [await chunk_at(two), await chunk_at(two)] == [CHUNK, chunk(8)]
+        assert await chunk_at(one) == chunk(9)
+
+
+async def chunk_at(one: ZmqTransport) -> bytes:
+    """Return the next chunk that a peer has sent."""
+    while True:
+        frame = (await one.receive(Channel.BULK)).frame
+        if frame[0] == Kind.CHUNK:
+            return bytes(frame)
 
 
 async def test_who_is_banned_loses_its_data_connection() -> None:
     first, second = people(2)
     async with transport(first) as one, transport(second, peers=[first.at(one.port)]) as two:
         await until(lambda: one.peers == (second.key,) and two.peers == (first.key,))
-        two.send(first.key, Channel.BULK, CHUNK)
+        await until(lambda: two.send(first.key, Channel.BULK, CHUNK))
         await until(lambda: one.data_connections == two.data_connections == 1)
         one.forbid(second.key)
 
         await until(lambda: one.data_connections == two.data_connections == 0)
+
+
+async def test_who_dials_anew_gets_a_new_data_connection() -> None:
+    first, second = people(2)
+    async with transport(first) as one:
+        for _ in range(2):
+            async with transport(second, peers=[first.at(one.port)]) as two:
+                await until(lambda: two.peers == (first.key,))  # called in this turn
+                await until(lambda: two.send(first.key, Channel.BULK, CHUNK))
+                await until(lambda: two.data_connections == 1)
+                await until(lambda: one.data_connections == 1)

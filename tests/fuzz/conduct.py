@@ -35,9 +35,9 @@ from lc_node.chain.transition import apply_transaction, get_block_context
 from lc_node.chain.types import Height, JobId, Millis, Nonce, PublicKey
 from lc_node.consensus.checkpoint import CHECKPOINT_DECODER, trusted_from
 from lc_node.wire.book_file import load_book
+from lc_node.wire.data_frames import HEAD_BYTES, OPENED_MAX, Opener, data_keys
 from lc_node.wire.endpoints import group_of, is_host, is_told_in_earnest, reach_of
 from lc_node.wire.join_line import read_join_line, write_join_line
-from lc_node.wire.data_frames import HEAD_BYTES, OPENED_MAX, Opener, data_keys
 from lc_node.wire.limits import DATA_SECRET_BYTES
 from lc_node.wire.messages import decode_message
 from lc_node.wire.records import RECORD_DECODER, fault_of

@@ -18,6 +18,7 @@ from lc_node.runtime.network import BlobUnavailable
 from lc_node.wire.messages import (
     Blob,
     Chunk,
+    DataLost,
     GetBlob,
     GetChunk,
     decode_message,
@@ -54,9 +55,12 @@ class Byzantine:
 
 @asynccontextmanager
 async def byzantine(
-    who: Who, to: Node, data: bytes, *, described: bytes, chunks_max: int
+    who: Who, to: Node, data: bytes, *, described: bytes, chunks_max: int, lost: int = 0
 ) -> AsyncIterator[Byzantine]:
-    """Run a peer that describes one content and serves another, and falls silent after a while."""
+    """Run a peer that describes one content and serves another, and falls silent after a while.
+
+    Of what it is asked for the first ``lost`` chunks go astray with their data connection.
+    """
     me = Byzantine(who)
     async with (
         transport(who, peers=[to.address], port=None) as below,
@@ -64,13 +68,17 @@ async def byzantine(
     ):
 
         async def answer() -> None:
+            astray = 0
             while True:
                 question = decode_message((await below.receive(Channel.BULK)).frame)
-                reply: Blob | Chunk | None = None
+                reply: Blob | Chunk | DataLost | None = None
                 if isinstance(question, GetBlob):
                     digests = tuple(Digest(chunk_digest(chunk)) for chunk in chunks_of(described))
                     size = ByteCount(len(described))
                     reply = Blob(digest=question.digest, size=size, chunk_digests=digests)
+                elif isinstance(question, GetChunk) and astray < lost:
+                    astray += 1
+                    reply = DataLost() if astray == lost else None
                 elif isinstance(question, GetChunk) and len(me.served) < chunks_max:
                     me.served.append(question.index)
                     bad = chunks_of(data)[question.index]

@@ -112,6 +112,15 @@ def test_a_late_chunk_of_a_peer_that_was_given_up_is_nobodys_fault() -> None:
     assert made.arrived(ANN, 0) is Arrival.SPARE
 
 
+def test_what_a_peer_was_asked_for_before_it_left_is_welcome_when_it_is_back() -> None:
+    made = plan(2, ANN)
+    first, *_ = made.asks(T0)
+    made.leave(ANN)
+    made.join(ANN)
+
+    assert deliver(made, first) is Arrival.NEW
+
+
 def test_a_second_copy_is_spare() -> None:
     made = plan(2, ANN)
     first, *_ = made.asks(T0)

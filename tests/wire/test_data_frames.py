@@ -46,9 +46,15 @@ def test_the_longest_frame_comes_out_as_it_was_sent() -> None:
 
 
 def test_each_end_reads_what_the_other_writes_by_keys_that_differ() -> None:
-    assert (OURS.token, OURS.sending) == (THEIRS.token, THEIRS.receiving)
-    assert OURS.receiving == THEIRS.sending
+    assert (OURS.sending, OURS.receiving) == (THEIRS.receiving, THEIRS.sending)
     assert len({OURS.sending, OURS.receiving, SECRET}) == 3
+
+
+def test_both_ends_know_the_three_words_of_the_greeting_which_differ() -> None:
+    words = (OURS.token, OURS.answer, OURS.confirmation)
+
+    assert words == (THEIRS.token, THEIRS.answer, THEIRS.confirmation)
+    assert len(set(words)) == 3
 
 
 def test_another_secret_has_other_keys() -> None:

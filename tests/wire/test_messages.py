@@ -27,6 +27,7 @@ from lc_node.wire.messages import (
     Blob,
     Chunk,
     ConsensusFrame,
+    DataLost,
     DataPort,
     GetBlob,
     GetChunk,
@@ -100,6 +101,7 @@ ONE_OF_EACH: tuple[Message, ...] = (
     ),
     GetDataPort(),
     DataPort(port=65_535, secret=bytes(DATA_SECRET_BYTES)),
+    DataLost(),
 )
 
 

@@ -1,0 +1,99 @@
+"""Chunks that are lost on their way, or come when nobody waits for them any more."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from lc_node.adapters.blobs import DirectoryBlobStore
+from lc_node.adapters.system_clock import SystemClock
+from lc_node.chain.types import ByteCount, Digest
+from lc_node.oci.chunks import CHUNK_BYTES, chunk_digest, chunk_root
+from lc_node.ports.stores import Naming
+from lc_node.runtime.blob_exchange import BlobExchange
+from lc_node.wire.blobs import TIMEOUT, WINDOW_CHUNKS
+from lc_node.wire.messages import Blob, Chunk, GetChunk
+from tests.peer_nodes import STORE_BYTES, node, people, until
+from tests.runtime.test_blob_service import ASKER, Peers
+from tests.runtime.test_network_blobs import MIB, SIZE_MAX, byzantine, chunks_of, content
+
+COUNT = WINDOW_CHUNKS + 1
+DATA = bytes(CHUNK_BYTES)
+DIGESTS = (Digest(chunk_digest(DATA)),) * COUNT
+LIST = Blob(
+    digest=Digest(chunk_root(DIGESTS)),
+    size=ByteCount(COUNT * CHUNK_BYTES),
+    chunk_digests=DIGESTS,
+)
+LAST = Chunk(digest=LIST.digest, index=COUNT - 1, data=memoryview(DATA))
+"""A chunk that a peer is not asked for at once."""
+
+
+@pytest.fixture
+def exchange(tmp_path: Path, peers: Peers) -> BlobExchange:
+    store = DirectoryBlobStore(tmp_path / "blobs", bytes_max=STORE_BYTES)
+    return BlobExchange(store, peers, SystemClock())
+
+
+@pytest.fixture
+def peers() -> Peers:
+    """Return one peer; an offence of it is an AssertionError."""
+    return Peers()
+
+
+@asynccontextmanager
+async def fetching(exchange: BlobExchange, peers: Peers) -> AsyncIterator[None]:
+    """Fetch until the body ends, which begins when the peer has been asked for its first chunks."""
+    peers.told.clear()
+    async with asyncio.TaskGroup() as tasks:
+        fetched = tasks.create_task(
+            exchange.fetch(
+                LIST.digest,
+                naming=Naming.CHUNKS,
+                size_max=LIST.size,
+                sources=None,
+                progress=lambda _here, _all: None,
+            )
+        )
+        await until(lambda: len(peers.told) == 1)
+        exchange.heard(ASKER, LIST)
+        await until(lambda: any(isinstance(one, GetChunk) for one in peers.told))
+        yield
+        fetched.cancel()
+
+
+async def test_a_chunk_that_nobody_has_asked_for_is_an_offence(
+    exchange: BlobExchange, peers: Peers
+) -> None:
+    async with fetching(exchange, peers):
+        with pytest.raises(AssertionError, match="UNSOLICITED"):
+            exchange.heard(ASKER, LAST)
+
+
+async def test_a_chunk_that_an_attempt_before_may_have_asked_for_is_nobodys_fault(
+    exchange: BlobExchange, peers: Peers
+) -> None:
+    async with fetching(exchange, peers):
+        pass
+    async with fetching(exchange, peers):
+        exchange.heard(ASKER, LAST)
+
+
+async def test_what_was_lost_with_a_data_connection_is_asked_for_again_at_once(
+    tmp_path: Path,
+) -> None:
+    ann, bob = people(2)
+    data = content(3 * MIB)
+    root = Digest(chunk_root(tuple(Digest(chunk_digest(one)) for one in chunks_of(data))))
+    async with (
+        node(ann, tmp_path) as a,
+        byzantine(bob, a, data, described=data, chunks_max=3, lost=3),
+        # Less than after which a chunk is asked for anew anyway.
+        asyncio.timeout(TIMEOUT / 1_000 / 2),
+    ):
+        path = await a.network.fetch_blob(root, naming=Naming.CHUNKS, size_max=SIZE_MAX)
+
+        assert path.read_bytes() == data
+        assert a.network.accounts.offences == {}
