@@ -87,14 +87,20 @@ class DataConnection:
         """Whether nothing of it is left."""
         return self._working == 0
 
+    @property
+    def carried(self) -> int:
+        """How many bytes have come, or have been handed to the system."""
+        with self._lock:
+            return self.bytes_in + self.bytes_out - self._waiting
+
     def send(self, frame: bytes | bytearray) -> bool:
         """Queue a frame without waiting; False if there is no room."""
         with self._lock:
             if self._is_closed or self._waiting + len(frame) > SENDING_BYTES:
                 return False
             self._waiting += len(frame)
+            self.bytes_out = ByteCount(self.bytes_out + len(frame))
         self._outbox.put(frame)
-        self.bytes_out = ByteCount(self.bytes_out + len(frame))
         return True
 
     def close(self) -> None:

@@ -63,6 +63,7 @@ class _Offer:
 class _Question:
     """What a peer was asked in its session."""
 
+    at: Millis
     is_open: bool = True
 
 
@@ -102,7 +103,7 @@ class DataConnections:
         self._uses: dict[PublicKey, _Use] = {}
         self._offers: dict[PublicKey, _Offer] = {}
         self._questions: dict[PublicKey, _Question] = {}
-        """One a session: what has failed in it would fail again."""
+        """One at a time, and another only after an answer that led somewhere, or after none at all."""
         self._tasks: asyncio.TaskGroup | None = None
         self._all: set[DataConnection] = set()
         """Those that are not over yet, too."""
@@ -138,15 +139,18 @@ class DataConnections:
                     tasks.create_task(self._accept(self._port))
         finally:
             self._tasks = None
+            self.close()
             self._uses.clear()
+            for connection in self._all:
+                connection.close()
             for connection in tuple(self._all):
                 await connection.closed()
-            self.close()
 
     def close(self) -> None:
         """Let go of the port, also if ``run`` never ran."""
         if self._port is not None:
             self._port.listener.close()
+            self._port = None
 
     def of(self, peer: PublicKey) -> DataConnection | None:
         """Return the connection to a peer, if there is one."""
@@ -154,10 +158,10 @@ class DataConnections:
         return use.connection if use else None
 
     def want(self, peer: PublicKey, tell: Tell) -> None:
-        """Ask a peer whose session we have dialed for one, unless it was asked in this session."""
+        """Ask a peer whose session we have dialed for one, unless it was asked and told us a port in vain."""
         if peer in self._questions or not self._has_room(peer):
             return
-        self._questions[peer] = _Question()
+        self._questions[peer] = _Question(self._clock.now())
         if not tell(encode_message(GetDataPort())):
             del self._questions[peer]
 
@@ -192,8 +196,11 @@ class DataConnections:
         now = self._clock.now()
         for peer in [one for one, made in self._offers.items() if now - made.at > DATA_OFFER_MAX]:
             del self._offers[peer]
+        for peer, question in tuple(self._questions.items()):
+            if question.is_open and now - question.at > DATA_OFFER_MAX:
+                del self._questions[peer]
         for peer, use in tuple(self._uses.items()):
-            carried = use.connection.bytes_in + use.connection.bytes_out
+            carried = use.connection.carried
             patience = DATA_IDLE_MAX if use.role is Role.DIALER else 3 * DATA_IDLE_MAX
             if carried != use.bytes:
                 use.bytes, use.at = carried, now
@@ -227,23 +234,43 @@ class DataConnections:
             connection.close()
 
     async def _accept(self, port: _Port) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                connection, _ = await loop.sock_accept(port.listener)
-            except OSError as error:  # as when no file descriptor is left
-                _log.debug("no data connection was taken: %s", error)
-                await asyncio.sleep(1.0)
-                continue
-            task = self._start(self._greet(connection))
-            if task is None:
+        """Take connections for as long as we run; one that waits makes the listener readable."""
+        loop, is_waited_for = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(port.listener, is_waited_for.set)
+        try:
+            while True:
+                await is_waited_for.wait()
+                try:
+                    connection, _ = port.listener.accept()
+                except BlockingIOError:
+                    is_waited_for.clear()
+                except OSError as error:  # as when no file descriptor is left
+                    _log.debug("no data connection was taken: %s", error)
+                    await asyncio.sleep(1.0)
+                else:
+                    self._let_in(port, connection)
+                    await asyncio.sleep(0)
+        finally:
+            loop.remove_reader(port.listener)
+
+    def _let_in(self, port: _Port, connection: socket.socket) -> None:
+        """Find out whose a connection is, besides some others."""
+
+        def over(task: asyncio.Task[None]) -> None:
+            port.greeters.pop(task, None)
+            if task.cancelled():  # perhaps before its first step
                 connection.close()
-                return
-            port.greeters[task] = None
-            task.add_done_callback(lambda over: port.greeters.pop(over, None))
-            if len(port.greeters) > _GREETERS_MAX:
-                next(iter(port.greeters)).cancel()
-            await asyncio.sleep(0)
+
+        task = self._start(self._greet(connection))
+        if task is None:
+            connection.close()
+            return
+        port.greeters[task] = None
+        task.add_done_callback(over)
+        if len(port.greeters) > _GREETERS_MAX:
+            oldest = next(iter(port.greeters))
+            del port.greeters[oldest]
+            oldest.cancel()
 
     async def _greet(self, connection: socket.socket) -> None:
         """Find out whose connection it is, and use it."""
@@ -305,6 +332,8 @@ class DataConnections:
         use = self._uses.get(peer)
         if use is not None and use.connection is ended:
             del self._uses[peer]
+            if ended.carried:  # it has worked, and may again
+                self._questions.pop(peer, None)
             self._on_lost(peer)
 
     def _drop(self, peer: PublicKey) -> None:

@@ -59,11 +59,12 @@ def transport_key_of(user_id: str) -> TransportKey:
 
 def host_of(frame: zmq.Frame) -> str:
     """Return the network address that a frame came from, IPv4 as such also on a socket of both kinds."""
-    return _host_at(str(frame.get("Peer-Address")))
+    return plain_host(str(frame.get("Peer-Address")))
 
 
 @lru_cache(maxsize=LINKS_MAX)  # the same for every frame of a connection
-def _host_at(address: str) -> str:
+def plain_host(address: str) -> str:
+    """Return a network address without its zone, IPv4 as such also where it is written as IPv6."""
     host = ip_address(address.partition("%")[0])
     mapped = host.ipv4_mapped if isinstance(host, IPv6Address) else None
     return str(mapped or host)

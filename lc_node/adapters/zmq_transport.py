@@ -1,6 +1,7 @@
 """The transport over ZeroMQ: one listening socket, one dialed socket a peer and channel."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -15,7 +16,13 @@ from lc_node.adapters.zmq_dialer import Dialer
 from lc_node.adapters.zmq_dialing import Dialing, Kept
 from lc_node.adapters.zmq_link import Link
 from lc_node.adapters.zmq_listener import Listener
-from lc_node.adapters.zmq_sockets import TransportKeys, admit_everyone, open_gate, open_listener
+from lc_node.adapters.zmq_sockets import (
+    TransportKeys,
+    admit_everyone,
+    open_gate,
+    open_listener,
+    plain_host,
+)
 from lc_node.adapters.zmq_switchboard import Switchboard
 from lc_node.chain.crypto import Signer
 from lc_node.chain.errors import LearningChainError
@@ -25,6 +32,8 @@ from lc_node.ports.transport import Channel, Connection, Inbound, PeerAddress, R
 from lc_node.wire.invitations import Ticket
 from lc_node.wire.limits import DIALED_MAX
 from lc_node.wire.session import Admits, Role, admits_everyone, identity_of
+
+_log = logging.getLogger(__name__)
 
 _SOCKETS_A_PEER: Final = 2 * 3
 """For each channel one that dials, and two by which it is watched."""
@@ -117,12 +126,22 @@ class ZmqTransport:
             self.close()
             raise CannotListen(host, port, str(error)) from error
         self._sockets.append(listener)
-        self._port = int(listener.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
+        # A name or an interface is an address by now.
+        endpoint = listener.getsockopt_string(zmq.LAST_ENDPOINT).removeprefix("tcp://")
+        address, _, own_port = endpoint.rpartition(":")
+        self._port = int(own_port)
+        self._take_data(host if host == "*" else plain_host(address.strip("[]")))
+
+    def _take_data(self, host: str) -> None:
+        """Listen for data connections, too; who has named no port for them does without, if need be."""
+        port = self._settings.data_port
         try:
-            self._switchboard.data.open(host, self._settings.data_port)
+            self._switchboard.data.open(host, port)
         except OSError as error:
-            self.close()
-            raise CannotListen(host, self._settings.data_port, str(error), "data_port") from error
+            if port:
+                self.close()
+                raise CannotListen(host, port, str(error), "data_port") from error
+            _log.warning("data connections are not taken: %s", error)
 
     async def run(self) -> None:
         """Connect to the peers that are dialed and serve those who connect, until cancelled."""

@@ -137,7 +137,8 @@ class BlobExchange:
             turn.waiting -= 1
             if not turn.waiting:
                 del self._turns[digest]
-                self._finished[digest] = None
+                self._finished.pop(digest, None)
+                self._finished[digest] = None  # the latest last
                 if len(self._finished) > _FINISHED_MAX:
                     del self._finished[next(iter(self._finished))]
 

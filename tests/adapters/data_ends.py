@@ -1,6 +1,7 @@
 """Two ends of data connections over real sockets, whose session is a function call."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -140,7 +141,8 @@ async def await_dials() -> AsyncIterator[Dials]:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         dials.tokens.append(await reader.readexactly(TOKEN_BYTES))
         writer.write(b"x" * TOKEN_BYTES)
-        assert await reader.read() == b""
+        with contextlib.suppress(ConnectionResetError):
+            await reader.read()
         dials.over += 1
         writer.close()
 

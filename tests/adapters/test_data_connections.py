@@ -1,12 +1,14 @@
 """Data connections over real sockets: made by a word in a session, ended with it, and never trusted alone."""
 
+import select
 import socket
 
 import pytest
 
 from lc_node.adapters import data_connections
 from lc_node.adapters.data_connections import DataConnections
-from lc_node.adapters.zmq_transport import ZmqTransport
+from lc_node.adapters.system_clock import SystemClock
+from lc_node.adapters.zmq_transport import CannotListen, TransportSettings, ZmqTransport
 from lc_node.ports.transport import Channel
 from lc_node.wire.data_frames import HEAD_BYTES, TOKEN_BYTES, Sealer
 from lc_node.wire.kinds import Kind
@@ -34,7 +36,7 @@ from tests.adapters.data_ends import (
     keys_of,
     told,
 )
-from tests.peer_nodes import people, transport, until
+from tests.peer_nodes import CHAIN, people, transport, until
 
 
 async def test_chunks_go_both_ways() -> None:
@@ -192,8 +194,9 @@ async def test_a_crowd_that_says_nothing_does_not_keep_the_peer_out() -> None:
     async with end(0) as bert:
         word = told(bert)
         async with dialed(word, b"") as oldest_hung_up:
-            silent = [socket.create_connection((HOST, word.port)) for _ in range(32)]
+            silent = [socket.create_connection((HOST, word.port)) for _ in range(99)]
             assert await oldest_hung_up() == b""
+            await until(lambda: hung_up(silent) == 99 - 32)
             async with dialed(word, hello(word)):
                 await until(lambda: len(bert.data) == 1)
             for one in silent:
@@ -266,6 +269,7 @@ async def test_what_carries_chunks_is_not_idle() -> None:
         to_bert = anna.data.of(BERT)
         assert to_bert is not None
         to_bert.send(CHUNK)
+        await until(lambda: to_bert.carried > 0)
         anna.clock.at += DATA_IDLE_MAX + 1
         anna.data.tidy()
 
@@ -319,3 +323,62 @@ async def test_who_dials_anew_gets_a_new_data_connection() -> None:
                 await until(lambda: two.send(first.key, Channel.BULK, CHUNK))
                 await until(lambda: two.data_connections == 1)
                 await until(lambda: one.data_connections == 1)
+
+
+def hung_up(silent: list[socket.socket]) -> int:
+    """Return how many have been hung up on."""
+    return len(select.select(silent, [], [], 0)[0])
+
+
+async def test_a_question_without_an_answer_is_asked_again_later() -> None:
+    async with end() as anna:
+        anna.data.want(BERT, anna.says)
+        anna.clock.at += DATA_OFFER_MAX + 1
+        anna.data.tidy()
+        anna.data.want(BERT, anna.says)
+
+    assert len(anna.asked) == 2
+
+
+async def test_after_one_that_has_carried_something_has_broken_there_is_another() -> None:
+    async with both() as (anna, bert):
+        to_bert = anna.data.of(BERT)
+        assert to_bert is not None
+        to_bert.send(CHUNK)
+        await until(lambda: len(bert.heard) == 1)
+        bert.data.forget(ANNA)
+        await until(lambda: len(anna.data) == 0)
+        ask(anna, bert)
+
+        await until(lambda: len(anna.data) == len(bert.data) == 1)
+
+
+@pytest.mark.parametrize("host", ["*", HOST, "::1", "[::1]", "lo"])
+async def test_wherever_a_node_listens_it_takes_data_connections(host: str) -> None:
+    (who,) = people(1)
+    settings = TransportSettings(
+        chain_id=CHAIN, signer=who.signer, keys=who.keys, peers=(), host=host, port=0
+    )
+    made = ZmqTransport(settings, SystemClock())
+    made.open()
+    port = made.data_port
+    made.close()
+
+    assert port > 0
+
+
+async def test_a_data_port_in_use_is_named_with_its_setting() -> None:
+    (who,) = people(1)
+    with socket.create_server((HOST, 0)) as other:
+        port = other.getsockname()[1]
+        settings = TransportSettings(
+            chain_id=CHAIN,
+            signer=who.signer,
+            keys=who.keys,
+            peers=(),
+            host=HOST,
+            port=0,
+            data_port=port,
+        )
+        with pytest.raises(CannotListen, match=rf"{port}.*`data_port`"):
+            ZmqTransport(settings, SystemClock()).open()
