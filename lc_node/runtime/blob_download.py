@@ -1,6 +1,7 @@
 """One blob on its way in: who has it, which chunks come from whom, and the file that they make."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from itertools import count, takewhile
 from pathlib import Path
@@ -63,6 +64,8 @@ class Download:
         """Peers that have not said yet whether they have it, and since when."""
         self._inquired: set[PublicKey] = set()
         """Peers that were ever asked."""
+        self._owed: Final = Counter[PublicKey]()
+        """How many descriptions each may still give: it may have been asked again before it had answered."""
         self._again: dict[PublicKey, Millis] = {}
         """When to ask those again that were busy."""
         self._offers: dict[PublicKey, Blob] = {}
@@ -252,6 +255,7 @@ class Download:
             if isinstance(news, Left):
                 self._sharing.leave(peer)
                 self._inquired.discard(peer)
+                del self._owed[peer]
 
     def _inquire(self, peer: PublicKey) -> None:
         """Ask a peer whether it has the blob."""
@@ -260,7 +264,9 @@ class Download:
             return
         self._asked.setdefault(peer, self._clock.now())
         self._inquired.add(peer)
-        if not self._peers.tell(peer, GetBlob(digest=self._wanted.digest)):
+        if self._peers.tell(peer, GetBlob(digest=self._wanted.digest)):
+            self._owed[peer] += 1
+        else:
             self._wait_for(peer)
 
     def _wait_for(self, peer: PublicKey) -> None:
@@ -304,9 +310,13 @@ class Download:
             self._plan.leave(peer)
 
     def _take_offer(self, peer: PublicKey, offer: Blob) -> None:
-        if self._asked.pop(peer, None) is None:
+        if not self._owed[peer]:
             self._peers.offend(peer, Offence.UNSOLICITED)
-        elif not _is_plausible(offer, self._wanted.naming):
+            return
+        self._owed[peer] -= 1
+        if self._asked.pop(peer, None) is None:
+            return  # it has answered already, or was given up
+        if not _is_plausible(offer, self._wanted.naming):
             self._peers.offend(peer, Offence.FALSE_CHUNK_LIST)
         elif offer.size > self._wanted.size_max:
             self._why = f"it has {offer.size} bytes, more than {self._wanted.size_max}"

@@ -44,7 +44,9 @@ def peers() -> Peers:
 
 
 @asynccontextmanager
-async def fetching(exchange: BlobExchange, peers: Peers) -> AsyncIterator[None]:
+async def fetching(
+    exchange: BlobExchange, peers: Peers, *, questions: int = 1, answers: int = 1
+) -> AsyncIterator[None]:
     """Fetch until the body ends, which begins when the peer has been asked for its first chunks."""
     peers.told.clear()
     async with asyncio.TaskGroup() as tasks:
@@ -58,7 +60,11 @@ async def fetching(exchange: BlobExchange, peers: Peers) -> AsyncIterator[None]:
             )
         )
         await until(lambda: len(peers.told) == 1)
-        exchange.heard(ASKER, LIST)
+        for _ in range(questions - 1):
+            exchange.joined(ASKER)
+        await until(lambda: len(peers.told) == questions)
+        for _ in range(answers):
+            exchange.heard(ASKER, LIST)
         await until(lambda: any(isinstance(one, GetChunk) for one in peers.told))
         yield
         fetched.cancel()
@@ -79,6 +85,23 @@ async def test_a_chunk_that_an_attempt_before_may_have_asked_for_is_nobodys_faul
         pass
     async with fetching(exchange, peers):
         exchange.heard(ASKER, LAST)
+
+
+async def test_a_peer_that_answers_as_often_as_it_is_asked_is_not_at_fault(
+    exchange: BlobExchange, peers: Peers
+) -> None:
+    async with fetching(exchange, peers, questions=2, answers=2):
+        pass
+
+
+async def test_a_description_that_nobody_has_asked_for_is_an_offence(
+    exchange: BlobExchange, peers: Peers
+) -> None:
+    with pytest.raises(ExceptionGroup) as failed:
+        async with fetching(exchange, peers, answers=2):
+            pass
+
+    assert failed.group_contains(AssertionError, match="UNSOLICITED")
 
 
 async def test_what_was_lost_with_a_data_connection_is_asked_for_again_at_once(
