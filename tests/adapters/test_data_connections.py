@@ -13,12 +13,7 @@ from lc_node.ports.transport import Channel
 from lc_node.wire.data_frames import HEAD_BYTES, TOKEN_BYTES, Sealer
 from lc_node.wire.kinds import Kind
 from lc_node.wire.limits import DATA_IDLE_MAX, DATA_OFFER_MAX, MIB, SENDING_BYTES
-from lc_node.wire.messages import (
-    DataPort,
-    GetDataPort,
-    Keepalive,
-    encode_message,
-)
+from lc_node.wire.messages import DataPort, GetDataPort, Keepalive, encode_message
 from lc_node.wire.session import Role
 from tests.adapters.data_ends import (
     ANNA,
@@ -37,6 +32,12 @@ from tests.adapters.data_ends import (
     told,
 )
 from tests.peer_nodes import CHAIN, people, transport, until
+
+
+@pytest.fixture(autouse=True)
+def _patient_greetings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a busy machine take its time: a session tries one greeting only."""
+    monkeypatch.setattr(data_connections, "_GREETING_SECONDS", 60.0)
 
 
 async def test_chunks_go_both_ways() -> None:
@@ -152,10 +153,21 @@ async def test_who_asks_too_often_is_not_answered() -> None:
     assert len(bert.asked) == 1
 
 
-@pytest.mark.parametrize("said", [b"x" * TOKEN_BYTES, b"GET / HTTP/1.1\r\n\r\n", b"short"])
+@pytest.mark.parametrize("said", [b"x" * TOKEN_BYTES, b"GET / HTTP/1.1\r\n\r\n"])
 async def test_a_stranger_is_hung_up_on(said: bytes) -> None:
     async with end(0) as bert:
         async with dialed(told(bert), said) as hung_up:
+            assert await hung_up() == b""
+
+        assert len(bert.data) == 0
+
+
+async def test_who_does_not_say_whole_who_it_is_is_hung_up_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(data_connections, "_GREETING_SECONDS", 0.1)
+    async with end(0) as bert:
+        async with dialed(told(bert), b"short") as hung_up:
             assert await hung_up() == b""
 
         assert len(bert.data) == 0

@@ -71,8 +71,9 @@ def test_a_liar_makes_nobody_wait_for_more_than_a_few_leaders_of_the_longest_pat
 
 @pytest.mark.parametrize("off_ms", [10_000, 60_000])
 def test_a_minority_of_clocks_that_stay_wrong_harms_nobody(off_ms: int) -> None:
+    eleven_of_whom_any_two_weigh_less_than_a_third = 11
     scenario = Scenario(
-        honest=7,
+        honest=eleven_of_whom_any_two_weigh_less_than_a_third,
         adversaries=(),
         astray=2,
         astray_ms=off_ms,
