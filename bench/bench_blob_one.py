@@ -6,7 +6,7 @@ from bench.blob_others import ways
 from bench.blob_seats import BLOB_BYTES
 from bench.harness import PAIRS_MIN, Measured, Target, from_samples
 
-ONE: Final = Target(name="blob.one", unit="MB/s", limit=0.4, at_least=True)
+ONE: Final = Target(name="blob.one", unit="MB/s", limit=0.7, at_least=True)
 CPU: Final = Target(name="blob.one.cpu", unit="MB/CPU-s", limit=0.4, at_least=True)
 TORRENT: Final = Target(name="blob.one.torrent", unit="MB/s", limit=2.5, at_least=True)
 REGISTRY: Final = Target(name="blob.one.registry", unit="MB/s", limit=5, at_least=True)

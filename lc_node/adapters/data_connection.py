@@ -11,6 +11,7 @@ from typing import Final
 
 from lc_node.chain.errors import MalformedBytes
 from lc_node.chain.types import ByteCount
+from lc_node.wire.buffers import BufferPool
 from lc_node.wire.data_frames import HEAD_BYTES, OPENED_MAX, SEALED_MAX, DataKeys, Opener, Sealer
 from lc_node.wire.limits import SENDING_BYTES
 from lc_node.wire.messages import Frame
@@ -21,6 +22,8 @@ _STUCK_MS: Final = 10_000
 """A connection over which nothing gets for so long is given up (RFC 5482)."""
 _UNTAKEN_MAX: Final = 4
 """Frames that wait for the event loop; then the peer is made to wait, by TCP."""
+_BUFFERS_MAX: Final = 32
+"""Those that are kept for later frames; a download holds as many chunks at most."""
 
 
 _SMALL_BYTES: Final = OPENED_MAX // 2
@@ -53,15 +56,10 @@ class DataConnection:
         self._on_frame = on_frame
         self._on_end = on_end
         self._loop: Final = asyncio.get_running_loop()
-        self._outbox: Final = SimpleQueue[bytes | bytearray | None]()
+        self._outbox: Final = SimpleQueue[Frame | None]()
         self._lock: Final = threading.Lock()
-        self._buffers: Final = SimpleQueue[bytearray | None]()
-        """For the next frames; None is one that is still to be made.
-
-        All but the first are made by the loop, since memory that threads allocate goes back to the system each time.
-        """
-        for _ in range(_UNTAKEN_MAX):
-            self._buffers.put(None)
+        self._room: Final = threading.Semaphore(_UNTAKEN_MAX)
+        """For frames that wait for the event loop."""
         self._waiting = 0
         """Bytes in the outbox."""
         self._is_closed = False
@@ -93,7 +91,7 @@ class DataConnection:
         with self._lock:
             return self.bytes_in + self.bytes_out - self._waiting
 
-    def send(self, frame: bytes | bytearray) -> bool:
+    def send(self, frame: Frame) -> bool:
         """Queue a frame without waiting; False if there is no room."""
         with self._lock:
             if self._is_closed or self._waiting + len(frame) > SENDING_BYTES:
@@ -113,7 +111,7 @@ class DataConnection:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._outbox.put(None)
-        self._buffers.put(None)
+        self._room.release()
 
     async def closed(self) -> None:
         """Close, and return when nothing of it is left."""
@@ -156,24 +154,23 @@ class DataConnection:
 
     def _read(self, opener: Opener) -> None:
         head, buffer = memoryview(bytearray(HEAD_BYTES)), memoryview(b"")
+        buffers = BufferPool(OPENED_MAX, kept_max=_BUFFERS_MAX)
         while True:
             self._fill(head)
             length = opener.length(bytes(head))
             if not buffer:
                 buffer = memoryview(bytearray(SEALED_MAX))
             self._fill(buffer[:length])
-            into = self._buffers.get() or bytearray(OPENED_MAX)
+            self._room.acquire()
             if self._is_closed:
                 return
-            frame = opener.open(bytes(head), buffer[:length], into)
-            if len(frame) < _SMALL_BYTES:
-                self._call(self._take, bytes(frame), into)
-            else:
-                self._call(self._take, frame, None)
+            frame = opener.open(bytes(head), buffer[:length], buffers.take())
+            self._call(self._take, bytes(frame) if len(frame) < _SMALL_BYTES else frame)
+            del frame
 
-    def _take(self, frame: Frame, spare: bytearray | None) -> None:
+    def _take(self, frame: Frame) -> None:
         if not self._is_closed:
-            self._buffers.put(spare or bytearray(OPENED_MAX))
+            self._room.release()
             self.bytes_in = ByteCount(self.bytes_in + len(frame))
             self._on_frame(frame)
 

@@ -10,6 +10,7 @@ import zmq.asyncio
 from lc_node.chain.types import ByteCount, Millis, PublicKey
 from lc_node.ports.transport import Channel
 from lc_node.wire.limits import LARGE_FRAME_BYTES, SENDING_BYTES
+from lc_node.wire.messages import Frame
 from lc_node.wire.session import Role, Session, State
 
 
@@ -56,7 +57,7 @@ class Link:
         peer = self.session.peer
         return None if peer is None else (peer, self.session.channel)
 
-    def send(self, frame: bytes | bytearray) -> bool:
+    def send(self, frame: Frame) -> bool:
         """Queue a frame without waiting; False if there is no room or nobody there."""
         is_large = len(frame) >= LARGE_FRAME_BYTES
         if is_large and not self._has_room(len(frame)):

@@ -83,7 +83,7 @@ class Switchboard:
                 self.data.hear(peer, link.host, link.role, frame, link.send)
                 self._note_chunk(peer, link, frame)
 
-    def send(self, peer: PublicKey, channel: Channel, frame: bytes | bytearray) -> bool:
+    def send(self, peer: PublicKey, channel: Channel, frame: Frame) -> bool:
         """Queue a frame for a peer; False if there is nobody, or no room."""
         link = self.links.route(peer, channel)
         if link is None:

@@ -31,6 +31,7 @@ from lc_node.ports.clock import Clock
 from lc_node.ports.transport import Channel, Connection, Inbound, PeerAddress, Refusal
 from lc_node.wire.invitations import Ticket
 from lc_node.wire.limits import DIALED_MAX
+from lc_node.wire.messages import Frame
 from lc_node.wire.session import Admits, Role, admits_everyone, identity_of
 
 _log = logging.getLogger(__name__)
@@ -172,7 +173,7 @@ class ZmqTransport:
         self._switchboard.data.close()
         self._context.destroy(linger=0)
 
-    def send(self, peer: PublicKey, channel: Channel, frame: bytes | bytearray) -> bool:
+    def send(self, peer: PublicKey, channel: Channel, frame: Frame) -> bool:
         """Queue a frame; False if the peer is unknown or its queue is full."""
         return self._switchboard.send(peer, channel, frame)
 

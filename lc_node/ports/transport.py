@@ -71,7 +71,7 @@ class Transport(Protocol):
         """The peers with an established session, sorted by key."""
         ...
 
-    def send(self, peer: PublicKey, channel: Channel, frame: bytes | bytearray) -> bool:
+    def send(self, peer: PublicKey, channel: Channel, frame: Frame) -> bool:
         """Queue a frame; False if the peer is unknown or its queue is full (the frame is dropped).
 
         The frame must not be changed afterwards.

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from lc_node.chain.types import ByteCount, Digest, Millis, MillisSpan, PublicKey
-from lc_node.oci.chunks import CHUNK_BYTES, chunk_digest, chunk_root
+from lc_node.oci.chunks import CHUNK_BYTES, chunk_digest
 from lc_node.ports.clock import Clock
-from lc_node.ports.stores import BlobCorrupt, BlobStore, Naming, PartialBlob
+from lc_node.ports.stores import BlobCorrupt, BlobStore, PartialBlob
 from lc_node.runtime.blob_news import (
     BlobUnavailable,
     Interrupted,
@@ -20,6 +20,8 @@ from lc_node.runtime.blob_news import (
     Progress,
     Wanted,
     Word,
+    chunk_length,
+    is_plausible,
 )
 from lc_node.runtime.blob_service import Peers
 from lc_node.runtime.blob_sharing import Sharing, holding_of
@@ -141,8 +143,7 @@ class Download:
             while not self._plan.is_done:
                 self._ask_for_chunks()
                 self._require_sources()
-                await self._listen()
-                await self._write(partial)
+                await self._keep(partial, await self._listen())
             self._sharing.tell_all(self._plan.holding)
             return await asyncio.to_thread(partial.finish)
         except BlobCorrupt:
@@ -195,22 +196,30 @@ class Download:
                 self._plan.busy(ask.peer, now)
 
     def _require_sources(self) -> None:
-        """Give up when nobody is left from whom the rest could come."""
-        if self._plan.has_whole or self._asked:
+        """Give up when nobody is left from whom the rest could come, and all that has come is written."""
+        if self._plan.has_whole or self._asked or self._plan.position in self._held:
             return
         # Those who fetch it as we do may know somebody who has it; or wait for us as we wait for them.
         waited = self._clock.now() - self._progressed
         if not self._plan.sources or waited > _PARTS_PATIENCE:
             raise BlobUnavailable(self._wanted.digest, "every peer that had it has failed")
 
-    async def _write(self, partial: PartialBlob) -> None:
-        """Write the chunks that are next in order; until they are written they can be handed on from memory."""
+    async def _keep(self, partial: PartialBlob, chunks: Sequence[tuple[PublicKey, Chunk]]) -> None:
+        """Check chunks that have come while those that are next in order are written; meanwhile others get them."""
+        if chunks:
+            self._ask_for_chunks()  # so that peers go on
         position, held = self._plan.position, self._held
         ready = [held[index] for index in takewhile(held.__contains__, count(position))]
         if not ready:
+            await self._take_chunks(chunks)
             return
         known = self._plan.digests[position : position + len(ready)]
-        await asyncio.to_thread(_append, partial, ready, known)
+        loop = asyncio.get_running_loop()
+        writing = loop.run_in_executor(None, _append, partial, ready, known)
+        try:
+            await self._take_chunks(chunks)
+        finally:
+            await writing  # the file is closed next if anything is wrong
         for chunk in ready:
             self._plan.written()
             del held[chunk.index]
@@ -218,15 +227,19 @@ class Download:
                 end = chunk.index * CHUNK_BYTES + len(chunk.data)
                 self._progress(ByteCount(end), self._followed.size)
 
-    async def _listen(self) -> None:
-        """Wait for news, but not for long, and take all that there is; ask again whoever is due."""
-        try:
-            async with asyncio.timeout(_LOOK_SECONDS):
-                heard = [await self._news.get()]
-        except TimeoutError:
-            self._remind()
-            self._sharing.tell_all(self._plan.holding)
-            return
+    async def _listen(self) -> Sequence[tuple[PublicKey, Chunk]]:
+        """Take all news, and return the chunks; wait for some, but not for long, unless there is something to write.
+
+        When none comes, ask again whoever is due.
+        """
+        heard: list[tuple[PublicKey, News]] = []
+        if self._plan.position not in self._held:
+            try:
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    heard.append(await self._news.get())
+            except TimeoutError:
+                self._remind()
+                self._sharing.tell_all(self._plan.holding)
         while not self._news.empty():
             heard.append(self._news.get_nowait())
         chunks: list[tuple[PublicKey, Chunk]] = []
@@ -235,9 +248,7 @@ class Download:
                 chunks.append((peer, news))
             else:
                 self._take(peer, news)
-        if chunks:
-            self._ask_for_chunks()  # so that peers go on meanwhile
-            await self._take_chunks(chunks)
+        return chunks
 
     def _take(self, peer: PublicKey, news: Word) -> None:
         if isinstance(news, Blob):
@@ -316,7 +327,7 @@ class Download:
         self._owed[peer] -= 1
         if self._asked.pop(peer, None) is None:
             return  # it has answered already, or was given up
-        if not _is_plausible(offer, self._wanted.naming):
+        if not is_plausible(offer, self._wanted.naming):
             self._peers.offend(peer, Offence.FALSE_CHUNK_LIST)
         elif offer.size > self._wanted.size_max:
             self._why = f"it has {offer.size} bytes, more than {self._wanted.size_max}"
@@ -337,6 +348,8 @@ class Download:
 
     async def _take_chunks(self, chunks: Sequence[tuple[PublicKey, Chunk]]) -> None:
         """Check chunks by their digests, computed in one turn of a thread, and keep those that are right."""
+        if not chunks:
+            return
         digests = await asyncio.to_thread(
             lambda: [chunk_digest(chunk.data) for _peer, chunk in chunks]
         )
@@ -354,7 +367,7 @@ class Download:
             self._offers.pop(peer, None)
             self._peers.offend(peer, Offence.BAD_CHUNK)
         elif arrival is Arrival.NEW:
-            if self._followed and len(chunk.data) != _chunk_length(self._followed, chunk.index):
+            if self._followed and len(chunk.data) != chunk_length(self._followed, chunk.index):
                 raise _FalseDescription
             self._held[chunk.index] = chunk
 
@@ -378,14 +391,3 @@ def _append(partial: PartialBlob, chunks: Sequence[Chunk], digests: Sequence[Dig
             partial.write(memoryview(chunk.data)[known:])
         else:
             partial.write(chunk.data, digest=digest)
-
-
-def _is_plausible(offer: Blob, naming: Naming) -> bool:
-    """Return whether a description can be true: as many chunks as the size needs, and the root."""
-    if len(offer.chunk_digests) != -(-offer.size // CHUNK_BYTES):
-        return False
-    return naming is not Naming.CHUNKS or chunk_root(offer.chunk_digests) == offer.digest
-
-
-def _chunk_length(description: Blob, index: int) -> int:
-    return min(CHUNK_BYTES, description.size - index * CHUNK_BYTES)

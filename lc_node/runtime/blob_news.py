@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from lc_node.chain.errors import LearningChainError
 from lc_node.chain.types import ByteCount, Digest, PublicKey
+from lc_node.oci.chunks import CHUNK_BYTES, chunk_root
 from lc_node.ports.stores import Naming
 from lc_node.wire.messages import Blob, Chunk, NoBlob, Part
 
@@ -51,3 +52,15 @@ class Left:
 
 Word: TypeAlias = Blob | Part | NoBlob | Joined | Interrupted | Left
 News: TypeAlias = Word | Chunk
+
+
+def is_plausible(offer: Blob, naming: Naming) -> bool:
+    """Return whether a description can be true: as many chunks as the size needs, and the root."""
+    if len(offer.chunk_digests) != -(-offer.size // CHUNK_BYTES):
+        return False
+    return naming is not Naming.CHUNKS or chunk_root(offer.chunk_digests) == offer.digest
+
+
+def chunk_length(description: Blob, index: int) -> int:
+    """Return how many bytes a chunk of a blob has."""
+    return min(CHUNK_BYTES, description.size - index * CHUNK_BYTES)

@@ -1,6 +1,7 @@
 """Serves blobs to peers: what a blob consists of, and its chunks."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,17 +12,18 @@ from lc_node.chain.types import ByteCount, Digest, PublicKey
 from lc_node.oci.chunks import CHUNK_BYTES, chunk_digest
 from lc_node.ports.stores import BlobStore
 from lc_node.runtime.blob_allowance import Allowance
+from lc_node.wire.buffers import BufferPool
 from lc_node.wire.limits import CHUNK_HEADER_BYTES, CHUNKS_MAX, QUESTIONS
 from lc_node.wire.messages import (
     Absence,
     Blob,
     Chunk,
+    Frame,
     GetBlob,
     GetChunk,
     Message,
     NoBlob,
     chunk_header,
-    encode_message,
 )
 from lc_node.wire.score import Offence
 
@@ -31,6 +33,8 @@ _READERS: Final = 2  # one reads while the other's chunks go out
 _FRAMES_AT_ONCE: Final = 4
 """Chunks that are read in one turn of a thread; so many a reader are in memory."""
 _LISTS_MAX: Final = 64
+_BUFFERS_MAX: Final = 32
+_IDLE_SECONDS: Final = 5.0
 
 
 class Peers(Protocol):
@@ -50,7 +54,7 @@ class Peers(Protocol):
         """Send a message; False if it was dropped."""
         ...
 
-    def send_frame(self, peer: PublicKey, frame: bytes | bytearray) -> bool:
+    def send_frame(self, peer: PublicKey, frame: Frame) -> bool:
         """Send a frame that is encoded already; False if it was dropped."""
         ...
 
@@ -76,6 +80,7 @@ class BlobService:
         self._piece = piece
         self._questions: Final = Inbox[GetBlob](QUESTIONS)
         self._chunks: Final = Inbox[GetChunk](QUESTIONS)
+        self._buffers: Final = BufferPool(CHUNK_HEADER_BYTES + CHUNK_BYTES, kept_max=_BUFFERS_MAX)
         self._lists: dict[Digest, Blob] = {}
         """Answers computed lately: chunk digests cost a pass over the blob."""
 
@@ -113,16 +118,23 @@ class BlobService:
 
     async def _upload(self) -> None:
         while True:
-            asked = [await self._chunks.take()]
+            asked = [await self._asked()]
             while len(asked) < _FRAMES_AT_ONCE and (another := self._chunks.next()) is not None:
                 asked.append(another)
             frames = await self._frames([question for _peer, question in asked])
             for (peer, question), frame in zip(asked, frames, strict=True):
                 await self._send(peer, question, frame)
 
-    async def _send(
-        self, peer: PublicKey, question: GetChunk, frame: bytes | bytearray | Absence
-    ) -> None:
+    async def _asked(self) -> tuple[PublicKey, GetChunk]:
+        """Return the next question; when none comes for a while, let go of the memory for answers."""
+        if self._buffers:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_IDLE_SECONDS):
+                    return await self._chunks.take()
+            self._buffers.clear()
+        return await self._chunks.take()
+
+    async def _send(self, peer: PublicKey, question: GetChunk, frame: Frame | Absence) -> None:
         if isinstance(frame, Absence):
             self._decline(peer, question.digest, frame)
             return
@@ -131,15 +143,9 @@ class BlobService:
         if not self._peers.send_frame(peer, frame):
             self._decline(peer, question.digest, Absence.BUSY)
 
-    async def _frames(
-        self, questions: Sequence[GetChunk]
-    ) -> Sequence[bytes | bytearray | Absence]:
+    async def _frames(self, questions: Sequence[GetChunk]) -> Sequence[Frame | Absence]:
         places = [self._place(question) for question in questions]
-        # Here, since memory that threads allocate goes back to the system each time.
-        frames = [
-            bytearray(CHUNK_HEADER_BYTES + CHUNK_BYTES) if isinstance(place, Path) else bytearray()
-            for place in places
-        ]
+        frames = [self._buffers.take() for _ in places]
         return await asyncio.to_thread(
             lambda: [self._frame(*one) for one in zip(places, questions, frames, strict=True)]
         )
@@ -148,13 +154,13 @@ class BlobService:
         return self._store.path_of(question.digest) or self._piece(question)
 
     def _frame(
-        self, place: Path | Chunk | None, question: GetChunk, into: bytearray
-    ) -> bytes | bytearray | Absence:
+        self, place: Path | Chunk | None, question: GetChunk, into: memoryview
+    ) -> Frame | Absence:
         """Return a chunk's frame; in a thread, so that of ours it asks the store alone."""
         if place is None:
             return Absence.NOT_HERE
         if isinstance(place, Chunk):
-            return encode_message(place)
+            return _filled(into, question, place.data)
         frame = _chunk_frame(place, question, into)
         if frame is Absence.NOT_HERE:  # unless the blob was completed meanwhile
             whole = self._store.path_of(question.digest)
@@ -191,22 +197,32 @@ def _described(digest: Digest, path: Path) -> Blob | Absence:
     return Blob(digest=digest, size=ByteCount(size), chunk_digests=tuple(digests))
 
 
-def _chunk_frame(path: Path, question: GetChunk, frame: bytearray) -> bytearray | Absence:
+def _filled(frame: memoryview, question: GetChunk, data: Frame) -> memoryview:
+    """Return the frame with a chunk that is in memory."""
+    end = CHUNK_HEADER_BYTES + len(data)
+    frame[CHUNK_HEADER_BYTES:end] = data
+    return _headed(frame[:end], question)
+
+
+def _headed(frame: memoryview, question: GetChunk) -> memoryview:
+    frame[:CHUNK_HEADER_BYTES] = chunk_header(question.digest, question.index)
+    return frame
+
+
+def _chunk_frame(path: Path, question: GetChunk, frame: memoryview) -> memoryview | Absence:
     """Return the frame with a chunk, read straight into its place; not here if there is no such chunk."""
     # No blob has it, and a file system may not even seek that far.
     if question.index >= CHUNKS_MAX:
         return Absence.NOT_HERE
-    frame[:CHUNK_HEADER_BYTES] = chunk_header(question.digest, question.index)
     try:
         with path.open("rb", buffering=0) as file:
             file.seek(question.index * CHUNK_BYTES)
-            length = file.readinto(memoryview(frame)[CHUNK_HEADER_BYTES:])
+            length = file.readinto(frame[CHUNK_HEADER_BYTES:])
     except OSError as error:
         return _absence(error)
     if not length:
         return Absence.NOT_HERE
-    del frame[CHUNK_HEADER_BYTES + length :]
-    return frame
+    return _headed(frame[: CHUNK_HEADER_BYTES + length], question)
 
 
 def _absence(error: OSError) -> Absence:

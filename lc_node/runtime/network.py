@@ -29,6 +29,7 @@ from lc_node.wire.messages import (
     ConsensusFrame,
     DataLost,
     DataPort,
+    Frame,
     GetBlob,
     GetChunk,
     GetDataPort,
@@ -268,7 +269,7 @@ class Network:
         channel = LIMITS[kind_of(frame)].channel or Channel.BULK
         return self._transport.send(peer, channel, frame)
 
-    def send_frame(self, peer: PublicKey, frame: bytes | bytearray) -> bool:
+    def send_frame(self, peer: PublicKey, frame: Frame) -> bool:
         """Send a bulk frame that is encoded already; False if it was dropped."""
         return self._transport.send(peer, Channel.BULK, frame)
 

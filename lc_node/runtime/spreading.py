@@ -14,6 +14,7 @@ from lc_node.wire.limits import RECENT_BYTES, RECENT_MESSAGES, TRANSACTIONS
 from lc_node.wire.mesh import HEARTBEAT, Ask, Blame, Mesh, Output, Push, Quieten, Tell
 from lc_node.wire.messages import (
     Announce,
+    Frame,
     Message,
     Prune,
     Transactions,
@@ -57,7 +58,7 @@ class Speaker(Protocol):
         """Send a message to a peer; False if it was dropped."""
         ...
 
-    def send_frame(self, peer: PublicKey, frame: bytes | bytearray) -> bool:
+    def send_frame(self, peer: PublicKey, frame: Frame) -> bool:
         """Send a bulk frame that is encoded already; False if it was dropped."""
         ...
 

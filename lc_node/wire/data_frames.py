@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from lc_node.chain.errors import MalformedBytes
 from lc_node.wire.kinds import Kind
 from lc_node.wire.limits import LIMITS
+from lc_node.wire.messages import Frame
 from lc_node.wire.session import Role
 
 HEAD_BYTES: Final = 4
@@ -78,7 +79,7 @@ class Sealer:
         self._number = 0
         self._buffer = memoryview(b"")
 
-    def seal(self, frame: bytes | bytearray) -> memoryview:
+    def seal(self, frame: Frame) -> memoryview:
         """Return what is sent for a frame; it holds until the next one."""
         if not self._buffer:
             self._buffer = memoryview(bytearray(HEAD_BYTES + SEALED_MAX))
@@ -109,13 +110,13 @@ class Opener:
             raise MalformedBytes("data frame", f"a length of {length} bytes")
         return length
 
-    def open(self, head: bytes, sealed: memoryview, into: bytearray) -> memoryview:
+    def open(self, head: bytes, sealed: memoryview, into: memoryview) -> memoryview:
         """Return the frame, decrypted into the beginning of a buffer of ``OPENED_MAX`` bytes.
 
         Raises:
             MalformedBytes: it is not the one that was sent as the next.
         """
-        frame = memoryview(into)[: len(sealed) - _TAG_BYTES]
+        frame = into[: len(sealed) - _TAG_BYTES]
         try:
             self._cipher.decrypt_into(_nonce(self._number), sealed, head, frame)
         except InvalidTag:

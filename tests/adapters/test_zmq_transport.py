@@ -148,7 +148,7 @@ async def test_a_peer_that_does_not_read_fills_its_own_queue_and_delays_nobody()
         socket = await raw_dialer(stack, eve, ann.at(a.port))
         await socket.send(hello_of(eve, eve))
         await until(lambda: a.peers == (eve.key,))
-        sent = [a.send(eve.key, Channel.CONSENSUS, bytearray(BIG)) for _ in range(200)]
+        sent = [a.send(eve.key, Channel.CONSENSUS, bytes(BIG)) for _ in range(200)]
 
     assert sent[0]
     assert not all(sent)

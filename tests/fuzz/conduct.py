@@ -234,7 +234,10 @@ def _is_forbidden(peer: PublicKey) -> bool:
 
 def open_data_frames(data: bytes) -> object:
     """Open what the other end of a data connection may send, up to the first frame that is not whole."""
-    opener, opened = Opener(data_keys(DATA_SECRET, Role.LISTENER).receiving), bytearray(OPENED_MAX)
+    opener, opened = (
+        Opener(data_keys(DATA_SECRET, Role.LISTENER).receiving),
+        memoryview(bytearray(OPENED_MAX)),
+    )
     rest, count = memoryview(data), 0
     while len(rest) >= HEAD_BYTES:
         head = bytes(rest[:HEAD_BYTES])

@@ -43,6 +43,24 @@ def peers() -> Peers:
     return Peers()
 
 
+async def fetch(exchange: BlobExchange) -> Path:
+    return await exchange.fetch(
+        LIST.digest,
+        naming=Naming.CHUNKS,
+        size_max=LIST.size,
+        sources=None,
+        progress=lambda _here, _all: None,
+    )
+
+
+async def answer_to(number: int, peers: Peers) -> Chunk:
+    """Return what the peer is asked for by the message of a number, once there is one."""
+    await until(lambda: len(peers.told) > number)
+    question = peers.told[number]
+    assert isinstance(question, GetChunk)
+    return Chunk(digest=LIST.digest, index=question.index, data=memoryview(DATA))
+
+
 @asynccontextmanager
 async def fetching(
     exchange: BlobExchange, peers: Peers, *, questions: int = 1, answers: int = 1
@@ -50,15 +68,7 @@ async def fetching(
     """Fetch until the body ends, which begins when the peer has been asked for its first chunks."""
     peers.told.clear()
     async with asyncio.TaskGroup() as tasks:
-        fetched = tasks.create_task(
-            exchange.fetch(
-                LIST.digest,
-                naming=Naming.CHUNKS,
-                size_max=LIST.size,
-                sources=None,
-                progress=lambda _here, _all: None,
-            )
-        )
+        fetched = tasks.create_task(fetch(exchange))
         await until(lambda: len(peers.told) == 1)
         for _ in range(questions - 1):
             exchange.joined(ASKER)
@@ -102,6 +112,18 @@ async def test_a_description_that_nobody_has_asked_for_is_an_offence(
             pass
 
     assert failed.group_contains(AssertionError, match="UNSOLICITED")
+
+
+async def test_a_peer_may_leave_with_the_last_chunk(exchange: BlobExchange, peers: Peers) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        fetched = tasks.create_task(fetch(exchange))
+        await until(lambda: len(peers.told) == 1)
+        exchange.heard(ASKER, LIST)
+        for number in range(1, COUNT + 1):
+            exchange.heard(ASKER, await answer_to(number, peers))
+        exchange.left(ASKER)
+
+    assert fetched.result().read_bytes() == DATA * COUNT
 
 
 async def test_what_was_lost_with_a_data_connection_is_asked_for_again_at_once(

@@ -13,10 +13,12 @@ from lc_node.adapters.blobs import DirectoryBlobStore
 from lc_node.chain.types import Digest, PublicKey
 from lc_node.ports.stores import Naming
 from lc_node.ports.transport import Channel
+from lc_node.runtime import blob_service
 from lc_node.runtime.blob_service import BlobService
 from lc_node.wire.limits import CHUNKS_MAX
 from lc_node.wire.messages import (
     Absence,
+    Frame,
     GetBlob,
     GetChunk,
     Message,
@@ -43,7 +45,7 @@ class Peers:
         self.told.append(message)
         return True
 
-    def send_frame(self, peer: PublicKey, frame: bytes | bytearray) -> bool:
+    def send_frame(self, peer: PublicKey, frame: Frame) -> bool:
         return self.tell(peer, decode_message(bytes(frame)))
 
     def offend(self, _peer: PublicKey, offence: Offence) -> None:
@@ -97,6 +99,16 @@ async def test_a_chunk_beyond_the_end_is_not_here(tmp_path: Path, index: int) ->
         answer = await on.answer(GetChunk(digest=on.digest, index=index))
 
     assert answer == NoBlob(digest=on.digest, absence=Absence.NOT_HERE)
+
+
+async def test_memory_for_chunks_is_let_go_of_when_nobody_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blob_service, "_IDLE_SECONDS", 0.01)
+    async with serving(tmp_path) as on:
+        on.service.ask(ASKER, GetChunk(digest=on.digest, index=0))
+        await until(lambda: len(on.service._buffers) > 0)
+        await until(lambda: len(on.service._buffers) == 0)
 
 
 @pytest.mark.parametrize("is_chunk", [False, True], ids=["description", "chunk"])

@@ -23,7 +23,7 @@ def opened(opener: Opener, sent: bytes) -> bytes:
     """Return the frame that was sent so."""
     head = sent[:HEAD_BYTES]
     sealed = memoryview(sent)[HEAD_BYTES:][: opener.length(head)]
-    return bytes(opener.open(head, sealed, bytearray(OPENED_MAX)))
+    return bytes(opener.open(head, sealed, memoryview(bytearray(OPENED_MAX))))
 
 
 def sealed(*frames: bytes) -> list[bytes]:
