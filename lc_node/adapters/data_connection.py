@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import select
 import socket
 import threading
 from collections.abc import Callable
@@ -22,8 +23,10 @@ _STUCK_MS: Final = 10_000
 """A connection over which nothing gets for so long is given up (RFC 5482)."""
 _UNTAKEN_MAX: Final = 4
 """Frames that wait for the event loop; then the peer is made to wait, by TCP."""
-_BUFFERS_MAX: Final = 32
-"""Those that are kept for later frames; a download holds as many chunks at most."""
+_BUFFERS_MAX: Final = 16
+"""Those that are kept for later frames."""
+_IDLE_MS: Final = 5_000
+"""When nothing comes for so long, memory for more is let go of."""
 
 
 _SMALL_BYTES: Final = OPENED_MAX // 2
@@ -155,7 +158,12 @@ class DataConnection:
     def _read(self, opener: Opener) -> None:
         head, buffer = memoryview(bytearray(HEAD_BYTES)), memoryview(b"")
         buffers = BufferPool(OPENED_MAX, kept_max=_BUFFERS_MAX)
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
         while True:
+            if not poll.poll(_IDLE_MS):
+                buffers.clear()
+                buffer = memoryview(b"")
             self._fill(head)
             length = opener.length(bytes(head))
             if not buffer:
@@ -187,3 +195,4 @@ class DataConnection:
             self._socket.sendall(sealer.seal(frame))
             with self._lock:
                 self._waiting -= len(frame)
+            del frame  # its memory is used again

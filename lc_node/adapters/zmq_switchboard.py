@@ -158,7 +158,7 @@ class Switchboard:
         inbound = Inbound(peer=peer, channel=channel, frame=frame)
         self.inboxes[channel].put(peer, inbound, len(frame))
 
-    def _note_chunk(self, peer: PublicKey, link: Link, frame: Frame | bytearray) -> None:
+    def _note_chunk(self, peer: PublicKey, link: Link, frame: Frame) -> None:
         """A chunk has gone over a session: more may follow, so it gets a connection for them.
 
         Of two links the one that both ends use, so that they do not make one each.
@@ -239,5 +239,5 @@ class Switchboard:
         return [one for one in peers if one not in self._dialed and one not in self._welcome]
 
 
-def _is_chunk(frame: Frame | bytearray) -> bool:
+def _is_chunk(frame: Frame) -> bool:
     return len(frame) > CHUNK_HEADER_BYTES and frame[0] == Kind.CHUNK

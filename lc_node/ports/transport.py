@@ -74,7 +74,7 @@ class Transport(Protocol):
     def send(self, peer: PublicKey, channel: Channel, frame: Frame) -> bool:
         """Queue a frame; False if the peer is unknown or its queue is full (the frame is dropped).
 
-        The frame must not be changed afterwards.
+        The frame must not be changed afterwards. Its memory may be used again once no view of it is left.
         """
         ...
 

@@ -11,6 +11,7 @@ from lc_node.chain.types import ByteCount, Digest, Millis, MillisSpan, PublicKey
 from lc_node.oci.chunks import CHUNK_BYTES, chunk_digest
 from lc_node.ports.clock import Clock
 from lc_node.ports.stores import BlobCorrupt, BlobStore, PartialBlob
+from lc_node.runtime.blob_file import append, begun, done, opened, over
 from lc_node.runtime.blob_news import (
     BlobUnavailable,
     Interrupted,
@@ -35,6 +36,8 @@ _DESCRIPTION_MAX: Final = MillisSpan(60_000)
 """A peer may have to read tens of gigabytes before it can describe a blob."""
 _PARTS_PATIENCE: Final = MillisSpan(20_000)
 """How long to wait for others who fetch the same blob when nobody is left who has all of it."""
+_INQUIRIES_MAX: Final = 3
+"""Two who wait for the same blob must not answer each question with a question for ever."""
 _ROUNDS_MAX: Final = 8  # each false description costs one
 
 
@@ -91,7 +94,8 @@ class Download:
     def share_with(self, peer: PublicKey) -> bool:
         """Tell a peer that asks for the same blob what is here of it, now and later; False if nothing can be."""
         self._sharing.welcome(peer)
-        if peer not in self._offers and peer not in self._parts:
+        has_told = peer in self._offers or peer in self._parts
+        if not has_told and self._owed[peer] < _INQUIRIES_MAX:
             self._inquire(peer)  # it will soon have something for us, too
         if self._followed is None:
             return False
@@ -136,7 +140,7 @@ class Download:
         return max(offers, key=offers.count)
 
     async def _fetch(self, description: Blob) -> Path:
-        partial = await self._opened(description)
+        partial = await opened(self._store, self._wanted, description.size)
         is_resumed = partial.offset > 0
         try:
             self._follow(description, partial)
@@ -145,11 +149,12 @@ class Download:
                 self._require_sources()
                 await self._keep(partial, await self._listen())
             self._sharing.tell_all(self._plan.holding)
-            return await asyncio.to_thread(partial.finish)
+            return await done(partial.finish)
         except BlobCorrupt:
             if not is_resumed:
                 raise _FalseDescription from None
             # What an earlier download left may be to blame, so nobody is accused: once more, afresh.
+            self._is_again = True
             return await self._fetch(description)
         finally:
             self._followed = self._path = None
@@ -158,18 +163,6 @@ class Download:
             self._plan = self._no_plan()
             self._held.clear()
             partial.close()
-
-    async def _opened(self, description: Blob) -> PartialBlob:
-        """Open the file; cancelled meanwhile, close it once it is open: while it is open nobody else can fetch."""
-        wanted = self._wanted
-        opening = asyncio.get_running_loop().run_in_executor(
-            None, self._store.partial, wanted.digest, description.size, wanted.naming
-        )
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            opening.add_done_callback(_close)
-            raise
 
     def _no_plan(self) -> BlobPlan:
         return BlobPlan(self._peers.me, ())
@@ -214,12 +207,12 @@ class Download:
             await self._take_chunks(chunks)
             return
         known = self._plan.digests[position : position + len(ready)]
-        loop = asyncio.get_running_loop()
-        writing = loop.run_in_executor(None, _append, partial, ready, known)
+        writing = begun(lambda: append(partial, ready, known))
         try:
             await self._take_chunks(chunks)
         finally:
-            await writing  # the file is closed next if anything is wrong
+            await over(writing)  # the file is closed next if anything is wrong
+        writing.result()
         for chunk in ready:
             self._plan.written()
             del held[chunk.index]
@@ -266,7 +259,6 @@ class Download:
             if isinstance(news, Left):
                 self._sharing.leave(peer)
                 self._inquired.discard(peer)
-                del self._owed[peer]
 
     def _inquire(self, peer: PublicKey) -> None:
         """Ask a peer whether it has the blob."""
@@ -322,7 +314,8 @@ class Download:
 
     def _take_offer(self, peer: PublicKey, offer: Blob) -> None:
         if not self._owed[peer]:
-            self._peers.offend(peer, Offence.UNSOLICITED)
+            if not self._is_again:
+                self._peers.offend(peer, Offence.UNSOLICITED)
             return
         self._owed[peer] -= 1
         if self._asked.pop(peer, None) is None:
@@ -376,18 +369,3 @@ class Download:
         for peer in [peer for peer, offer in self._offers.items() if offer == description]:
             self._give_up(peer)
             self._peers.offend(peer, Offence.FALSE_CHUNK_LIST)
-
-
-def _close(opening: "asyncio.Future[PartialBlob]") -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result().close()
-
-
-def _append(partial: PartialBlob, chunks: Sequence[Chunk], digests: Sequence[Digest]) -> None:
-    """Write chunks that follow each other; of the first, what is not here from earlier."""
-    for chunk, digest in zip(chunks, digests, strict=True):
-        known = max(0, partial.offset - chunk.index * CHUNK_BYTES)
-        if known:
-            partial.write(memoryview(chunk.data)[known:])
-        else:
-            partial.write(chunk.data, digest=digest)

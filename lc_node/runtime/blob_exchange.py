@@ -35,6 +35,8 @@ class _Turn:
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: int = 0
+    was_tried: bool = False
+    """Whether a download has ended: what it had asked for may come late."""
     download: Download | None = None
 
 
@@ -118,14 +120,14 @@ class BlobExchange:
                 path = self._store.path_of(digest)
                 if path is not None:
                     return path
-                is_again = digest in self._finished
+                is_again = turn.was_tried or digest in self._finished
                 turn.download = Download(
                     wanted, self._store, self._peers, self._clock, progress, is_again=is_again
                 )
                 try:
                     return await turn.download.run()
                 finally:
-                    turn.download = None
+                    turn.download, turn.was_tried = None, True
 
     @contextmanager
     def _turn(self, digest: Digest) -> Iterator[_Turn]:

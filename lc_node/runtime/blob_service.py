@@ -118,12 +118,16 @@ class BlobService:
 
     async def _upload(self) -> None:
         while True:
-            asked = [await self._asked()]
-            while len(asked) < _FRAMES_AT_ONCE and (another := self._chunks.next()) is not None:
-                asked.append(another)
-            frames = await self._frames([question for _peer, question in asked])
-            for (peer, question), frame in zip(asked, frames, strict=True):
-                await self._send(peer, question, frame)
+            await self._answer(await self._asked())
+
+    async def _answer(self, first: tuple[PublicKey, GetChunk]) -> None:
+        """Answer a question, and some that wait behind it."""
+        asked = [first]
+        while len(asked) < _FRAMES_AT_ONCE and (another := self._chunks.next()) is not None:
+            asked.append(another)
+        frames = await self._frames([question for _peer, question in asked])
+        for (peer, question), frame in zip(asked, frames, strict=True):
+            await self._send(peer, question, frame)
 
     async def _asked(self) -> tuple[PublicKey, GetChunk]:
         """Return the next question; when none comes for a while, let go of the memory for answers."""

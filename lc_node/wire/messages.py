@@ -26,7 +26,7 @@ from lc_node.wire.limits import (
 PROTOCOL_VERSION: Final = 3
 
 Frame: TypeAlias = bytes | memoryview
-"""A frame as it came in; a large one is a view of the transport's memory, which the view keeps."""
+"""A frame. A large one is a view of memory that is used again once no view of it is left."""
 
 _U32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 Tickets = Annotated[tuple[Ticket, ...], msgspec.Meta(max_length=1)]

@@ -1,9 +1,11 @@
 """Chunks that are lost on their way, or come when nobody waits for them any more."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,10 +14,11 @@ from lc_node.adapters.system_clock import SystemClock
 from lc_node.chain.types import ByteCount, Digest
 from lc_node.oci.chunks import CHUNK_BYTES, chunk_digest, chunk_root
 from lc_node.ports.stores import Naming
+from lc_node.runtime import blob_download, blob_file
 from lc_node.runtime.blob_exchange import BlobExchange
 from lc_node.wire.blobs import TIMEOUT, WINDOW_CHUNKS
-from lc_node.wire.messages import Blob, Chunk, GetChunk
-from tests.peer_nodes import STORE_BYTES, node, people, until
+from lc_node.wire.messages import Blob, Chunk, GetBlob, GetChunk
+from tests.peer_nodes import PATIENCE_SECONDS, STORE_BYTES, node, people, until
 from tests.runtime.test_blob_service import ASKER, Peers
 from tests.runtime.test_network_blobs import MIB, SIZE_MAX, byzantine, chunks_of, content
 
@@ -102,6 +105,77 @@ async def test_a_peer_that_answers_as_often_as_it_is_asked_is_not_at_fault(
 ) -> None:
     async with fetching(exchange, peers, questions=2, answers=2):
         pass
+
+
+async def test_a_peer_that_answers_an_earlier_attempt_too_is_not_at_fault(
+    exchange: BlobExchange, peers: Peers
+) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        earlier = tasks.create_task(fetch(exchange))
+        await until(lambda: len(peers.told) == 1)
+        earlier.cancel()
+        await asyncio.wait([earlier])
+        fetched = tasks.create_task(fetch(exchange))
+        await until(lambda: len(peers.told) == 2)
+        exchange.heard(ASKER, LIST)
+        exchange.heard(ASKER, LIST)
+        await until(lambda: len(peers.told) > 2)
+        fetched.cancel()
+
+
+async def test_who_takes_a_download_over_blames_nobody_for_what_the_other_had_asked_for(
+    exchange: BlobExchange, peers: Peers
+) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(fetch(exchange))
+        second = tasks.create_task(fetch(exchange))
+        await until(lambda: len(peers.told) == 1)
+        first.cancel()
+        await until(lambda: len(peers.told) == 2)
+        exchange.heard(ASKER, LIST)
+        await until(lambda: len(peers.told) > 2)
+        exchange.heard(ASKER, LAST)
+        second.cancel()
+
+
+async def test_two_who_wait_for_the_same_blob_do_not_ask_each_other_for_ever(
+    exchange: BlobExchange, peers: Peers
+) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        fetched = tasks.create_task(fetch(exchange))
+        await until(lambda: len(peers.told) == 1)
+        for _ in range(10):
+            exchange.asked(ASKER, GetBlob(digest=LIST.digest))
+        fetched.cancel()
+
+    assert peers.told.count(GetBlob(digest=LIST.digest)) == 3
+
+
+async def test_a_download_that_is_cancelled_ends_when_nothing_writes_its_file_any_more(
+    exchange: BlobExchange, peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes, may_write = threading.Event(), threading.Event()
+
+    def append(*about: Any) -> None:
+        writes.set()
+        may_write.wait(PATIENCE_SECONDS)
+        blob_file.append(*about)
+
+    monkeypatch.setattr(blob_download, "append", append)
+    async with asyncio.TaskGroup() as tasks:
+        fetched = tasks.create_task(fetch(exchange))
+        await until(lambda: len(peers.told) == 1)
+        exchange.heard(ASKER, LIST)
+        exchange.heard(ASKER, await answer_to(1, peers))
+        await until(writes.is_set)
+        fetched.cancel()
+        for _ in range(10):  # time enough to end
+            await asyncio.sleep(0)
+        was_over_early = fetched.done()
+        may_write.set()
+
+    assert not was_over_early
+    assert fetched.cancelled()
 
 
 async def test_a_description_that_nobody_has_asked_for_is_an_offence(

@@ -108,7 +108,10 @@ async def test_memory_for_chunks_is_let_go_of_when_nobody_asks(
     async with serving(tmp_path) as on:
         on.service.ask(ASKER, GetChunk(digest=on.digest, index=0))
         await until(lambda: len(on.service._buffers) > 0)
+        memory = on.service._buffers._kept[0]
         await until(lambda: len(on.service._buffers) == 0)
+
+        memory.append(0)  # a BufferError while anybody holds it
 
 
 @pytest.mark.parametrize("is_chunk", [False, True], ids=["description", "chunk"])
