@@ -89,6 +89,7 @@ class Client:
         self._idle: list[zmq.Socket[bytes]] = []
         self._lock = threading.Lock()
         self._is_lost = False
+        self._is_closed = False
         self._numbers = itertools.count(1)
 
     def __enter__(self) -> Self:
@@ -135,8 +136,9 @@ class Client:
         )
 
     def close(self) -> None:
-        """Close the sockets that no call uses at the moment; a second call changes nothing."""
+        """Close its sockets, those that calls use at the moment when they end; a second time changes nothing."""
         with self._lock:
+            self._is_closed = True
             self._close_idle()
 
     def _call(self, call: Call[A], timeout_seconds: float | None) -> A:
@@ -165,14 +167,20 @@ class Client:
     def _socket(self) -> Iterator["zmq.Socket[bytes]"]:
         """Lend a socket; one on which a call did not end well is closed, its answer may still come."""
         with self._lock:
-            socket = self._idle.pop() if self._idle else self._connected()
+            socket, endpoint = (
+                self._idle.pop() if self._idle else self._connected(),
+                self._endpoint,
+            )
         try:
             yield socket
         except BaseException:
             socket.close(linger=0)
             raise
         with self._lock:
-            self._idle.append(socket)
+            if self._is_closed or endpoint is not self._endpoint:
+                socket.close(linger=0)
+            else:
+                self._idle.append(socket)
 
     def _connected(self) -> "zmq.Socket[bytes]":
         socket = self._context.socket(zmq.DEALER)

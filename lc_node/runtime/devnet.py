@@ -1,14 +1,16 @@
 """A whole graph on this machine: homes, one genesis, and the nodes as processes."""
 
 import os
+import random
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, Final
 
@@ -24,6 +26,8 @@ from lc_node.runtime.genesis_builder import Founder, build_genesis
 from lc_node.runtime.home import Home, Identity
 
 _THIS_MACHINE: Final = "127.0.0.1"
+_PORT_RANGE: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_PORTS_AMONG: Final = 12_000
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.1
@@ -138,12 +142,31 @@ def validate_stopped(folder: Path) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of the loopback interface that nobody listens on."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((_THIS_MACHINE, 0))
-        return [one.getsockname()[1] for one in sockets]
+    """Return ports of the loopback interface that nobody listens on.
+
+    They are below those that the system itself gives to connections, which might take one before it is listened on.
+    """
+    below = _ephemeral_from()
+    among = range(max(1_024, below - _PORTS_AMONG), below) or range(1_024, 65_536)
+    drawn = random.sample(among, len(among))  # no secret
+    return list(islice(filter(_is_free, drawn), count))
+
+
+def _ephemeral_from() -> int:
+    """Return the first port that the system gives to connections (ip_local_port_range of Linux)."""
+    try:
+        return int(_PORT_RANGE.read_text().split()[0])
+    except OSError:
+        return 32_768
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((_THIS_MACHINE, port))
+        except OSError:
+            return False
+        return True
 
 
 class Devnet:

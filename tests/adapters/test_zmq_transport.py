@@ -15,7 +15,15 @@ from lc_node.wire.kinds import Kind
 from lc_node.wire.limits import FRAME_BYTES_MAX, SENDING_BYTES
 from lc_node.wire.messages import PROTOCOL_VERSION, Hello, Refused, decode_message, encode_message
 from lc_node.wire.session import Role, identity_of
-from tests.peer_nodes import CHAIN, OTHER_CHAIN, Who, people, transport, until
+from tests.peer_nodes import (
+    CHAIN,
+    OTHER_CHAIN,
+    PATIENCE_SECONDS,
+    Who,
+    people,
+    transport,
+    until,
+)
 
 FRAME = bytes((Kind.CONSENSUS,)) + b"a vote"
 BIG = bytes((Kind.CHUNK,)) + bytes(1024 * 1024)
@@ -246,7 +254,7 @@ async def test_a_permitted_peer_finds_its_way_back() -> None:
 async def test_changed_returns_when_a_peer_has_joined() -> None:
     ann, bob = people(2)
     async with transport(ann) as a, transport(bob, peers=[ann.at(a.port)], port=None):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await a.changed()
 
         assert a.peers == (bob.key,)
@@ -314,7 +322,7 @@ async def test_a_connection_that_never_greets_is_ended(monkeypatch: pytest.Monke
         socket = await raw_dialer(stack, eve, ann.at(a.port))
         monitor = socket.get_monitor_socket(zmq.Event.DISCONNECTED)
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await monitor.recv_multipart()
         socket.disable_monitor()
 
@@ -326,6 +334,6 @@ async def test_a_connection_that_says_much_before_it_greets_is_ended_at_once() -
         monitor = socket.get_monitor_socket(zmq.Event.DISCONNECTED)
         await socket.send_multipart([bytes(256 * 1024)] * 8)
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await monitor.recv_multipart()
         socket.disable_monitor()

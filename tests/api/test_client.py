@@ -29,7 +29,7 @@ def node(short: Path) -> Iterator[Background]:
 
 @pytest.fixture
 def client(node: Background) -> Iterator[Client]:
-    with Client(node.home, silence_seconds=0.5) as opened:
+    with Client(node.home, silence_seconds=2) as opened:
         yield opened
 
 
@@ -108,6 +108,14 @@ def test_a_node_that_hangs_is_given_up(short: Path) -> None:
     with Client(home, silence_seconds=0.1) as client, silent:
         client.hello()
     context.destroy(linger=0)
+
+
+def test_a_call_that_ends_after_closing_leaves_no_socket_open(client: Client) -> None:
+    client.close()
+
+    client.hello()
+
+    assert client._idle == []
 
 
 def test_events_are_followed(client: Client, node: Background) -> None:

@@ -120,7 +120,7 @@ async def test_leaving_the_cluster_ends_what_runs_there(
     async with connected(executor, WORKERS), Place(executor, dask.image).start(ECHO, marker):
         assert pids_with(marker)
 
-    assert not pids_with(marker)
+    await until(lambda: not pids_with(marker))
 
 
 async def test_a_training_waits_for_room_and_an_evaluation_shares_it(

@@ -45,12 +45,12 @@ def node() -> Iterator[StoppableNode]:
 def impatient(
     notebook: Shell, node: StoppableNode, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Shell]:
-    """Return a notebook that is connected, and soon takes silence for what it is."""
+    """Return a notebook that has spoken with a node, and soon takes its silence for what it is."""
     monkeypatch.setenv("LC_NODE", str(node.home))
     monkeypatch.setattr(LearningChain.silence_seconds, "min", 0)
-    notebook.run("%config LearningChain.silence_seconds = 0.3")
     assert notebook.run("%lc_status").ok
     node.stop()
+    notebook.run("%config LearningChain.silence_seconds = 0.3")
     yield notebook
     node.go_on()
 
@@ -78,6 +78,9 @@ def test_a_node_that_was_stopped_ends_a_magic_with_one_line(
 
 
 def test_a_node_that_goes_on_is_spoken_with_again(impatient: Shell, node: StoppableNode) -> None:
+    impatient.run(
+        "%config LearningChain.silence_seconds = 2"
+    )  # once it goes on, it must not be silent so long
     silent = impatient.run("%lc_status")
     node.go_on()
     again = impatient.run("%lc_status")
@@ -101,7 +104,7 @@ def test_a_node_that_was_killed_ends_each_magic_with_one_line_and_how_to_start_o
         node = StoppableNode(Path(folder))
         monkeypatch.setenv("LC_NODE", str(node.home))
         monkeypatch.setattr(LearningChain.silence_seconds, "min", 0)
-        notebook.run("%config LearningChain.silence_seconds = 0.3")
+        notebook.run("%config LearningChain.silence_seconds = 2")
         assert notebook.run("%lc_status").ok
         node.kill()
         ended = [notebook.run(line) for line in MAGICS if line != "%lc_start"]

@@ -27,7 +27,7 @@ from lc_node.wire.messages import (
     encode_message,
 )
 from lc_node.wire.score import Offence
-from tests.peer_nodes import STORE_BYTES, node, people, transport, until
+from tests.peer_nodes import PATIENCE_SECONDS, STORE_BYTES, node, people, transport, until
 
 ASKER = PublicKey(b"\x01" * 32)
 CONTENT = b"model" * 1000
@@ -137,7 +137,7 @@ async def test_a_peer_that_asks_for_the_last_chunk_that_can_be_named_ends_nothin
         question = encode_message(GetChunk(digest=digest, index=2**32 - 1))
         await until(lambda: e.send(ann.key, Channel.BULK, question))
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not isinstance(
                 answer := decode_message((await e.receive(Channel.BULK)).frame), NoBlob
             ):

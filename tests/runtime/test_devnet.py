@@ -1,11 +1,13 @@
 """A devnet's homes are made once; what is there goes on."""
 
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
 
 from lc_node.chain.genesis import chain_id
+from lc_node.runtime import devnet
 from lc_node.runtime.devnet import Place, Role, free_ports, prepare
 
 ROLES = (
@@ -73,3 +75,19 @@ def test_ports_are_free_and_differ() -> None:
 
     assert len(set(ports)) == 5
     assert min(ports) > 1_023
+
+
+def test_no_port_is_one_that_the_system_gives_to_connections() -> None:
+    with socket.socket() as given:
+        given.bind(("127.0.0.1", 0))
+        first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+
+        assert max(free_ports(5)) < first <= given.getsockname()[1]
+
+
+def test_a_port_that_somebody_listens_on_is_not_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    (port,) = free_ports(1)
+    monkeypatch.setattr(devnet, "_PORTS_AMONG", 2)
+    monkeypatch.setattr(devnet, "_ephemeral_from", lambda: port + 1)
+    with socket.create_server(("127.0.0.1", port)):
+        assert port not in free_ports(2)

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from lc_node.adapters.metrics import CannotServeMetrics
 from lc_node.chain.types import ByteCount, Height, Millis, PublicKey
 from lc_node.ports.metrics import Kind
+from lc_node.runtime import health
 from lc_node.runtime.config import Config, MetricsConfig
 from lc_node.runtime.devnet import free_ports
 from lc_node.runtime.home import Home
@@ -66,7 +67,13 @@ def address() -> str:
     return f"127.0.0.1:{port}"
 
 
-async def test_what_is_measured_moves_with_the_chain(home: Home, address: str) -> None:
+async def test_what_is_measured_moves_with_the_chain(
+    home: Home, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        health, "SILENT_HEARTBEATS", 100
+    )  # on a busy machine a block takes its time
+    monkeypatch.setattr(health, "DISK_LOW", 0)
     async with running(Node.open(watched(home, address))) as node:
         before = await scrape(address)
         await pay(node)

@@ -15,6 +15,8 @@ from lc_node.oci.chunks import CHUNK_BYTES, chunk_digest, chunk_root
 from lc_node.ports.stores import Naming
 from lc_node.ports.transport import Channel
 from lc_node.runtime.network import BlobUnavailable
+from lc_node.wire import blobs
+from lc_node.wire.blobs import TIMEOUT
 from lc_node.wire.messages import (
     Blob,
     Chunk,
@@ -142,7 +144,7 @@ async def test_a_blob_that_nobody_has_is_unavailable_at_once(tmp_path: Path) -> 
         await connected(a, b)
 
         with pytest.raises(BlobUnavailable, match="no connected peer has it"):
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(30):  # less than it waits for a description
                 await b.network.fetch_blob(
                     Digest(bytes(32)), naming=Naming.SHA256, size_max=SIZE_MAX
                 )
@@ -306,7 +308,10 @@ async def test_a_peer_that_joins_during_a_download_takes_part(tmp_path: Path) ->
             assert fetching.result().read_bytes() == data
 
 
-async def test_three_who_fetch_at_once_share_what_one_has(tmp_path: Path) -> None:
+async def test_three_who_fetch_at_once_share_what_one_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blobs, "STALL", TIMEOUT)  # what does not come soon is asked of two
     ann, bob, eve, ida = people(4)
     data = content(24 * MIB)
     async with (

@@ -70,7 +70,11 @@ class Pair:
         config = replace(
             defaults,
             network=replace(
-                defaults.network, host="127.0.0.1", port=self.ports[number], peers=(peer,)
+                defaults.network,
+                host="127.0.0.1",
+                port=self.ports[number],
+                peers=(peer,),
+                multicast=False,
             ),
             work=replace(defaults.work, work=False),
         )
