@@ -78,18 +78,19 @@ class Track:
         self.mind = self._followed(link, lambda mind: mind.accept(header, certificate))
 
     def _followed(self, link: LightLink, step: Callable[[Trusted], T]) -> T:
-        """Take a step; where it needs a later epoch's validators, follow the ends of epochs first.
+        """Take a step; where it needs a later epoch's validators, follow the ends of epochs first, and no further.
 
-        It ends: each round leads at least one epoch on, or fails.
+        The epoch of what was said may have ended since. It ends: each round leads at least one epoch on, or fails.
         """
         while True:
             try:
                 return step(self.mind)
-            except EpochAhead:
+            except EpochAhead as ahead:
                 epoch = self.mind.setting.epoch
                 question = encode(GetEpochs(first=epoch))
                 said = _said(link, Topic.EPOCHS, question, f"how epoch {epoch} ended")
-                self.mind = self.mind.follow(EPOCH_PROOFS_DECODER.decode(said).proofs)
+                proofs = EPOCH_PROOFS_DECODER.decode(said).proofs
+                self.mind = self.mind.follow(proofs[: ahead.found - epoch])
 
 
 def _said(link: LightLink, topic: Topic, question: bytes, what: str) -> bytes:

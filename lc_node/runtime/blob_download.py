@@ -36,8 +36,9 @@ _DESCRIPTION_MAX: Final = MillisSpan(60_000)
 """A peer may have to read tens of gigabytes before it can describe a blob."""
 _PARTS_PATIENCE: Final = MillisSpan(20_000)
 """How long to wait for others who fetch the same blob when nobody is left who has all of it."""
-_INQUIRIES_MAX: Final = 3
-"""Two who wait for the same blob must not answer each question with a question for ever."""
+_BACK_APART: Final = MillisSpan(1_000)
+"""Two who wait for the same blob must not answer each question with a question at once, for ever."""
+_NEVER: Final = Millis(0)
 _ROUNDS_MAX: Final = 8  # each false description costs one
 
 
@@ -69,6 +70,8 @@ class Download:
         """Peers that have not said yet whether they have it, and since when."""
         self._inquired: set[PublicKey] = set()
         """Peers that were ever asked."""
+        self._asked_back: dict[PublicKey, Millis] = {}
+        """When each that asked us was asked in return."""
         self._owed: Final = Counter[PublicKey]()
         """How many descriptions each may still give: it may have been asked again before it had answered."""
         self._again: dict[PublicKey, Millis] = {}
@@ -95,7 +98,9 @@ class Download:
         """Tell a peer that asks for the same blob what is here of it, now and later; False if nothing can be."""
         self._sharing.welcome(peer)
         has_told = peer in self._offers or peer in self._parts
-        if not has_told and self._owed[peer] < _INQUIRIES_MAX:
+        now = self._clock.now()
+        if not has_told and now - self._asked_back.get(peer, _NEVER) >= _BACK_APART:
+            self._asked_back[peer] = now
             self._inquire(peer)  # it will soon have something for us, too
         if self._followed is None:
             return False

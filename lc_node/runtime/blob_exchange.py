@@ -103,7 +103,7 @@ class BlobExchange:
         sources: Sequence[PublicKey] | None,
         progress: Progress,
     ) -> Path:
-        """Return the path of a blob, fetched from peers unless it is here.
+        """Return the path of a blob, fetched from peers unless it is here; cancelled, end when nothing writes it.
 
         Raises:
             BlobUnavailable: nobody who is connected serves it.

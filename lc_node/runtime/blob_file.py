@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from lc_node.chain.types import ByteCount, Digest
 from lc_node.oci.chunks import CHUNK_BYTES
-from lc_node.ports.stores import BlobStore, PartialBlob
+from lc_node.ports.stores import BlobBusy, BlobStore, PartialBlob
 from lc_node.runtime.blob_news import Wanted
 from lc_node.wire.messages import Chunk
 
 Made = TypeVar("Made")
+
+_BUSY_SECONDS: Final = 0.25
 
 
 def begun(work: Callable[[], Made]) -> "asyncio.Future[Made]":
@@ -39,13 +41,19 @@ async def done(work: Callable[[], Made]) -> Made:
 
 
 async def opened(store: BlobStore, wanted: Wanted, size: ByteCount) -> PartialBlob:
-    """Open the file; cancelled meanwhile, close it once it is open: while it is open nobody else can fetch."""
-    opening = begun(lambda: store.partial(wanted.digest, size, wanted.naming))
-    try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        opening.add_done_callback(_close)
-        raise
+    """Open the file; cancelled meanwhile, close it once it is open.
+
+    Who takes a download over waits for that: what is here already is read first, which takes its time.
+    """
+    while True:
+        opening = begun(lambda: store.partial(wanted.digest, size, wanted.naming))
+        try:
+            return await asyncio.shield(opening)
+        except BlobBusy:
+            await asyncio.sleep(_BUSY_SECONDS)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close)
+            raise
 
 
 def append(partial: PartialBlob, chunks: Sequence[Chunk], digests: Sequence[Digest]) -> None:

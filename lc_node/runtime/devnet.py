@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Final
 
@@ -144,12 +144,16 @@ def validate_stopped(folder: Path) -> None:
 def free_ports(count: int) -> list[int]:
     """Return ports of the loopback interface that nobody listens on.
 
-    They are below those that the system itself gives to connections, which might take one before it is listened on.
+    If there are such, they are below those that the system itself gives to connections, which might take one before it
+    is listened on.
     """
-    below = _ephemeral_from()
-    among = range(max(1_024, below - _PORTS_AMONG), below) or range(1_024, 65_536)
-    drawn = random.sample(among, len(among))  # no secret
-    return list(islice(filter(_is_free, drawn), count))
+    below, draw = (
+        _ephemeral_from(),
+        random.SystemRandom(),
+    )  # which no seed of a test makes the same for two
+    first = range(max(1_024, below - _PORTS_AMONG), below)
+    drawn = chain(draw.sample(first, len(first)), draw.sample(range(1_024, 65_536), _PORTS_AMONG))
+    return list(islice(filter(_is_free, dict.fromkeys(drawn)), count))
 
 
 def _ephemeral_from() -> int:

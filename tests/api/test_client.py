@@ -19,6 +19,8 @@ from lc_node.api.uploading import put_blob
 from tests.api.background import Background
 from tests.api.sample_service import JOB, REQUEST
 
+SILENCE_SECONDS = 2.0
+
 
 @pytest.fixture
 def node(short: Path) -> Iterator[Background]:
@@ -29,7 +31,7 @@ def node(short: Path) -> Iterator[Background]:
 
 @pytest.fixture
 def client(node: Background) -> Iterator[Client]:
-    with Client(node.home, silence_seconds=2) as opened:
+    with Client(node.home, silence_seconds=SILENCE_SECONDS) as opened:
         yield opened
 
 
@@ -72,7 +74,7 @@ def test_a_long_call_outlasts_the_silence_that_means_death(
     client: Client, node: Background
 ) -> None:
     with pytest.raises(CallTimedOut):
-        client.call(calls.Check(request=REQUEST), timeout_seconds=0.7)
+        client.call(calls.Check(request=REQUEST), timeout_seconds=SILENCE_SECONDS + 0.5)
     node.loop.call_soon_threadsafe(node.service.release.set)
 
 

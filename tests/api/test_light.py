@@ -34,7 +34,7 @@ from lc_node.wire.endpoints import Endpoint, Host, Port
 from lc_node.wire.session import TransportKey
 from lc_node.wire.topics import Topic
 from tests.api.light_server import Lie, serving
-from tests.chain.actors import BERT
+from tests.chain.actors import ANNA, BERT, CLEO
 from tests.chain.market import MODEL_BYTES, SPEC, Market, flat, key, model
 from tests.consensus.proven_chain import ProvenChain, certify, three_epochs, world
 
@@ -83,6 +83,16 @@ async def test_a_balance_is_proved_over_changes_of_validators(
     assert (int(fact.balance), int(fact.bonded)) == (int(account.balance), int(account.bond))
     assert (fact.proof.height, fact.proof.epoch) == (chain.height, 2)
     assert (fact.proof.freshness, fact.proof.is_trust_old) == (Freshness.FRESH, False)
+
+
+async def test_a_balance_of_an_epoch_that_ends_with_its_block_is_proved(
+    tmp_path: Path, stack: AsyncExitStack
+) -> None:
+    chain = three_epochs().finish(ANNA, BERT, CLEO)
+    client = client_of(chain, tmp_path, await stack.enter_async_context(serving(tmp_path, chain)))
+    proof = (await told(lambda: client.balance(BERTS))).proof
+
+    assert (proof.height, proof.epoch) == (chain.height, 2)
 
 
 async def test_the_newest_block_is_proved(tmp_path: Path, stack: AsyncExitStack) -> None:

@@ -116,7 +116,7 @@ async def test_leaving_the_cluster_ends_what_runs_there(
     lab: Cluster, shelf: Shelf, dask: Place
 ) -> None:
     marker = f"stopped-{os.urandom(8).hex()}"
-    executor = executor_on(lab, shelf)
+    executor = executor_on(lab, shelf, lease_seconds=600)  # which is not what ends it
     async with connected(executor, WORKERS), Place(executor, dask.image).start(ECHO, marker):
         assert pids_with(marker)
 

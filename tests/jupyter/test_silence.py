@@ -77,16 +77,19 @@ def test_a_node_that_was_stopped_ends_a_magic_with_one_line(
     assert f"kill -CONT {node.number}" in ran.err
 
 
-def test_a_node_that_goes_on_is_spoken_with_again(impatient: Shell, node: StoppableNode) -> None:
-    impatient.run(
-        "%config LearningChain.silence_seconds = 2"
-    )  # once it goes on, it must not be silent so long
-    silent = impatient.run("%lc_status")
-    node.go_on()
-    again = impatient.run("%lc_status")
+def test_a_node_that_goes_on_is_spoken_with_again(
+    notebook: Shell, node: StoppableNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_NODE", str(node.home))
+    notebook.run("%config LearningChain.silence_seconds = 2")
+    before = notebook.run("%lc_status")
     node.stop()
+    silent = notebook.run("%lc_status")
+    node.go_on()
+    again = notebook.run("%lc_status")
 
     assert silent.is_one_line
+    assert before.ok
     assert again.ok
 
 

@@ -148,7 +148,7 @@ async def test_two_who_wait_for_the_same_blob_do_not_ask_each_other_for_ever(
             exchange.asked(ASKER, GetBlob(digest=LIST.digest))
         fetched.cancel()
 
-    assert peers.told.count(GetBlob(digest=LIST.digest)) == 3
+    assert peers.told.count(GetBlob(digest=LIST.digest)) == 2
 
 
 async def test_a_download_that_is_cancelled_ends_when_nothing_writes_its_file_any_more(

@@ -91,3 +91,11 @@ def test_a_port_that_somebody_listens_on_is_not_free(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(devnet, "_ephemeral_from", lambda: port + 1)
     with socket.create_server(("127.0.0.1", port)):
         assert port not in free_ports(2)
+
+
+def test_where_the_system_gives_all_ports_to_connections_there_are_some_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(devnet, "_ephemeral_from", lambda: 1_024)
+
+    assert len(free_ports(5)) == 5

@@ -205,3 +205,7 @@ def test_a_chunks_bytes_stay_in_the_frame_that_brought_them() -> None:
 
     assert isinstance(chunk, Chunk)
     assert chunk.data.obj is frame
+
+
+def test_the_secret_of_a_data_port_is_not_shown() -> None:
+    assert repr(DataPort(port=7, secret=b"s" * DATA_SECRET_BYTES)) == "DataPort(port=7)"
