@@ -76,8 +76,11 @@ def process_verdict_reveal(state: State, context: Context, body: VerdictReveal) 
 
 
 def is_decline_free(params: ProtocolParams, duties: Duties) -> bool:
-    """Return whether one more draw of the epoch may be declined: of every ten begun, one."""
-    begun = -(-duties.draws // params.declines_of)
+    """Return whether one more draw may be declined: of every ten of the epoch begun, one.
+
+    Who was drawn at the end of the epoch before may decline in this one, in which it has no draw yet.
+    """
+    begun = -(-max(1, duties.draws) // params.declines_of)
     return duties.declines < params.declines_free * begun
 
 

@@ -97,16 +97,16 @@ class BlockPlan:
         if source is None or source.asked is None:
             return True
         span, source.asked = source.asked, None
-        if not self._is_answer(span, answer):
+        if self._is_lie(span, answer):
             self._return(span)
             self.leave(peer)
             return False
         source.silences = 0
-        if not self._is_settled(span[0]):
-            self._held[span[0]] = answer
-            rest = Height(span[0] + len(answer.blocks))
-            if rest < span[1]:
-                heapq.heappush(self._returned, (rest, span[1]))
+        if _is_open(span, answer):
+            self._ask_for_more(source, span)
+        else:
+            self._hold(span[0], answer)
+            self._return((Height(span[0] + len(answer.blocks)), span[1]))
         return True
 
     def lacks(self, peer: PublicKey) -> None:
@@ -138,18 +138,25 @@ class BlockPlan:
         run = self._held.pop(self._position, None)
         if run is not None:
             self._position = Height(self._position + len(run.blocks))
+            for first in [first for first in self._held if first < self._position]:
+                self._hold(first, self._held.pop(first))
         return run
 
     def _again(self, source: _Source) -> Span | None:
         """Take the first span that was returned, unless this peer does not have it."""
-        while self._returned and self._is_settled(self._returned[0][0]):
+        while self._returned:
+            span = self._left_of(self._returned[0])
+            if span is not None:
+                if span[0] in source.refused:
+                    return None
+                heapq.heappop(self._returned)
+                return span
             heapq.heappop(self._returned)
-        if not self._returned or self._returned[0][0] in source.refused:
-            return None
-        return heapq.heappop(self._returned)
+        return None
 
     def _new(self, source: _Source) -> Span | None:
         """Take the next span that nobody was asked for, if there is room for its answer."""
+        self._next = max(self._next, self._position)
         below = min(self._next + BLOCKS_MAX, self._goal + 1)
         ahead = self._next - self._position
         is_wanted = self._next < below and ahead < SPANS_AHEAD * BLOCKS_MAX
@@ -162,20 +169,40 @@ class BlockPlan:
     def _slow(self, source: _Source) -> Span | None:
         """Choose the first span that others are asked for: it may be what everything waits for."""
         others = (other.asked for other in self._sources.values() if other is not source)
-        able = (span for span in others if span and not self._is_settled(span[0]))
-        return min((span for span in able if span[0] not in source.refused), default=None)
+        able = (self._left_of(span) for span in others if span)
+        return min((span for span in able if span and span[0] not in source.refused), default=None)
 
-    def _is_answer(self, span: Span, answer: Blocks) -> bool:
-        """Return whether an answer is a run of final blocks from the span's beginning."""
+    def _is_lie(self, span: Span, answer: Blocks) -> bool:
+        """Return whether an answer is none that an honest peer gives."""
         headers = [block.header for block in answer.blocks]
-        return (
-            headers[0].height == span[0]
+        is_run = (
+            span[0] <= headers[0].height
             and headers[-1].height < span[1]
             and are_linked(headers)
             and all(header.epoch == headers[-1].epoch for header in headers)
             and all(self._is_intact(block) for block in answer.blocks)
-            and any(self._way.is_final(headers[-1], one) for one in answer.certificate)
         )
+        is_final = any(self._way.is_final(headers[-1], one) for one in answer.certificate)
+        return not is_run or not (is_final or _is_open(span, answer))
+
+    def _ask_for_more(self, source: _Source, span: Span) -> None:
+        """Ask for a span again that a peer has, but not with a certificate in it: then that is a little above it.
+
+        Who has caught up itself has one for the last of some blocks only, of at most ``BLOCKS_MAX``.
+        """
+        longer = (span[0], Height(span[0] + BLOCKS_MAX))
+        if span[1] < longer[1]:
+            self._return(longer)
+        else:
+            source.refused.add(span[0])
+            self._return(span)
+
+    def _hold(self, first: Height, run: Blocks) -> None:
+        """Keep what is still needed of a run: another one may have brought a part of it along."""
+        known = max(0, self._position - first)
+        at, blocks = Height(first + known), run.blocks[known:]
+        if len(blocks) > (len(self._held[at].blocks) if at in self._held else 0):
+            self._held[at] = Blocks(blocks=blocks, certificate=run.certificate)
 
     def _take_back(self, source: _Source) -> None:
         if source.asked is not None:
@@ -183,8 +210,17 @@ class BlockPlan:
             source.asked = None
 
     def _return(self, span: Span) -> None:
-        if not self._is_settled(span[0]) and span not in self._returned:
+        if self._left_of(span) is not None and span not in self._returned:
             heapq.heappush(self._returned, span)
 
-    def _is_settled(self, height: Height) -> bool:
-        return height < self._position or height in self._held
+    def _left_of(self, span: Span) -> Span | None:
+        """Return what is still to be asked for of a span: all from the first height that is not here yet."""
+        first = max(span[0], self._position)
+        while first < span[1] and first in self._held:
+            first = Height(first + len(self._held[first].blocks))
+        return (first, span[1]) if first < span[1] and first <= self._goal else None
+
+
+def _is_open(span: Span, answer: Blocks) -> bool:
+    """Return whether an answer has no certificate, or does not begin at the beginning, for want of room."""
+    return not answer.certificate or answer.blocks[0].header.height > span[0]

@@ -53,4 +53,6 @@ class Admission:
     def _has_standing(self, key: PublicKey) -> bool:
         """Return whether a key may take part, and invite others."""
         account = self._account(key)
-        return not account.is_banned and (key in self._named or account.bond > 0)
+        # A bond that is withdrawn votes and judges until the epoch ends, and can be lost for longer.
+        has_bond = account.epoch_bond > 0 or account.slashable > 0
+        return not account.is_banned and (key in self._named or has_bond)

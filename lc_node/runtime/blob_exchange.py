@@ -90,7 +90,11 @@ class BlobExchange:
             download.hear(peer, Interrupted())
 
     def left(self, peer: PublicKey) -> None:
-        """A peer's connection has ended: others are asked for what it owed."""
+        """A peer's connection has ended: others are asked for what it owed, and what it asked is forgotten.
+
+        Were it answered in its next session, it might have started anew, and not know that it has asked.
+        """
+        self._service.forget(peer)
         for download in self._downloads():
             download.hear(peer, Left())
 

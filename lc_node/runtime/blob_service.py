@@ -99,6 +99,11 @@ class BlobService:
         if not is_taken:
             self._decline(peer, question.digest, Absence.BUSY)
 
+    def forget(self, peer: PublicKey) -> None:
+        """Drop what a peer has asked: it is not there any more."""
+        self._questions.forget(peer)
+        self._chunks.forget(peer)
+
     async def run(self) -> None:
         """Answer until cancelled."""
         async with asyncio.TaskGroup() as tasks:

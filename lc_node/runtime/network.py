@@ -358,6 +358,7 @@ class Network:
         for peer in left:
             self._spreading.left(peer)
             self._questions.left(peer)
+            self._requests.forget(peer)
             self._blobs.left(peer)
             handlers.on_peer(peer, is_up=False)
         dialed = {one.peer for one in self._transport.connections() if one.is_dialed}

@@ -281,7 +281,7 @@ def test_a_member_may_decline_one_draw(market: Market) -> None:
     assert duties == (Duties(epoch=Epoch(0), draws=1, declines=1),)
 
 
-@pytest.mark.parametrize(("draws", "declines"), [(1, 1), (10, 1), (20, 2), (0, 0)])
+@pytest.mark.parametrize(("draws", "declines"), [(0, 1), (1, 1), (10, 1), (20, 2)])
 def test_a_member_may_not_decline_more_than_one_of_ten_draws(
     market: Market, draws: int, declines: int
 ) -> None:
@@ -290,6 +290,15 @@ def test_a_member_may_not_decline_more_than_one_of_ten_draws(
 
     with pytest.raises(TooManyDeclines):
         market.reveal(first, job, fault(Fault.DECLINED))
+
+
+def test_who_was_drawn_in_the_epoch_before_may_decline_in_this_one(market: Market) -> None:
+    job, (first, *_) = revealing(market, fault(Fault.DECLINED))
+    alter(market, first, duties=(Duties(epoch=Epoch(0), draws=0, declines=0),))
+
+    market.reveal(first, job, fault(Fault.DECLINED))
+
+    assert market.state.account(key(first)).duties[0].declines == 1
 
 
 def test_the_eleventh_draw_allows_a_second_decline(market: Market) -> None:

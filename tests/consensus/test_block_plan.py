@@ -1,7 +1,9 @@
 """Final blocks come together from many peers' answers, in order, whoever lies, sleeps or leaves."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from random import Random
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,8 @@ from bench.signed_chain import SignedChain
 from lc_node.chain.blocks import Block
 from lc_node.chain.crypto import verify
 from lc_node.chain.types import Epoch, Height, PublicKey
+from lc_node.chain.votes import Certificate
+from lc_node.consensus.application import Application
 from lc_node.consensus.block_plan import SILENCES_MAX, SPANS_AHEAD, BlockPlan
 from lc_node.consensus.library import finalized_blocks
 from lc_node.consensus.messages import BLOCKS_MAX, Blocks, EpochProof, GetBlocks
@@ -173,12 +177,15 @@ def later(answer: Blocks) -> Blocks:
 
 
 LIES: Mapping[str, Callable[[Blocks], Blocks]] = {
-    "no certificate": without_certificate,
     "a forged certificate": without_signature,
     "a gap": with_gap,
     "other transactions": with_other_transactions,
-    "other heights": later,
 }
+OPEN: Mapping[str, Callable[[Blocks], Blocks]] = {
+    "no certificate": without_certificate,
+    "the last blocks only": later,
+}
+"""What an honest peer answers that has no certificate there, or no room: it cannot be used."""
 
 
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES.keys())
@@ -192,6 +199,67 @@ def test_a_lie_ends_a_peer_s_part_and_others_are_asked(
 
     assert (is_true, plan.ask(EVE), plan.has_left(EVE)) == (False, None, True)
     assert fetch(plan, ledger) == ALL
+
+
+@pytest.mark.parametrize("shorten", OPEN.values(), ids=OPEN.keys())
+def test_an_answer_that_cannot_be_used_is_nobodys_fault_and_others_are_asked(
+    shorten: Callable[[Blocks], Blocks], ledger: Ledger
+) -> None:
+    plan = plan_of(ledger)
+    question = plan.ask(EVE)
+    assert question is not None
+    is_true = plan.take(EVE, shorten(honest(ledger, question)))
+
+    assert (is_true, plan.has_left(EVE)) == (True, False)
+    assert fetch(plan, ledger) == ALL
+
+
+def test_a_peer_whose_answers_cannot_be_used_is_not_asked_for_ever(ledger: Ledger) -> None:
+    plan = plan_of(ledger, Height(10))
+    asked = []
+    while (question := plan.ask(EVE)) is not None:
+        asked.append(question)
+        plan.take(EVE, without_certificate(honest(ledger, question)))
+
+    first = [(question.first, question.below) for question in asked]
+    assert first == [(1, 11), (1, 65)]
+
+
+@dataclass(frozen=True)
+class CaughtUp:
+    """The chain as one has it that has caught up by itself: certificates for the last of some blocks only."""
+
+    ledger: Ledger
+    every: int
+
+    def finalized_block(self, height: Height) -> Block | None:
+        return self.ledger.finalized_block(height)
+
+    def finalization(self, height: Height) -> Certificate | None:
+        is_last = height % self.every == 0 or height % EPOCH_HEIGHTS == 0
+        return self.ledger.finalization(height) if is_last else None
+
+
+@pytest.mark.parametrize("first", [1, 2, 31, 64, 65])
+@pytest.mark.parametrize("every", [2, 50, BLOCKS_MAX])
+def test_blocks_of_a_peer_that_has_caught_up_itself_are_brought_too(
+    ledger: Ledger, every: int, first: int
+) -> None:
+    way = beginning(ledger)
+    assert way.go(proofs(ledger))
+    goal = Height(300)
+    plan = BlockPlan(Height(first), goal, way, ledger.is_intact)
+    peers, server = (ANN, BOB, EVE), CaughtUp(ledger, every)
+    heights: list[int] = []
+    while questions := [(peer, found) for peer in peers if (found := plan.ask(peer)) is not None]:
+        for peer, question in reversed(questions):
+            answer = finalized_blocks(question, cast("Application", server))
+            assert answer is not None
+            assert plan.take(peer, answer)
+        heights += handed_out(plan)
+
+    assert plan.is_done
+    assert heights[: goal - first + 1] == list(range(first, goal + 1))
 
 
 def test_blocks_beyond_what_was_asked_are_a_lie(ledger: Ledger) -> None:
@@ -307,7 +375,7 @@ def test_any_mixture_of_answers_gives_the_chain_or_stops_short_of_a_lie(
     ledger: Ledger, seed: int, liars: int, honest_ones: int
 ) -> None:
     draw = Random(seed)  # noqa: S311  # not for secrets
-    lies = list(LIES.values())
+    lies = [*LIES.values(), *OPEN.values()]
     peers = {PublicKey(bytes([n]) * 32): n < liars for n in range(liars + honest_ones)}
     plan, heights = plan_of(ledger), list[int]()
     asked: dict[PublicKey, GetBlocks] = {}

@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from lc_node.chain.genesis import Genesis, chain_id
 from lc_node.chain.params import CREDIT, DEVNET
-from lc_node.chain.records import Account
-from lc_node.chain.types import Digest, Link, MicroCredits, Millis, PublicKey
+from lc_node.chain.records import Account, Unbonding
+from lc_node.chain.types import Digest, Epoch, Link, MicroCredits, Millis, PublicKey
 from lc_node.runtime.admission import Admission
 from lc_node.runtime.genesis_builder import Founder, build_genesis
 from lc_node.wire.invitations import Ticket, claim, invite
@@ -77,8 +77,17 @@ def test_whom_the_owner_lists_is_admitted() -> None:
     assert admission(document(), trusted=EVE.public_key).admits(EVE.public_key, ())
 
 
-def test_who_has_a_bond_needs_no_invitation() -> None:
-    state = State({BOB.public_key: Account(bond=MicroCredits(1))})
+@pytest.mark.parametrize(
+    "account",
+    [
+        Account(bond=MicroCredits(1)),
+        Account(epoch_bond=MicroCredits(1)),
+        Account(unbonding=(Unbonding(amount=MicroCredits(1), time=NOON, epoch=Epoch(0)),)),
+    ],
+    ids=["that stays", "that counts in this epoch", "on its way out"],
+)
+def test_who_has_a_bond_needs_no_invitation(account: Account) -> None:
+    state = State({BOB.public_key: account})
 
     assert admission(document(), state).admits(BOB.public_key, ())
 

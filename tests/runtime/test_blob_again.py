@@ -17,7 +17,7 @@ from lc_node.ports.stores import Naming
 from lc_node.runtime import blob_download, blob_file
 from lc_node.runtime.blob_exchange import BlobExchange
 from lc_node.wire.blobs import TIMEOUT, WINDOW_CHUNKS
-from lc_node.wire.messages import Blob, Chunk, GetBlob, GetChunk
+from lc_node.wire.messages import Absence, Blob, Chunk, GetBlob, GetChunk, NoBlob
 from tests.peer_nodes import PATIENCE_SECONDS, STORE_BYTES, node, people, until
 from tests.runtime.test_blob_service import ASKER, Peers
 from tests.runtime.test_network_blobs import MIB, SIZE_MAX, byzantine, chunks_of, content
@@ -198,6 +198,23 @@ async def test_a_peer_may_leave_with_the_last_chunk(exchange: BlobExchange, peer
         exchange.left(ASKER)
 
     assert fetched.result().read_bytes() == DATA * COUNT
+
+
+async def test_what_a_peer_has_asked_before_it_left_is_not_answered_in_its_next_session(
+    exchange: BlobExchange, peers: Peers, tmp_path: Path
+) -> None:
+    (tmp_path / "model").write_bytes(b"model")
+    digest, _size = exchange._store.put_file(tmp_path / "model", Naming.CHUNKS)
+    exchange.asked(ASKER, GetBlob(digest=digest))
+    exchange.asked(ASKER, GetChunk(digest=digest, index=0))
+    exchange.left(ASKER)
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(exchange.run())
+        exchange.asked(ASKER, GetChunk(digest=digest, index=7))
+        await until(lambda: len(peers.told) > 0)
+        running.cancel()
+
+    assert peers.told == [NoBlob(digest=digest, absence=Absence.NOT_HERE)]
 
 
 async def test_what_was_lost_with_a_data_connection_is_asked_for_again_at_once(
