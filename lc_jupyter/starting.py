@@ -20,7 +20,7 @@ from lc_jupyter.settings import current
 from lc_node.api.client import ApiError, Client, NodeUnreachable
 from lc_node.api.paths import naming_files
 
-START_SECONDS: Final = 90.0
+START_SECONDS: Final = 150.0
 STOP_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.1
 _TAIL_BYTES: Final = 2_000

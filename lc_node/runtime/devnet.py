@@ -28,7 +28,7 @@ from lc_node.runtime.home import Home, Identity
 _THIS_MACHINE: Final = "127.0.0.1"
 _PORT_RANGE: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _PORTS_AMONG: Final = 12_000
-_START_SECONDS: Final = 60.0
+_START_SECONDS: Final = 120.0
 _STOP_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.1
 _OFFER: Final = Resources(

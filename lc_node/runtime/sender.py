@@ -44,6 +44,17 @@ class NotFinal(LearningChainError):
         )
 
 
+class OutcomeUnknown(LearningChainError):
+    """This node went on from a snapshot: what became of a transaction in the blocks before that nobody has told it."""
+
+    def __init__(self) -> None:
+        """Say what to look at."""
+        super().__init__(
+            "it is not known whether this has become final: the node was away and goes on from a snapshot of the "
+            "chain. Look at `lc-node wallet` and `lc-node jobs` before you try again"
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Included:
     """A transaction that is final."""
@@ -61,7 +72,7 @@ class Gossip(Protocol):
         ...
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class _Errand:
     """One body on its way; whatever is signed for it bears one nonce until that is used up.
 
@@ -72,6 +83,8 @@ class _Errand:
     body: Body
     nonce: Nonce
     done: asyncio.Future[Included]
+    is_awaited: bool
+    """Whether somebody waits for it, for a while; a duty of the node itself, which the rules take once, does not."""
     pending: SignedTransaction | None = None
     """What was last put into our mempool."""
     names: dict[TransactionId, None] = field(default_factory=dict)
@@ -104,6 +117,9 @@ class Sender:
         self.seconds: Final = Histogram()
         """How long transactions took to become final."""
         self._waiting: dict[TransactionId, asyncio.Future[Included]] = {}
+        self._errands: set[_Errand] = set()
+        self._heard = ledger.height
+        """The height up to which we have heard of every block."""
         self._turn = asyncio.Semaphore(ledger.params.pending_per_account_max // 2)
         ledger.hear(self._on_finalized)
 
@@ -114,24 +130,30 @@ class Sender:
             TransactionRefused: a rule forbids it; the class says which.
             MalformedBytes: the body has a value that no transaction may have.
             NotFinal: the network did not take it within ``timeout_seconds``.
+            OutcomeUnknown: it may have become final in a block that a snapshot has passed over; only with a timeout.
         """
         try:
             async with asyncio.timeout(timeout_seconds), self._turn:
-                return await self._see_through(body)
+                return await self._see_through(body, is_awaited=timeout_seconds is not None)
         except TimeoutError:
             raise NotFinal(timeout_seconds or 0) from None
 
-    async def _see_through(self, body: Body) -> Included:
+    async def _see_through(self, body: Body, *, is_awaited: bool) -> Included:
         done = asyncio.get_running_loop().create_future()
-        errand = _Errand(body=body, nonce=self._next_nonce(), done=done)
+        nonce = self._next_nonce()
+        errand = _Errand(body=body, nonce=nonce, done=done, is_awaited=is_awaited)
         begun = self._clock.now()
+        self._errands.add(errand)
         try:
             while not done.done():
-                self._push(errand)
+                self._hear_up_to(self._ledger.height)
+                if not done.done():
+                    self._push(errand)
                 await asyncio.wait({done}, timeout=self.repeat_seconds)
             self.seconds.observe(max(0, self._clock.now() - begun) / 1000)
             return errand.done.result()
         finally:
+            self._errands.discard(errand)
             for name in errand.names:
                 del self._waiting[name]
 
@@ -202,10 +224,21 @@ class Sender:
         signature = self._signer.sign(transaction_id(transaction))
         return SignedTransaction(transaction=transaction, signature=signature)
 
+    def _hear_up_to(self, height: Height) -> None:
+        """Note that the chain stands at a height: where blocks were passed over, nobody signs a second time for them."""
+        if height > self._heard:
+            for errand in self._errands:
+                is_open = errand.is_awaited and errand.names and not errand.done.done()
+                if is_open and self._has_passed(errand.nonce):
+                    errand.done.set_exception(OutcomeUnknown())
+        self._heard = max(self._heard, height)
+
     def _on_finalized(self, finalized: Finalized) -> None:
+        header = finalized.block.header
+        self._hear_up_to(Height(header.height - 1))
+        self._heard = header.height
         if not self._waiting:
             return
-        header = finalized.block.header
         for signed in finalized.block.transactions:
             name = transaction_id(signed.transaction)
             future = self._waiting.get(name)

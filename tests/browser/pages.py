@@ -30,6 +30,8 @@ _MOUNT = """async ([code, snapshot]) => {
   const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   const { default: widget } = await import(url);
   window.leave = widget.render({ model, el: document.body });
+  // It draws in the next frame.
+  await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
 }"""
 
 

@@ -5,7 +5,6 @@ import json
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,14 +24,9 @@ HOSTILE = "a title\n2026-01-01 ERROR lc_node: all is lost\x1b[2J"
 
 
 @pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    """Lend what is logged; the logging of the tests themselves is put back afterwards."""
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    yield io.StringIO()
-    logging.captureWarnings(capture=False)
-    root.handlers[:] = before
-    root.setLevel(level)
+def stream() -> io.StringIO:
+    """Return where to log to."""
+    return io.StringIO()
 
 
 def objects(stream: io.StringIO) -> list[dict[str, Any]]:

@@ -126,9 +126,9 @@ async def test_leaving_the_cluster_ends_what_runs_there(
 async def test_a_training_waits_for_room_and_an_evaluation_shares_it(
     dask: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dask_sandbox, "ROOM_SECONDS_MAX", 2.0)
-    monkeypatch.setattr(dask_sandbox, "OWN_ROOM_SECONDS_MAX", 0.5)
     async with dask.start(ECHO, is_background=True, millicpus=FAR):
+        monkeypatch.setattr(dask_sandbox, "ROOM_SECONDS_MAX", 2.0)
+        monkeypatch.setattr(dask_sandbox, "OWN_ROOM_SECONDS_MAX", 0.5)
         with pytest.raises(SandboxFailed, match="free now"):
             async with dask.start(ECHO, is_background=True, millicpus=FAR):
                 pass

@@ -91,6 +91,9 @@ class Kernel:
 
     def end(self) -> list[dict[str, Any]]:
         """Shut it down as a front end does, and return all that it has sent meanwhile."""
+        self._manager.shutdown_wait_time = (
+            2 * PATIENCE_SECONDS
+        )  # half of it is for a kernel to go by itself
         self._manager.shutdown_kernel(now=False)
         heard: list[dict[str, Any]] = []
         with suppress(Empty):

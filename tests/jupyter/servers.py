@@ -1,5 +1,6 @@
 """A real jupyter-server, started as its user would, and a browser's ways to speak to it."""
 
+import asyncio
 import json
 import os
 import socket
@@ -139,3 +140,11 @@ class Server:
             else:
                 return port
         raise AssertionError(self.log)
+
+
+async def hang_up(socket: WebSocketClientConnection) -> None:
+    """Close a WebSocket, and see that it is closed: the test's loop ends with the test."""
+    socket.close()
+    async with asyncio.timeout(30):
+        while await socket.read_message() is not None:
+            continue

@@ -17,7 +17,7 @@ from lc_node.api.calls import GetStatus
 from lc_node.api.client import Client
 from lc_node.api.schema import Status
 from lc_node.runtime.home import Home
-from tests.e2e.graphs import wait_for
+from tests.e2e.graphs import SILENCE_SECONDS, wait_for
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.ipynb"))
 CELL_SECONDS = 180
@@ -130,7 +130,7 @@ def test_a_notebook_starts_seven_nodes_and_speaks_with_one_of_them(graph: Graph)
 @pytest.mark.slow
 @pytest.mark.xdist_group("devnet")
 def test_the_nodes_outlive_the_kernel_of_the_notebook_that_started_them(graph: Graph) -> None:
-    with Client(graph.submitter) as client:
+    with Client(graph.submitter, silence_seconds=SILENCE_SECONDS) as client:
         look = lambda: client.call(GetStatus())  # noqa: E731  # a word
 
         assert wait_for(client, look, _knows_all_honest_others, 60).is_validator

@@ -18,7 +18,7 @@ from lc_node.chain.params import CREDIT, DEVNET
 from lc_node.chain.transactions import TRANSACTION_DECODER, SignedTransaction, Transfer
 from lc_node.chain.types import MicroCredits, Millis
 from lc_node.runtime.ledger import Ledger
-from lc_node.runtime.sender import Included, NotFinal, Sender
+from lc_node.runtime.sender import Included, NotFinal, OutcomeUnknown, Sender
 from tests.chain.actors import (
     ANNA,
     BERT,
@@ -33,6 +33,7 @@ from tests.chain.actors import (
 from tests.peer_nodes import until
 from tests.runtime.bench import HandClock
 from tests.runtime.small_chain import PEER, balance, finalize, follow, ledger_at, payment
+from tests.runtime.test_snapshots import adopt
 
 REPEAT_SECONDS = 0.01
 
@@ -234,6 +235,44 @@ async def test_after_a_restart_what_was_sent_before_goes_first_and_both_are_paid
     await while_sending(sender_of(ledger, wire).send(payment()), story)
 
     assert balance(ledger, BERT) == 1_000 - 5 - 1
+
+
+async def test_what_a_snapshot_may_have_passed_over_is_not_signed_a_second_time(
+    tmp_path: Path,
+) -> None:
+    home, leader = ledger_at(tmp_path / "home.db"), ledger_at(tmp_path / "leader.db")
+    wire = Wire(leader)
+
+    async def story() -> None:
+        await until(lambda: bool(wire.told))
+        finalize(leader)
+        adopt(home, leader)
+
+    sending = sender_of(home, wire).send(payment(), timeout_seconds=60)
+    with pytest.raises(ExceptionGroup) as failed:
+        await while_sending(sending, story)
+
+    assert failed.group_contains(OutcomeUnknown, match="lc-node wallet")
+    assert (balance(home, BERT), wire.nonces) == (999, [1])
+
+
+async def test_blocks_that_follow_a_snapshot_are_heard_of_as_before(tmp_path: Path) -> None:
+    home, leader = ledger_at(tmp_path / "home.db"), ledger_at(tmp_path / "leader.db")
+    for _ in range(2):
+        finalize(leader)
+    sender = sender_of(home, Wire())
+    adopt(home, leader)
+
+    included = await while_sending(
+        sender.send(payment(), timeout_seconds=60), lambda: _finalized_soon(home)
+    )
+
+    assert included.height == 3
+
+
+async def _finalized_soon(ledger: Ledger) -> None:
+    await until(lambda: len(ledger.mempool) > 0)
+    finalize(ledger)
 
 
 async def test_what_is_sent_at_the_same_time_becomes_final_in_one_block(tmp_path: Path) -> None:

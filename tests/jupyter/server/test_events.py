@@ -14,7 +14,7 @@ from tornado.websocket import WebSocketClientConnection
 
 from tests.api.sample_service import JOB, OTHER_JOB, event
 from tests.jupyter.desk import Desk
-from tests.jupyter.servers import Server
+from tests.jupyter.servers import Server, hang_up
 
 
 async def _next(socket: WebSocketClientConnection) -> Any:
@@ -24,14 +24,6 @@ async def _next(socket: WebSocketClientConnection) -> Any:
     return json.loads(message)
 
 
-async def _hang_up(socket: WebSocketClientConnection) -> None:
-    """Close a WebSocket, and see that it is closed: the test's loop ends with the test."""
-    socket.close()
-    async with asyncio.timeout(30):
-        while await socket.read_message() is not None:
-            continue
-
-
 async def test_an_event_reaches_the_browser(server: Server, node: Desk) -> None:
     socket = await server.listen()
     assert await _next(socket) == {"reachable": True}
@@ -39,7 +31,7 @@ async def test_an_event_reaches_the_browser(server: Server, node: Desk) -> None:
     node.publish("bid")
 
     assert (await _next(socket))["event"]["code"] == "bid"
-    await _hang_up(socket)
+    await hang_up(socket)
 
 
 async def test_only_the_events_of_the_job_that_was_asked_for_come(
@@ -52,7 +44,7 @@ async def test_only_the_events_of_the_job_that_was_asked_for_come(
     node.loop.call_soon_threadsafe(node.server.publish, event("posted", job=OTHER_JOB))
 
     assert (await _next(socket))["event"]["job"] == OTHER_JOB
-    await _hang_up(socket)
+    await hang_up(socket)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "token wrong"}])
@@ -98,7 +90,7 @@ async def test_a_node_that_goes_and_comes_back_is_told(apart: Path) -> None:
         while (told := await _next(socket)) != {"reachable": True}:
             assert told["reachable"] is False
         assert (await lab.ask(f"jobs/{JOB}")).code == 404
-        await _hang_up(socket)
+        await hang_up(socket)
     finally:
         lab.stop()
         node.stop()

@@ -10,7 +10,7 @@ from tornado.websocket import WebSocketClientConnection
 
 from tests.api.sample_service import JOB, OTHER_JOB
 from tests.jupyter.desk import Desk
-from tests.jupyter.servers import Server
+from tests.jupyter.servers import Server, hang_up
 from tests.jupyter.test_feed import FIRST, SECOND, announced, grown
 
 BID = announced(FIRST, 5, 2_000)
@@ -32,7 +32,7 @@ async def test_a_page_that_opens_is_told_everything(server: Server, node: Desk) 
     assert told["kind"] == "anew"
     assert told["snapshot"]["head"]["job"] == JOB
     assert told["snapshot"]["bids"] == [[2_000, 0, 5]]
-    socket.close()
+    await hang_up(socket)
 
 
 async def test_of_what_happens_then_only_the_new_is_told(server: Server, node: Desk) -> None:
@@ -47,7 +47,7 @@ async def test_of_what_happens_then_only_the_new_is_told(server: Server, node: D
     assert told["kind"] == "delta"
     assert told["delta"]["bids"] == [[3_000, 1, 4]]
     assert told["delta"]["bidders"] == ["lc1secon…cond"]
-    socket.close()
+    await hang_up(socket)
 
 
 async def test_a_job_that_the_node_does_not_know_is_said_and_shown_once_it_does(
@@ -62,7 +62,7 @@ async def test_a_job_that_the_node_does_not_know_is_said_and_shown_once_it_does(
     while (told := await _next(socket)).get("kind") != "anew":
         assert told["problem"]
     del node.desk.stories[OTHER_JOB]
-    socket.close()
+    await hang_up(socket)
 
 
 @pytest.mark.parametrize("path", ["view", "view?job=zz"])
