@@ -106,7 +106,8 @@ class BlockPlan:
             self._ask_for_more(source, span)
         else:
             self._hold(span[0], answer)
-            self._return((Height(span[0] + len(answer.blocks)), span[1]))
+            # What nobody was asked for yet is asked for when there is room.
+            self._return((Height(span[0] + len(answer.blocks)), min(span[1], self._next)))
         return True
 
     def lacks(self, peer: PublicKey) -> None:
@@ -182,8 +183,9 @@ class BlockPlan:
             and all(header.epoch == headers[-1].epoch for header in headers)
             and all(self._is_intact(block) for block in answer.blocks)
         )
-        is_final = any(self._way.is_final(headers[-1], one) for one in answer.certificate)
-        return not is_run or not (is_final or _is_open(span, answer))
+        if not is_run or _is_open(span, answer):
+            return not is_run
+        return not any(self._way.is_final(headers[-1], one) for one in answer.certificate)
 
     def _ask_for_more(self, source: _Source, span: Span) -> None:
         """Ask for a span again that a peer has, but not with a certificate in it: then that is a little above it.

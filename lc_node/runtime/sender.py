@@ -150,8 +150,9 @@ class Sender:
                 if not done.done():
                     self._push(errand)
                 await asyncio.wait({done}, timeout=self.repeat_seconds)
+            included = errand.done.result()
             self.seconds.observe(max(0, self._clock.now() - begun) / 1000)
-            return errand.done.result()
+            return included
         finally:
             self._errands.discard(errand)
             for name in errand.names:
@@ -235,14 +236,12 @@ class Sender:
 
     def _on_finalized(self, finalized: Finalized) -> None:
         header = finalized.block.header
-        self._hear_up_to(Height(header.height - 1))
-        self._heard = header.height
-        if not self._waiting:
-            return
-        for signed in finalized.block.transactions:
+        for signed in finalized.block.transactions if self._waiting else ():
             name = transaction_id(signed.transaction)
             future = self._waiting.get(name)
             if future is not None and not future.done():
                 future.set_result(
                     Included(transaction=name, height=header.height, time=header.time)
                 )
+        self._hear_up_to(Height(header.height - 1))
+        self._heard = header.height

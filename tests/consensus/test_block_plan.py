@@ -1,91 +1,38 @@
 """Final blocks come together from many peers' answers, in order, whoever lies, sleeps or leaves."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from random import Random
-from typing import cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bench.signed_chain import SignedChain
 from lc_node.chain.blocks import Block
-from lc_node.chain.crypto import verify
 from lc_node.chain.types import Epoch, Height, PublicKey
-from lc_node.chain.votes import Certificate
-from lc_node.consensus.application import Application
 from lc_node.consensus.block_plan import SILENCES_MAX, SPANS_AHEAD, BlockPlan
-from lc_node.consensus.library import finalized_blocks
-from lc_node.consensus.messages import BLOCKS_MAX, Blocks, EpochProof, GetBlocks
-from lc_node.consensus.setting import Setting
-from lc_node.consensus.validator_set import ValidatorSet
-from lc_node.consensus.way import EPOCHS_KEPT, Way
+from lc_node.consensus.messages import BLOCKS_MAX, Blocks, GetBlocks
+from lc_node.consensus.way import EPOCHS_KEPT
 from lc_node.runtime.ledger import Ledger
+from tests.consensus.block_plans import (
+    ALL,
+    ANN,
+    BOB,
+    EPOCH_HEIGHTS,
+    EVE,
+    FIRST,
+    GOAL,
+    OPEN,
+    beginning,
+    fetch,
+    handed_out,
+    honest,
+    ledger,
+    plan_of,
+    proofs,
+)
 
-ANN, BOB, EVE = (PublicKey(bytes([number]) * 32) for number in (1, 2, 3))
-FIRST, GOAL = Height(1), Height(330)
-EPOCH_HEIGHTS = 100
-
-
-@pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
-    """Return a chain in its fourth epoch."""
-    path = tmp_path_factory.mktemp("chain") / "chain.db"
-    chain = SignedChain(path, epoch_heights=EPOCH_HEIGHTS, links=512)
-    chain.grow(GOAL)
-    return chain.ledger
-
-
-def beginning(ledger: Ledger) -> Way:
-    return Way(
-        Setting(
-            chain_id=ledger.root.chain_id,
-            epoch=Epoch(0),
-            validators=ValidatorSet({m.key: m.weight for m in ledger.state.validators.members}),
-            root=ledger.root,
-            verifier=verify,
-            epoch_heights=EPOCH_HEIGHTS,
-        )
-    )
-
-
-def proofs(ledger: Ledger) -> list[EpochProof]:
-    found = (ledger.epoch_proof(Epoch(number)) for number in range(3))
-    return [proof for proof in found if proof is not None]
-
-
-def plan_of(ledger: Ledger, goal: Height = GOAL) -> BlockPlan:
-    way = beginning(ledger)
-    assert way.go(proofs(ledger))
-    return BlockPlan(FIRST, goal, way, ledger.is_intact)
-
-
-def honest(ledger: Ledger, question: GetBlocks) -> Blocks:
-    found = finalized_blocks(question, ledger)
-    assert found is not None
-    return found
-
-
-def handed_out(plan: BlockPlan) -> list[int]:
-    """Return the heights that are handed out now."""
-    heights: list[int] = []
-    while (run := plan.pop()) is not None:
-        heights += [block.header.height for block in run.blocks]
-    return heights
-
-
-def fetch(plan: BlockPlan, ledger: Ledger, peer: PublicKey = ANN) -> list[int]:
-    """Return the heights that an honest peer brings in, in the order in which they are handed out."""
-    heights: list[int] = []
-    while (question := plan.ask(peer)) is not None:
-        assert plan.take(peer, honest(ledger, question))
-        heights += handed_out(plan)
-    return heights
-
-
-ALL = list(range(FIRST, GOAL + 1))
+__all__ = ["ledger"]  # a fixture
 
 
 def test_an_honest_peer_brings_every_block_in_order(ledger: Ledger) -> None:
@@ -150,10 +97,6 @@ def test_an_answer_that_another_was_faster_with_is_dropped_while_that_waits(
     assert handed_out(plan) == list(range(1, 11))
 
 
-def without_certificate(answer: Blocks) -> Blocks:
-    return replace(answer, certificate=())
-
-
 def without_signature(answer: Blocks) -> Blocks:
     (certificate,) = answer.certificate
     broken = replace(certificate, signatures=certificate.signatures[::-1])
@@ -172,20 +115,11 @@ def with_other_transactions(answer: Blocks) -> Blocks:
     return replace(answer, blocks=(*answer.blocks[:-1], false))
 
 
-def later(answer: Blocks) -> Blocks:
-    return replace(answer, blocks=answer.blocks[1:])
-
-
 LIES: Mapping[str, Callable[[Blocks], Blocks]] = {
     "a forged certificate": without_signature,
     "a gap": with_gap,
     "other transactions": with_other_transactions,
 }
-OPEN: Mapping[str, Callable[[Blocks], Blocks]] = {
-    "no certificate": without_certificate,
-    "the last blocks only": later,
-}
-"""What an honest peer answers that has no certificate there, or no room: it cannot be used."""
 
 
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES.keys())
@@ -199,67 +133,6 @@ def test_a_lie_ends_a_peer_s_part_and_others_are_asked(
 
     assert (is_true, plan.ask(EVE), plan.has_left(EVE)) == (False, None, True)
     assert fetch(plan, ledger) == ALL
-
-
-@pytest.mark.parametrize("shorten", OPEN.values(), ids=OPEN.keys())
-def test_an_answer_that_cannot_be_used_is_nobodys_fault_and_others_are_asked(
-    shorten: Callable[[Blocks], Blocks], ledger: Ledger
-) -> None:
-    plan = plan_of(ledger)
-    question = plan.ask(EVE)
-    assert question is not None
-    is_true = plan.take(EVE, shorten(honest(ledger, question)))
-
-    assert (is_true, plan.has_left(EVE)) == (True, False)
-    assert fetch(plan, ledger) == ALL
-
-
-def test_a_peer_whose_answers_cannot_be_used_is_not_asked_for_ever(ledger: Ledger) -> None:
-    plan = plan_of(ledger, Height(10))
-    asked = []
-    while (question := plan.ask(EVE)) is not None:
-        asked.append(question)
-        plan.take(EVE, without_certificate(honest(ledger, question)))
-
-    first = [(question.first, question.below) for question in asked]
-    assert first == [(1, 11), (1, 65)]
-
-
-@dataclass(frozen=True)
-class CaughtUp:
-    """The chain as one has it that has caught up by itself: certificates for the last of some blocks only."""
-
-    ledger: Ledger
-    every: int
-
-    def finalized_block(self, height: Height) -> Block | None:
-        return self.ledger.finalized_block(height)
-
-    def finalization(self, height: Height) -> Certificate | None:
-        is_last = height % self.every == 0 or height % EPOCH_HEIGHTS == 0
-        return self.ledger.finalization(height) if is_last else None
-
-
-@pytest.mark.parametrize("first", [1, 2, 31, 64, 65])
-@pytest.mark.parametrize("every", [2, 50, BLOCKS_MAX])
-def test_blocks_of_a_peer_that_has_caught_up_itself_are_brought_too(
-    ledger: Ledger, every: int, first: int
-) -> None:
-    way = beginning(ledger)
-    assert way.go(proofs(ledger))
-    goal = Height(300)
-    plan = BlockPlan(Height(first), goal, way, ledger.is_intact)
-    peers, server = (ANN, BOB, EVE), CaughtUp(ledger, every)
-    heights: list[int] = []
-    while questions := [(peer, found) for peer in peers if (found := plan.ask(peer)) is not None]:
-        for peer, question in reversed(questions):
-            answer = finalized_blocks(question, cast("Application", server))
-            assert answer is not None
-            assert plan.take(peer, answer)
-        heights += handed_out(plan)
-
-    assert plan.is_done
-    assert heights[: goal - first + 1] == list(range(first, goal + 1))
 
 
 def test_blocks_beyond_what_was_asked_are_a_lie(ledger: Ledger) -> None:

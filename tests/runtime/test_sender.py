@@ -256,6 +256,21 @@ async def test_what_a_snapshot_may_have_passed_over_is_not_signed_a_second_time(
     assert (balance(home, BERT), wire.nonces) == (999, [1])
 
 
+async def test_what_the_first_block_after_a_snapshot_brings_is_final(tmp_path: Path) -> None:
+    home, leader = ledger_at(tmp_path / "home.db"), ledger_at(tmp_path / "leader.db")
+    wire = Wire()
+
+    async def story() -> None:
+        await until(lambda: bool(wire.told))
+        finalize(leader)
+        adopt(home, leader)
+        follow(home, leader, wire.told[0])
+
+    sending = sender_of(home, wire).send(payment(), timeout_seconds=60)
+
+    assert (await while_sending(sending, story)).height == 2
+
+
 async def test_blocks_that_follow_a_snapshot_are_heard_of_as_before(tmp_path: Path) -> None:
     home, leader = ledger_at(tmp_path / "home.db"), ledger_at(tmp_path / "leader.db")
     for _ in range(2):
