@@ -1,7 +1,8 @@
 """Which final blocks to ask of whom: spans of heights from several peers at once, to be executed in order.
 
-Every answer ends with a certified block, so that it is checked by itself, whoever sends it. What comes
-early waits, within bounds; what a slow peer owes is asked of another one, too.
+Every answer that is used ends with a certified block, so that it is checked by itself, whoever sends it. What comes
+early waits, within bounds; what a slow peer owes is asked of another one, too. Who has no certificate in the span
+answers without one; then it is asked for again with what follows it.
 """
 
 import heapq
