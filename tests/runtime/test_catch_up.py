@@ -17,7 +17,7 @@ from lc_node.chain.codec import encode
 from lc_node.chain.types import Epoch, Height, PublicKey
 from lc_node.consensus.block_plan import BLOCKS_DECODER
 from lc_node.consensus.inquiries import EPOCH_PROOFS_DECODER, FINALIZED_DECODER
-from lc_node.consensus.messages import Blocks, EpochProofs
+from lc_node.consensus.messages import EpochProofs
 from lc_node.runtime.answers import Answerer
 from lc_node.runtime.catch_up import Terms
 from lc_node.runtime.network import Network
@@ -99,7 +99,9 @@ def without_epoch_3(said: bytes) -> bytes | None:
 
 def forge_blocks(said: bytes) -> bytes:
     told = BLOCKS_DECODER.decode(said)
-    return encode(Blocks(blocks=(*told.blocks[:-1], told.blocks[-1]), certificate=()))
+    (certificate,) = told.certificate
+    forged = replace(certificate, signatures=certificate.signatures[::-1])
+    return encode(replace(told, certificate=(forged,)))
 
 
 def forge_newest(said: bytes) -> bytes:
